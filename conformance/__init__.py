@@ -1,0 +1,1 @@
+"""Which promises of asyncio a loop keeps."""

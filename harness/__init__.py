@@ -1,0 +1,1 @@
+"""How it is measured: schedule, workers, statistics, result files."""

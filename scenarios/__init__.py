@@ -1,0 +1,1 @@
+"""What is done to a loop: one file per family."""

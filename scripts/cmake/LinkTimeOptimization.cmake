@@ -1,0 +1,15 @@
+# The binding calls the core once per callback; link time optimisation lets the compiler see
+# through both. Never together with a sanitizer: their reports lose line numbers.
+function(loopgauge_optimise_links target)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR LOOPGAUGE_SANITIZE)
+    return()
+  endif()
+  if(NOT DEFINED LOOPGAUGE_HAS_LTO)
+    include(CheckIPOSupported)
+    check_ipo_supported(RESULT supported LANGUAGES CXX)
+    set(LOOPGAUGE_HAS_LTO ${supported} CACHE INTERNAL "")
+  endif()
+  if(LOOPGAUGE_HAS_LTO)
+    set_property(TARGET ${target} PROPERTY INTERPROCEDURAL_OPTIMIZATION ON)
+  endif()
+endfunction()

@@ -1,0 +1,7 @@
+from loopgauge.loops.epoll import EventLoop as EventLoop
+from loopgauge.loops.epoll import EventLoopPolicy as EventLoopPolicy
+from loopgauge.loops.epoll import install as install
+from loopgauge.loops.epoll import new_event_loop as new_event_loop
+from loopgauge.loops.epoll import run as run
+
+__version__: str

@@ -1,0 +1,71 @@
+"""System packages: install what is missing where we may, or print the one line to type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from devtools.shell import SetupError, output, run, say
+
+
+def missing(*, tests: bool) -> list[str]:
+    """Debian packages of which the build finds no trace. Benchmark and GoogleTest are optional:
+    CMake fetches a pinned release when they are absent."""
+    wanted = []
+    if not (shutil.which("c++") or shutil.which("g++")):
+        wanted.append("g++")
+    if not shutil.which("cmake"):
+        wanted.append("cmake")
+    if not shutil.which("ninja"):
+        wanted.append("ninja-build")
+    if not _library("benchmark"):
+        wanted.append("libbenchmark-dev")
+    if tests and not _library("GTest"):
+        wanted.append("libgtest-dev")
+    return wanted
+
+
+def ensure(*, tests: bool) -> None:
+    """Install what is missing. Raises SetupError with the line to type where we may not."""
+    wanted = missing(tests=tests)
+    if not wanted:
+        return
+    fetchable = {"libbenchmark-dev", "libgtest-dev"}
+    if _apt() is None and fetchable.issuperset(wanted) and shutil.which("git"):
+        say(f"not installed, so built from source: {', '.join(wanted)}")
+        return
+    install(wanted)
+
+
+def ensure_command(command: str, package: str) -> None:
+    if not shutil.which(command):
+        install([package])
+
+
+def install(names: list[str]) -> None:
+    """apt-get install. Raises SetupError with the line to type where we may not."""
+    apt = _apt()
+    if apt is None:
+        raise SetupError(f"missing system packages; type: sudo apt-get install {' '.join(names)}")
+    say(f"installing {' '.join(names)}")
+    run([*apt, "-q", "update"], quiet=True)
+    run([*apt, "-q", "-y", "install", "--no-install-recommends", *names], quiet=True)
+
+
+def _apt() -> list[str] | None:
+    if not shutil.which("apt-get"):
+        return None
+    apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    if os.geteuid() == 0:
+        return apt
+    if output(["sudo", "-n", "true"]) is not None:
+        return ["sudo", "-n", *apt]
+    return None
+
+
+def _library(name: str) -> bool:
+    """Whether CMake would find the package in the usual prefixes."""
+    prefixes = [Path("/usr"), Path("/usr/local")]
+    prefixes += [Path(p) for p in os.environ.get("CMAKE_PREFIX_PATH", "").split(":") if p]
+    return any(any(prefix.glob(f"lib*/**/cmake/{name}")) for prefix in prefixes)

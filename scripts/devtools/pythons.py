@@ -1,0 +1,113 @@
+"""Which Python interpreters this machine has, and where each came from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from devtools import forky
+from devtools.shell import ROOT, SetupError, output
+
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
+FROM_FORKY = frozenset({"3.14", "3.15"})
+
+_PROBE = """
+import os, sys, sysconfig
+header = os.path.join(sysconfig.get_path("include"), "Python.h")
+usable = sys.implementation.name == "cpython" and os.path.exists(header)
+print("%d.%d" % sys.version_info[:2], sys.version.split()[0], int(usable))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One CPython and how to start it: `prefix` enters the root folder that it lives in."""
+
+    version: str
+    release: str
+    path: str
+    origin: str
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        return "cp" + self.version.replace(".", "")
+
+    @property
+    def venv(self) -> Path:
+        return ROOT / ".venv" / self.tag
+
+    @property
+    def launcher(self) -> Path:
+        """An executable that runs the environment's Python from anywhere on the host."""
+        return ROOT / ".venv" / f"python{self.version}"
+
+    def build_dir(self, preset: str) -> Path:
+        return ROOT / "build" / f"{preset}-{self.tag}"
+
+    def inside(self, *words: str | Path) -> list[str]:
+        """The command line that runs `words` where this interpreter lives."""
+        return [*self.prefix, *map(str, words)]
+
+
+def find(wanted: str | None, *, make: bool = True) -> Interpreter:
+    """The interpreter for "3.14", a path or a command; None is the one that runs this.
+
+    With `make`, a Python that no installer of this machine has comes from the forky root folder.
+    Raises SetupError when there is none.
+    """
+    if not wanted:
+        return _require(_probe(_base_executable(), "the running Python"), "the running Python")
+    if wanted not in SUPPORTED:
+        path = shutil.which(wanted) or wanted
+        return _require(_probe(path, f"named: {wanted}"), wanted)
+    for path, origin in _candidates(wanted):
+        found = _probe(path, origin)
+        if found and found.version == wanted:
+            return found
+    if wanted in FROM_FORKY and (make or forky.exists()):
+        forky.provide()
+        return _require(
+            _probe(f"/usr/bin/python{wanted}", "Debian forky root folder", forky.prefix()), wanted
+        )
+    raise SetupError(f"no Python {wanted} here; type: pyenv install {wanted}")
+
+
+def _base_executable() -> str:
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def _candidates(version: str) -> Iterator[tuple[str, str]]:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True):
+        yield str(folder / "bin" / "python"), "pyenv"
+    uv = Path.home() / ".local/share/uv/python"
+    for folder in sorted(uv.glob(f"cpython-{version}.*"), reverse=True):
+        yield str(folder / "bin" / f"python{version}"), "uv"
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        path = Path(folder) / f"python{version}"
+        if path.is_file() and "shims" not in path.parts:
+            yield str(path), "PATH"
+
+
+def _probe(path: str, origin: str, prefix: tuple[str, ...] = ()) -> Interpreter | None:
+    answer = output([*prefix, path, "-c", _PROBE])
+    if answer is None:
+        return None
+    version, release, usable = answer.split()
+    if usable != "1" or version not in SUPPORTED:
+        return None
+    return Interpreter(version, release, path, origin, prefix)
+
+
+def _require(found: Interpreter | None, wanted: str) -> Interpreter:
+    if found is None:
+        raise SetupError(
+            f"{wanted} is no CPython {SUPPORTED[0]} to {SUPPORTED[-1]} with its headers; "
+            "for Debian's Python type: sudo apt-get install python3-dev python3-venv"
+        )
+    return found
