@@ -1,0 +1,59 @@
+"""What can go wrong in the harness and be cured by its user: each error names cause and cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopgauge.harness.store import RunFile
+
+
+class HarnessError(Exception):
+    """`cause` says what happened, `cure` what to do about it (may be empty)."""
+
+    def __init__(self, cause: str, cure: str = "") -> None:
+        super().__init__(f"{cause}. {cure}" if cure else cause)
+        self.cause = cause
+        self.cure = cure
+
+
+class NothingToMeasure(HarnessError):
+    """No benchmark or no arm is left to measure."""
+
+
+class WorkerUnusable(HarnessError):
+    """The worker program itself cannot start: an installation or build problem, no loop's fault."""
+
+
+class InterpreterUnusable(HarnessError):
+    """A Python named by the user does not run or cannot import loopgauge."""
+
+
+class ResumeMismatch(HarnessError):
+    """The run to be resumed belongs to another machine, interpreter or set of loop versions."""
+
+
+class RunFileError(HarnessError):
+    """A result file cannot be read."""
+
+
+class NotARunFile(RunFileError):
+    """The file is missing or is no run file of ours."""
+
+
+class NewerSchema(RunFileError):
+    """The file was written by a newer loopgauge."""
+
+
+class TruncatedRun(RunFileError):
+    """A line of the file is not whole. `line` counts from 1; `whole` holds what could be read."""
+
+    def __init__(self, cause: str, cure: str, *, line: int, whole: RunFile) -> None:
+        super().__init__(cause, cure)
+        self.line = line
+        self.whole = whole
+
+
+class StoreFull(HarnessError):
+    """The disk has no room for the run file (or does not let it be written). What was recorded
+    before is intact."""

@@ -1,0 +1,67 @@
+"""Whether a run may be believed: its A/A self-check, and what its circumstances say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loopgauge.harness.model import Header
+from loopgauge.harness.store import RunFile
+
+if TYPE_CHECKING:
+    from loopgauge.harness.summary import BenchmarkSummary
+
+# The share of benchmarks whose A/A ratio must stay within the margin.
+AA_SHARE = 0.95
+STEAL_LIMIT = 0.02
+LOAD_LIMIT = 0.5  # other work, in CPUs, before the run
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    ok: bool
+    text: str
+
+
+def self_check(benchmarks: list[BenchmarkSummary], margin: float) -> SelfCheck:
+    checked = [(b.id, b.aa.estimate, b.aa_ok) for b in benchmarks if b.aa is not None]
+    if not checked:
+        return SelfCheck(False, "A/A: not measured, so the verdicts are advisory")
+    good = sum(ok for _, _, ok in checked)
+    worst_id, worst, _ = max(checked, key=lambda entry: abs(math.log(entry[1])))
+    text = (
+        f"A/A within ±{margin:.0%} in {good} of {len(checked)} benchmarks "
+        f"(worst {worst - 1:+.2%}: {worst_id})"
+    )
+    if len(checked) - good <= math.floor((1 - AA_SHARE) * len(checked) + 1e-9):
+        return SelfCheck(True, text)
+    return SelfCheck(False, f"{text}; this run is too noisy, its verdicts are advisory")
+
+
+def standing(run: RunFile) -> list[str]:
+    """What a reader should know before the figures; empty for a clean run."""
+    notes = []
+    if not run.complete:
+        notes.append(
+            f"the run is not finished: {len(run.samples)} samples; go on with --resume {run.path}"
+        )
+    steal = max((end.steal for end in run.ends), default=0.0)
+    if steal > STEAL_LIMIT:
+        notes.append(f"the hypervisor took {steal:.1%} of the CPU time away during the run")
+    load = run.header.environment.load.load_1m
+    if load > LOAD_LIMIT:
+        notes.append(f"other work was going on when the run began (load {load:.1f})")
+    return notes + interpreter_notes(run.header)
+
+
+def interpreter_notes(header: Header) -> list[str]:
+    interpreters = header.environment.interpreters
+    notes = [
+        f"Python {key} is built without --enable-optimizations: it makes stock asyncio look slow"
+        for key, interpreter in interpreters.items()
+        if not interpreter.optimized
+    ]
+    if len({interpreter.build_kind for interpreter in interpreters.values()}) > 1:
+        notes.append("the interpreters are builds of different kinds: do not compare across them")
+    return notes

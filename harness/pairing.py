@@ -1,0 +1,73 @@
+"""From raw samples to the numbers the statistics take: costs per operation and paired log-ratios.
+
+A sample's cost is its median over slots. Two arms are paired inside one round: block by block
+where one process held both (hybrid), by their medians where each had a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from loopgauge.harness.model import Benchmark, Sample
+from loopgauge.harness.statistics import Floats, process_log_ratio
+
+
+class SampleIndex:
+    """Each (benchmark, arm, round) once: where a benchmark had to be measured again after an
+    interruption, the later sample replaces the earlier one."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._by_arm: dict[tuple[str, str], dict[int, Sample]] = {}
+        for sample in samples:
+            self._by_arm.setdefault((sample.benchmark, sample.arm), {})[sample.round] = sample
+
+    def rounds(self, benchmark: str, arm: str) -> dict[int, Sample]:
+        return self._by_arm.get((benchmark, arm), {})
+
+    def samples(self, benchmark: str, arm: str) -> list[Sample]:
+        rounds = self.rounds(benchmark, arm)
+        return [rounds[number] for number in sorted(rounds)]
+
+
+def slot_costs(benchmark: Benchmark, sample: Sample) -> Floats:
+    """The headline figure of every slot: ns per operation, or the scenario's own value."""
+    if benchmark.measure == "value":
+        return np.array(sample.value or [], dtype=np.float64)
+    total = sample.wall_ns if benchmark.measure == "wall" else sample.process_ns
+    return per_operation(total, sample.n)
+
+
+def per_operation(total_ns: list[int], n: list[int]) -> Floats:
+    return np.array(total_ns, dtype=np.float64) / np.array(n, dtype=np.float64)
+
+
+def log_ratios(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) -> Floats | None:
+    """One per round in which both were measured, ascending by round; below 0 the arm is better.
+
+    None where a ratio has no meaning: a cost of zero or less, as measured values may be."""
+    arm_rounds, base_rounds = index.rounds(benchmark.id, arm), index.rounds(benchmark.id, base)
+    ratios = []
+    for number in sorted(arm_rounds.keys() & base_rounds.keys()):
+        pair = paired_costs(benchmark, arm_rounds[number], base_rounds[number])
+        if pair is None:
+            return None
+        ratios.append(process_log_ratio(*pair))
+    values = np.array(ratios, dtype=np.float64)
+    return -values if benchmark.direction == "higher" else values
+
+
+def paired_costs(benchmark: Benchmark, arm: Sample, base: Sample) -> tuple[Floats, Floats] | None:
+    arm_costs, base_costs = slot_costs(benchmark, arm), slot_costs(benchmark, base)
+    if len(arm_costs) == 0 or len(base_costs) == 0:
+        return None
+    if arm.process == base.process:
+        _, in_arm, in_base = np.intersect1d(arm.block, base.block, return_indices=True)
+        arm_costs, base_costs = arm_costs[in_arm], base_costs[in_base]
+    else:
+        arm_costs = np.array([np.median(arm_costs)])
+        base_costs = np.array([np.median(base_costs)])
+    if len(arm_costs) == 0 or np.min(arm_costs) <= 0 or np.min(base_costs) <= 0:
+        return None
+    return arm_costs, base_costs

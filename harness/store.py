@@ -1,0 +1,208 @@
+"""The run file on disk: appended to, never rewritten, and synced before a step counts as done.
+
+Writing: a group of records (all samples of one benchmark in one process) goes out in one write
+and one fsync: a kill loses at most the group in flight. Reading keeps whatever is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loopgauge.harness.errors import NewerSchema, NotARunFile, StoreFull, TruncatedRun
+from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Sample
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyRecord)
+
+
+@dataclass
+class RunFile:
+    """A run file as read; `complete` when the end record is there."""
+
+    path: Path
+    header: Header
+    samples: list[Sample] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    ends: list[End] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.ends)
+
+    def add(self, record: AnyRecord) -> None:
+        if isinstance(record, Sample):
+            self.samples.append(record)
+        elif isinstance(record, Event):
+            self.events.append(record)
+        elif isinstance(record, End):
+            self.ends.append(record)
+
+
+class RunWriter:
+    """Appends to one file; owns its descriptor. Raises StoreFull, and then leaves the file as it
+    was before the failed call."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def append(self, records: Iterable[AnyRecord], *, sync: bool = True) -> None:
+        data = b"".join(_encoder.encode(record) + b"\n" for record in records)
+        size = os.fstat(self._fd).st_size
+        try:
+            self._write(data)
+            if sync:
+                os.fsync(self._fd)
+        except OSError as error:
+            self._restore(size)
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def _restore(self, size: int) -> None:
+        """Takes back half a record. A device such as /dev/full has no length to restore."""
+        try:
+            os.ftruncate(self._fd, size)
+        except OSError:
+            return
+
+    def _failure(self, error: OSError) -> StoreFull:
+        what = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EFBIG: "the file size limit is reached",
+        }.get(error.errno or 0, error.strerror or str(error))
+        return StoreFull(
+            f"cannot write {self.path}: {what}",
+            "Everything recorded before is intact: make room, then go on with "
+            f"--resume {self.path}, or choose another place with --out",
+        )
+
+
+def open_for_resume(path: Path) -> RunFile:
+    """Reads a run to be continued, and cuts off a line that a kill left half written: it ends in
+    no newline, so it never counted as recorded."""
+    try:
+        return read_run(path)
+    except TruncatedRun as error:
+        if not _is_last_line(path, error.line):
+            raise
+        _cut_last_line(path)
+        return read_run(path)
+
+
+def read_run(path: Path) -> RunFile:
+    """Raises NotARunFile, NewerSchema or TruncatedRun (which holds what is whole)."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise NotARunFile(
+            f"cannot read {path}: {error.strerror}", "`bench list runs` names the runs there are"
+        ) from error
+    run = RunFile(path, _read_header(path, lines[0], whole=len(lines) > 1))
+    for number, line in enumerate(lines[1:], 2):
+        if not line:
+            continue
+        try:
+            run.add(_decoder.decode(line))
+        except msgspec.DecodeError as error:
+            raise _unreadable(path, number, line, error, run) from error
+    return run
+
+
+def read_whole(path: Path) -> tuple[RunFile, str]:
+    """For readers who take what there is: the run, and what is wrong with it (mostly "")."""
+    try:
+        return read_run(path), ""
+    except TruncatedRun as error:
+        return error.whole, error.cause
+
+
+def _read_header(path: Path, line: bytes, *, whole: bool) -> Header:
+    envelope = _envelope(line)
+    if envelope.get("record") != "header" or envelope.get("kind") != KIND:
+        cause = f"{path} is not a loopgauge run file"
+        if not line.strip():
+            cause = f"{path} is empty"
+        elif not whole:
+            cause += ", or was cut off in its first line"
+        raise NotARunFile(cause, "Give a file that `bench run` wrote (.bench/runs/*.jsonl)")
+    _refuse_newer(path, 1, envelope)
+    try:
+        return msgspec.json.decode(line, type=Header)
+    except msgspec.DecodeError as error:
+        raise NotARunFile(
+            f"{path}, line 1: the header makes no sense ({error})", "Was the file edited?"
+        ) from error
+
+
+def _unreadable(
+    path: Path, number: int, line: bytes, error: Exception, run: RunFile
+) -> NewerSchema | TruncatedRun:
+    envelope = _envelope(line)
+    _refuse_newer(path, number, envelope)
+    what = f"does not fit the schema ({error})" if envelope else "is not whole"
+    return TruncatedRun(
+        f"{path}, line {number} {what}; the {number - 1} lines before it are good",
+        f"Go on measuring with --resume {path}, or report on what is there",
+        line=number,
+        whole=run,
+    )
+
+
+def _refuse_newer(path: Path, number: int, envelope: dict[str, Any]) -> None:
+    schema = envelope.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerSchema(
+            f"{path}, line {number}: written with schema {schema}, this loopgauge reads up to "
+            f"{SCHEMA}",
+            "Update loopgauge: pip install -U loopgauge",
+        )
+
+
+def _envelope(line: bytes) -> dict[str, Any]:
+    """The line as a plain object; {} where it is none."""
+    try:
+        decoded = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _is_last_line(path: Path, number: int) -> bool:
+    data = path.read_bytes()
+    return data.count(b"\n") == number - 1 and not data.endswith(b"\n")
+
+
+def _cut_last_line(path: Path) -> None:
+    data = path.read_bytes()
+    os.truncate(path, data.rfind(b"\n") + 1)
+
+
+def encode(records: Sequence[AnyRecord]) -> bytes:
+    return b"".join(_encoder.encode(record) + b"\n" for record in records)

@@ -1,0 +1,327 @@
+"""A run file, judged: everything tables and reports show, so that they compute nothing.
+
+Ratios are costs divided by costs: below 1 is better, also where a higher value is better (then
+the quotient is turned round). Intervals are 95 %. NaN stands for "no figure".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from loopgauge.harness import statistics
+from loopgauge.harness.errors import NothingToMeasure
+from loopgauge.harness.judgement import self_check, standing
+from loopgauge.harness.model import (
+    Arm,
+    Benchmark,
+    Design,
+    Direction,
+    Event,
+    Header,
+    Measure,
+)
+from loopgauge.harness.pairing import SampleIndex, log_ratios, per_operation, slot_costs
+from loopgauge.harness.statistics import Floats
+from loopgauge.harness.store import RunFile
+
+Status = Literal["ok", "invalid", "unsupported", "unavailable", "crashed", "hung", "error"]
+ArmVerdict = Literal["faster", "slower", "equivalent", "inconclusive", "reference", ""]
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed-rank interval and, beside it, the sign interval. Too few processes for one (under
+    6): it reaches from 0 to infinity."""
+
+    estimate: float
+    low: float
+    high: float
+    sign_low: float
+    sign_high: float
+    n: int  # processes
+
+
+class ArmSummary(msgspec.Struct, kw_only=True):
+    arm: str
+    loop: str
+    version: str
+    python: str
+    role: str
+    status: Status = "ok"
+    reason: str = ""
+    cost: float = math.nan  # per operation in ns, or in the benchmark's unit for "value"
+    cost_low: float = math.nan
+    cost_high: float = math.nan
+    process_ns: float = math.nan  # medians per operation
+    thread_ns: float = math.nan
+    wall_ns: float = math.nan
+    helper_gap: float = math.nan  # process/thread - 1: CPU used outside the loop's thread
+    helper_flag: bool = False  # more than 2 %
+    switches: float = math.nan  # involuntary context switches per slot
+    ratio: Ratio | None = None  # to the reference
+    to_fastest: Ratio | None = None  # to the fastest of the other arms
+    verdict: ArmVerdict = ""
+    values: list[float] = []  # cost of each process, by round
+    ratios: list[float] = []  # ratio to the reference of each process, by round
+    design: Design = "hybrid"
+    isolated: bool = False
+
+
+class BenchmarkSummary(msgspec.Struct, kw_only=True):
+    id: str
+    scenario: str
+    params: dict[str, Any]
+    summary: str
+    unit: str
+    measure: Measure
+    direction: Direction
+    rules: list[str]
+    arms: list[ArmSummary]
+    fastest: list[str]  # the best and the arms not separated from it
+    aa: Ratio | None  # the reference against its own second instance
+    aa_ok: bool = True
+
+
+class RunSummary(msgspec.Struct, kw_only=True):
+    path: str
+    header: Header
+    benchmarks: list[BenchmarkSummary]
+    reference: str
+    margin: float
+    complete: bool
+    aa_ok: bool
+    advisory: bool  # timing verdicts are not to be relied on
+    self_check: str
+    notes: list[str]  # what a reader should know before the figures
+    events: list[Event]
+    method: str = statistics.METHOD
+    conformance: str = "conformance not run"
+
+
+HELPER_GAP = 0.02  # CPU outside the loop's thread beyond this is pointed out
+
+
+def summarise(run: RunFile, reference: str = "", margin: float = 0.01) -> RunSummary:
+    """`reference` is an arm's label or a loop's name; empty for the run's own."""
+    header = run.header
+    base = reference_arm(header, reference)
+    index = SampleIndex(run.samples)
+    benchmarks = [
+        summarise_benchmark(run, index, benchmark, base, margin) for benchmark in header.benchmarks
+    ]
+    if header.setting == "full":
+        hold_family_error(index, header, benchmarks, base, margin)
+    check = self_check(benchmarks, margin)
+    return RunSummary(
+        path=str(run.path),
+        header=header,
+        benchmarks=benchmarks,
+        reference=base,
+        margin=margin,
+        complete=run.complete,
+        aa_ok=check.ok,
+        advisory=not check.ok,
+        self_check=check.text,
+        notes=standing(run),
+        events=run.events,
+    )
+
+
+def reference_arm(header: Header, wanted: str) -> str:
+    wanted = wanted or header.reference
+    for arm in header.arms:
+        if arm.label == wanted:
+            return arm.label
+    for arm in header.arms:
+        if arm.loop == wanted and arm.role != "aa":
+            return arm.label
+    labels = ", ".join(arm.label for arm in header.arms)
+    raise NothingToMeasure(f"the run has no arm {wanted!r} to compare with", f"It has: {labels}")
+
+
+def summarise_benchmark(
+    run: RunFile, index: SampleIndex, benchmark: Benchmark, base: str, margin: float
+) -> BenchmarkSummary:
+    arms = [summarise_arm(run, index, benchmark, arm) for arm in run.header.arms]
+    sound = {arm.arm for arm in arms if arm.status == "ok"}
+    for arm in arms:
+        if arm.arm in sound and base in sound:
+            judge_against_reference(index, benchmark, arm, base, margin)
+    fastest = rank(index, benchmark, [arm for arm in arms if arm.status == "ok"])
+    twin = next((arm for arm in arms if arm.role == "aa" and arm.status == "ok"), None)
+    control = next((arm.label for arm in run.header.arms if arm.role == "reference"), "")
+    aa = ratio_between(index, benchmark, twin.arm, control) if twin and control in sound else None
+    return BenchmarkSummary(
+        id=benchmark.id,
+        scenario=benchmark.scenario,
+        params=benchmark.params,
+        summary=benchmark.summary,
+        unit=benchmark.unit,
+        measure=benchmark.measure,
+        direction=benchmark.direction,
+        rules=benchmark.rules,
+        arms=arms,
+        fastest=fastest,
+        aa=aa,
+        aa_ok=aa is None or 1 / (1 + margin) <= aa.estimate <= 1 + margin,
+    )
+
+
+def summarise_arm(run: RunFile, index: SampleIndex, benchmark: Benchmark, arm: Arm) -> ArmSummary:
+    samples = index.samples(benchmark.id, arm.label)
+    status, reason = status_of(run, benchmark, arm, measured=bool(samples))
+    result = ArmSummary(
+        arm=arm.label,
+        loop=arm.loop,
+        version=arm.version,
+        python=arm.python,
+        role=arm.role,
+        status=status,
+        reason=reason,
+        design=samples[-1].design if samples else benchmark.design,
+        isolated=is_isolated(run.events, benchmark.id, arm.label),
+    )
+    if status != "ok":
+        return result
+    result.values = [float(np.median(slot_costs(benchmark, sample))) for sample in samples]
+    result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
+    result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples])
+    result.thread_ns = median_of([per_operation(s.thread_ns, s.n) for s in samples])
+    result.wall_ns = median_of([per_operation(s.wall_ns, s.n) for s in samples])
+    if result.thread_ns > 0:
+        result.helper_gap = result.process_ns / result.thread_ns - 1
+        result.helper_flag = result.helper_gap > HELPER_GAP
+    switches = [count for sample in samples for count in sample.nivcsw]
+    if switches:
+        result.switches = float(np.mean(switches))
+    return result
+
+
+def location(values: Floats) -> tuple[float, float, float]:
+    """Estimate and interval, on the log scale where all values are positive."""
+    positive = bool(np.min(values) > 0)
+    scaled = np.log(values) if positive else values
+    figures = (statistics.hodges_lehmann(scaled), *statistics.signed_rank_interval(scaled))
+    if not positive:
+        return figures
+    estimate, low, high = (math.exp(figure) for figure in figures)
+    return estimate, low, high
+
+
+def median_of(per_process: list[Floats]) -> float:
+    return float(np.median([np.median(slots) for slots in per_process]))
+
+
+FINAL_STATUS: dict[str, Status] = {
+    "unavailable": "unavailable",
+    "unsupported": "unsupported",
+    "invalid": "invalid",
+    "error": "error",
+}
+
+
+def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> tuple[Status, str]:
+    """The first event that settles it wins: what follows is a consequence."""
+    if not arm.available:
+        return "unavailable", arm.reason
+    for event in run.events:
+        if event.arm != arm.label or event.benchmark not in ("", benchmark.id):
+            continue
+        if event.event in FINAL_STATUS:
+            return FINAL_STATUS[event.event], event.reason
+        if event.final and event.event in ("crash", "hang"):
+            return ("crashed" if event.event == "crash" else "hung"), event.reason
+    if not measured:
+        return "error", "not measured: the run did not get that far"
+    return "ok", ""
+
+
+def is_isolated(events: list[Event], benchmark: str, arm: str) -> bool:
+    return any(
+        event.event == "isolated" and event.arm == arm and event.benchmark in ("*", benchmark)
+        for event in events
+    )
+
+
+def ratio_between(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) -> Ratio | None:
+    logs = log_ratios(index, benchmark, arm, base)
+    return None if logs is None or len(logs) == 0 else ratio_of(logs)
+
+
+def ratio_of(logs: Floats) -> Ratio:
+    low, high = statistics.signed_rank_interval(logs)
+    sign_low, sign_high = statistics.sign_interval(logs)
+    return Ratio(
+        estimate=math.exp(statistics.hodges_lehmann(logs)),
+        low=math.exp(low),
+        high=math.exp(high),
+        sign_low=math.exp(sign_low),
+        sign_high=math.exp(sign_high),
+        n=len(logs),
+    )
+
+
+def judge_against_reference(
+    index: SampleIndex, benchmark: Benchmark, arm: ArmSummary, base: str, margin: float
+) -> None:
+    if arm.arm == base:
+        arm.verdict = "reference"
+    logs = log_ratios(index, benchmark, arm.arm, base)
+    if logs is None or len(logs) == 0:
+        return
+    arm.ratio = ratio_of(logs)
+    arm.ratios = [math.exp(value) for value in logs]
+    if arm.arm != base:
+        arm.verdict = statistics.verdict(arm.ratio.low, arm.ratio.high, margin)
+
+
+def rank(index: SampleIndex, benchmark: Benchmark, sound: list[ArmSummary]) -> list[str]:
+    """Sets `to_fastest` of every arm; returns the best and those not separated from it."""
+    ranked = [arm for arm in sound if arm.role != "aa"]
+    if not ranked:
+        return []
+    for arm in sound:
+        others = [other for other in ranked if other.arm != arm.arm]
+        if others:
+            rival = best_of(benchmark, others)
+            arm.to_fastest = ratio_between(index, benchmark, arm.arm, rival.arm)
+    best = best_of(benchmark, ranked)
+    return [best.arm] + [
+        arm.arm
+        for arm in ranked
+        if arm.arm != best.arm and arm.to_fastest is not None and arm.to_fastest.low <= 1
+    ]
+
+
+def best_of(benchmark: Benchmark, arms: list[ArmSummary]) -> ArmSummary:
+    """By the paired ratio where every arm has one, else by cost."""
+    sign = -1 if benchmark.direction == "higher" else 1
+    if all(arm.ratio is not None for arm in arms):
+        return min(arms, key=lambda arm: arm.ratio.estimate if arm.ratio else math.inf)
+    return min(arms, key=lambda arm: sign * arm.cost)
+
+
+def hold_family_error(
+    index: SampleIndex,
+    header: Header,
+    benchmarks: list[BenchmarkSummary],
+    base: str,
+    margin: float,
+) -> None:
+    """Holm over the benchmarks of each arm: a called difference that does not survive it becomes
+    inconclusive. With the few processes of a quick run nothing could survive."""
+    models = {benchmark.id: benchmark for benchmark in header.benchmarks}
+    for label in (arm.label for arm in header.arms):
+        judged = []
+        for benchmark in benchmarks:
+            arm = next(arm for arm in benchmark.arms if arm.arm == label)
+            logs = log_ratios(index, models[benchmark.id], label, base) if arm.ratio else None
+            if logs is not None and label != base:
+                judged.append((arm, statistics.difference_p(logs, margin)))
+        kept = statistics.holm([p for _, p in judged])
+        for (arm, _), keep in zip(judged, kept, strict=True):
+            if arm.verdict in ("faster", "slower") and not keep:
+                arm.verdict = "inconclusive"
