@@ -1,1 +1,1 @@
-"""What is measured: the built-in loop, the known backends and how to find more."""
+"""What is measured: the built-in loop, and how every other loop is made."""
