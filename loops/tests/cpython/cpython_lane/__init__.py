@@ -1,0 +1,1 @@
+"""CPython's own asyncio tests, imported from the installed test package, on another loop."""

@@ -1,0 +1,128 @@
+"""Turns the catalogue into test classes of the running Python, on the loop under test."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+import unittest
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from cpython_lane.catalogue import TIERS, LaneClass
+from loop_testing import target
+
+PACKAGE = "test.test_asyncio"
+
+#: How often the loop under test was made in this process: a hook that is not reached would
+#: otherwise let every test pass on the wrong loop.
+made = 0
+
+
+def new_loop(*_ignored: object) -> asyncio.AbstractEventLoop:
+    global made
+    made += 1
+    return target.target_factory()()
+
+
+def close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """CPython's `TestCase.close_loop` through public API only.
+
+    The original reads `loop._default_executor` and a child watcher's private table of threads.
+    """
+    if not loop.is_closed():
+        loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("waitpid-"):
+            thread.join(timeout=30)
+
+
+@dataclass(frozen=True)
+class LaneTest:
+    """One method: `id` names the class that defines it, as CPython's own output would."""
+
+    id: str
+    group: str
+    method: str
+
+
+def compose(entry: LaneClass) -> type[unittest.TestCase] | None:
+    """The runnable class of `entry`, or None where the running version lacks a part."""
+    parts = [_find(name) for name in entry.parts]
+    if any(part is None for part in parts):
+        return None
+    if entry.hook == "policy":
+        only: type[unittest.TestCase] = parts[0]  # type: ignore[assignment]
+        return only
+    bases = (*parts, _find(entry.base))
+    return type(entry.name, bases, {**_hook(entry), "__module__": __name__})
+
+
+def _hook(entry: LaneClass) -> dict[str, Any]:
+    if entry.hook != "setUp":
+        return {entry.hook: new_loop}
+
+    def setUp(self: Any) -> None:
+        super(type(self), self).setUp()
+        self.loop = new_loop()
+        self.set_event_loop(self.loop)
+
+    return {"setUp": setUp}
+
+
+def _find(names: str) -> type | None:
+    """The first existing class of `module.Class|module.Class`, None where there is none."""
+    for name in names.split("|"):
+        module, _, attribute = name.rpartition(".")
+        try:
+            found = importlib.import_module(module if module == "unittest" else _in_tests(module))
+        except ModuleNotFoundError:
+            continue
+        if hasattr(found, attribute):
+            return getattr(found, attribute)  # type: ignore[no-any-return]
+    return None
+
+
+def _in_tests(module: str) -> str:
+    return f"{PACKAGE}.{module}"
+
+
+def tests_of(tier: str) -> list[tuple[LaneTest, type[unittest.TestCase]]]:
+    """Every test of a tier in the running version, in the order of the catalogue."""
+    loader = unittest.TestLoader()
+    found = []
+    for entry in TIERS[tier]:
+        composed = compose(entry)
+        if composed is None:
+            continue
+        for method in loader.getTestCaseNames(composed):
+            found.append((LaneTest(_identify(composed, method), entry.name, method), composed))
+    return found
+
+
+def _identify(composed: type, method: str) -> str:
+    owner = composed
+    if composed.__module__ == __name__:
+        owner = next(base for base in composed.__mro__ if method in vars(base))
+    module = owner.__module__.removeprefix(PACKAGE + ".")
+    return f"{module}.{owner.__qualname__}.{method}"
+
+
+def prepare(tier: str) -> None:
+    """Once per process, before the first test: clean-up and, in tier B, the policy."""
+    from test.test_asyncio import utils
+
+    utils.TestCase.close_loop = staticmethod(close_loop)
+    if tier == "b":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            asyncio.set_event_loop_policy(_policy())
+
+
+def _policy() -> Any:
+    class LanePolicy(asyncio.DefaultEventLoopPolicy):
+        new_event_loop = new_loop  # type: ignore[assignment]
+
+    return LanePolicy()

@@ -1,0 +1,128 @@
+"""Every test of CPython that can be pointed at the loop under test, one pytest item each.
+
+Tier A: classes with a hook for the loop. Tier B: classes that take the loop from the policy.
+`--isolate` gives every test a process of its own, `--white-box` runs the annotated ones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cpython_lane import annotations, parent
+from cpython_lane.catalogue import TIERS
+
+#: What tier A holds on 3.11. Later versions have more; fewer means that a class was lost.
+TIER_A_AT_LEAST = 148
+
+
+def listed(tier: str) -> list[parent.Listed]:
+    try:
+        return parent.list_tests(tier)
+    except LookupError as error:
+        pytest.skip(
+            f"CPython's test package is not usable here: {error}", allow_module_level=True
+        )
+
+
+TESTS = {tier: listed(tier) for tier in TIERS}
+ANNOTATIONS = annotations.read()
+
+
+def selected(items: list[pytest.Item], tier: str, white_box: bool) -> list[parent.Listed]:
+    """The tests that this session will ask for, so that no process runs anything else."""
+    wanted = {
+        item.callspec.params["test"]
+        for item in items
+        if isinstance(item, pytest.Function)
+        and item.function in (test_tier_a, test_tier_b)
+        and item.callspec.params["tier"] == tier
+    }
+    return [
+        test
+        for test in TESTS[tier]
+        if test.id in wanted and (white_box or not annotations.skip_reason(test.id, ANNOTATIONS))
+    ]
+
+
+@pytest.fixture(scope="module")
+def lanes(request: pytest.FixtureRequest) -> Iterator[dict[str, parent.Lane]]:
+    config = request.config
+    lanes = {
+        tier: parent.Lane(
+            tier,
+            selected(request.session.items, tier, config.getoption("--white-box")),
+            isolate=config.getoption("--isolate"),
+            jobs=config.getoption("--lane-jobs"),
+        )
+        for tier in TIERS
+    }
+    yield lanes
+    for lane in lanes.values():
+        lane.close()
+
+
+def judge(lane: parent.Lane, test: str, config: pytest.Config) -> None:
+    reason = annotations.skip_reason(test, ANNOTATIONS)
+    if reason and not config.getoption("--white-box"):
+        pytest.skip(reason)
+    result = lane.outcome(test)
+    if result.outcome == "skipped":
+        pytest.skip(f"by CPython: {result.detail}")
+    if result.outcome != "passed":
+        pytest.fail(f"{result.outcome}\n{result.detail}", pytrace=False)
+
+
+def groups() -> list[object]:
+    return [
+        pytest.param(tier, entry.name, id=f"{tier}-{entry.name}")
+        for tier, entries in TIERS.items()
+        for entry in entries
+        if entry.loops and any(test.group == entry.name for test in TESTS[tier])
+    ]
+
+
+def test_no_class_is_lost() -> None:
+    assert len(TESTS["a"]) >= TIER_A_AT_LEAST
+    assert {test.group for test in TESTS["a"]} == {entry.name for entry in TIERS["a"]}
+
+
+def test_annotations_name_existing_tests() -> None:
+    known = {test.id for tests in TESTS.values() for test in tests}
+    binding = {
+        annotation.test
+        for entries in ANNOTATIONS.values()
+        for annotation in entries
+        if annotation.binds()
+    }
+    assert binding <= known
+
+
+def parameters(tier: str) -> list[object]:
+    return [pytest.param(tier, test.id, id=test.id) for test in TESTS[tier]]
+
+
+@pytest.mark.parametrize(("tier", "test"), parameters("a"))
+def test_tier_a(
+    tier: str, test: str, lanes: dict[str, parent.Lane], pytestconfig: pytest.Config
+) -> None:
+    judge(lanes[tier], test, pytestconfig)
+
+
+@pytest.mark.parametrize(("tier", "test"), parameters("b"))
+def test_tier_b(
+    tier: str, test: str, lanes: dict[str, parent.Lane], pytestconfig: pytest.Config
+) -> None:
+    judge(lanes[tier], test, pytestconfig)
+
+
+@pytest.mark.parametrize(("tier", "group"), groups())
+def test_the_loop_under_test_was_used(
+    tier: str, group: str, lanes: dict[str, parent.Lane], request: pytest.FixtureRequest
+) -> None:
+    """A hook that is not reached would let a whole class pass on the wrong loop."""
+    asked = {test.id for test in selected(request.session.items, tier, white_box=False)}
+    tests = [test.id for test in TESTS[tier] if test.group == group and test.id in asked]
+    if not tests:
+        pytest.skip("no test of this class was selected")
+    assert lanes[tier].loops_made(tests) > 0

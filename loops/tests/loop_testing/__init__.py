@@ -1,0 +1,1 @@
+"""What the tests of the loops share; `conftest.py` puts it on the import path."""
