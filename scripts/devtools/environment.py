@@ -84,10 +84,14 @@ def _install_peers(python: Interpreter) -> None:
     peers = project["project"]["optional-dependencies"]["peers"]
     say(f"{len(peers)} other event loops, where they have a wheel for Python {python.version}")
     for peer in peers:
+        name = re.split("[ ;>]", peer)[0]
         try:
             run(pip(python, "install", "--only-binary=:all:", "-c", LOCK, peer), silent=True)
         except SetupError:
-            say(f"  {re.split('[ ;>]', peer)[0]}: no wheel for this Python and system")
+            say(f"  {name}: no wheel for this Python and system")
+            continue
+        if output(pip(python, "show", name)) is None:
+            say(f"  {name}: not for Python {python.version}")
 
 
 def _write_command(python: Interpreter) -> None:
@@ -103,6 +107,23 @@ def _write_command(python: Interpreter) -> None:
 
 def site_packages(python: Interpreter) -> Path:
     return python.venv / "lib" / f"python{python.version}" / "site-packages"
+
+
+def remember_default(python: Interpreter) -> None:
+    """scripts/bench without PYTHON takes what the last set-up without PYTHON found."""
+    (ROOT / ".venv" / "default").write_text(f"{python.version}\n")
+
+
+def lock(python: Interpreter) -> None:
+    """Resolve every dependency again, for all Pythons at once and without a registry's name."""
+    run(pip(python, "install", "uv"), quiet=True)
+    uv = [python.venv / "bin" / "uv", "pip", "compile", "--universal", "--python-version", "3.11"]
+    quiet = ["--quiet", "--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade"]
+    run(
+        python.inside(
+            *uv, *quiet, "--extra", "dev", "--extra", "peers", "-o", LOCK, "pyproject.toml"
+        )
+    )
 
 
 def link_tree(python: Interpreter, pyroot: Path) -> None:

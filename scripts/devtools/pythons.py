@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools import forky
+from devtools import forky, packages
 from devtools.shell import ROOT, SetupError, output
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 FROM_FORKY = frozenset({"3.14", "3.15"})
 
 _PROBE = """
-import os, sys, sysconfig
+import importlib.util, os, sys, sysconfig
 header = os.path.join(sysconfig.get_path("include"), "Python.h")
-usable = sys.implementation.name == "cpython" and os.path.exists(header)
-print("%d.%d" % sys.version_info[:2], sys.version.split()[0], int(usable))
+complete = os.path.exists(header) and importlib.util.find_spec("ensurepip") is not None
+print("%d.%d" % sys.version_info[:2], sys.version.split()[0], sys.implementation.name, complete)
 """
 
 
@@ -54,27 +54,24 @@ class Interpreter:
         return [*self.prefix, *map(str, words)]
 
 
-def find(wanted: str | None, *, make: bool = True) -> Interpreter:
+def find(wanted: str | None = None, *, make: bool = True) -> Interpreter:
     """The interpreter for "3.14", a path or a command; None is the one that runs this.
 
     With `make`, a Python that no installer of this machine has comes from the forky root folder.
     Raises SetupError when there is none.
     """
     if not wanted:
-        return _require(_probe(_base_executable(), "the running Python"), "the running Python")
+        return _complete(_base_executable(), "the running Python")
     if wanted not in SUPPORTED:
-        path = shutil.which(wanted) or wanted
-        return _require(_probe(path, f"named: {wanted}"), wanted)
+        return _complete(shutil.which(wanted) or wanted, "named")
     for path, origin in _candidates(wanted):
         found = _probe(path, origin)
         if found and found.version == wanted:
             return found
     if wanted in FROM_FORKY and (make or forky.exists()):
         forky.provide()
-        return _require(
-            _probe(f"/usr/bin/python{wanted}", "Debian forky root folder", forky.prefix()), wanted
-        )
-    raise SetupError(f"no Python {wanted} here; type: pyenv install {wanted}")
+        return _complete(f"/usr/bin/python{wanted}", "Debian forky", forky.prefix())
+    raise SetupError(f"no Python {wanted} with its headers here; type: pyenv install {wanted}")
 
 
 def _base_executable() -> str:
@@ -91,23 +88,26 @@ def _candidates(version: str) -> Iterator[tuple[str, str]]:
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = Path(folder) / f"python{version}"
         if path.is_file() and "shims" not in path.parts:
-            yield str(path), "PATH"
+            yield str(path.resolve()), "PATH"
 
 
 def _probe(path: str, origin: str, prefix: tuple[str, ...] = ()) -> Interpreter | None:
-    answer = output([*prefix, path, "-c", _PROBE])
-    if answer is None:
+    """None where the path starts no CPython that could build an extension."""
+    answer = (output([*prefix, path, "-c", _PROBE]) or "").split()
+    if len(answer) != 4 or answer[2:] != ["cpython", "True"] or answer[0] not in SUPPORTED:
         return None
-    version, release, usable = answer.split()
-    if usable != "1" or version not in SUPPORTED:
-        return None
-    return Interpreter(version, release, path, origin, prefix)
+    return Interpreter(answer[0], answer[1], path, origin, prefix)
 
 
-def _require(found: Interpreter | None, wanted: str) -> Interpreter:
+def _complete(path: str, origin: str, prefix: tuple[str, ...] = ()) -> Interpreter:
+    """Like _probe, but adds what Debian and Ubuntu leave out of their own Python."""
+    found = _probe(path, origin, prefix)
+    if found is None and not prefix and Path(path).resolve().parent == Path("/usr/bin"):
+        name = Path(path).resolve().name
+        packages.install([f"{name}-dev", f"{name}-venv"])
+        found = _probe(path, origin)
     if found is None:
         raise SetupError(
-            f"{wanted} is no CPython {SUPPORTED[0]} to {SUPPORTED[-1]} with its headers; "
-            "for Debian's Python type: sudo apt-get install python3-dev python3-venv"
+            f"{path} is no CPython {SUPPORTED[0]} to {SUPPORTED[-1]} with headers and ensurepip"
         )
     return found
