@@ -1,0 +1,90 @@
+"""One line per run, benchmark and arm, for spreadsheets and data frames."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import math
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary
+
+COLUMNS = (
+    "run benchmark measure unit direction arm loop version python role status reason "
+    "cost cost_low cost_high process_ns thread_ns wall_ns "
+    "ratio ratio_low ratio_high ratio_sign_low ratio_sign_high processes "
+    "to_fastest to_fastest_low to_fastest_high among_fastest verdict design isolated values"
+).split()
+
+
+def csv_text(summaries: Sequence[RunSummary]) -> str:
+    """Costs in ns per operation, or in `unit` where `measure` is "value"; missing is empty."""
+    out = StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for run in summaries:
+        for benchmark in run.benchmarks:
+            writer.writerows(_row(run, benchmark, arm) for arm in benchmark.arms)
+    return out.getvalue()
+
+
+def write_csv(summaries: Sequence[RunSummary], out: Path) -> Path:
+    out.write_text(csv_text(summaries), encoding="utf-8")
+    return out
+
+
+def csv_data_uri(summaries: Sequence[RunSummary]) -> str:
+    """The same inside a link, so that the page can hand it out without a server."""
+    data = base64.b64encode(csv_text(summaries).encode()).decode()
+    return f"data:text/csv;charset=utf-8;base64,{data}"
+
+
+def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[str, Any]:
+    figures = {
+        "cost": arm.cost,
+        "cost_low": arm.cost_low,
+        "cost_high": arm.cost_high,
+        "process_ns": arm.process_ns,
+        "thread_ns": arm.thread_ns,
+        "wall_ns": arm.wall_ns,
+        **_ratio("ratio", arm.ratio),
+        **_ratio("to_fastest", arm.to_fastest),
+    }
+    if arm.ratio is not None:
+        figures["ratio_sign_low"] = arm.ratio.sign_low
+        figures["ratio_sign_high"] = arm.ratio.sign_high
+    return {
+        "run": run.header.run,
+        "benchmark": benchmark.id,
+        "measure": benchmark.measure,
+        "unit": benchmark.unit,
+        "direction": benchmark.direction,
+        "arm": arm.arm,
+        "loop": arm.loop,
+        "version": arm.version,
+        "python": arm.python,
+        "role": arm.role,
+        "status": arm.status,
+        "reason": arm.reason,
+        "processes": len(arm.values),
+        "among_fastest": int(arm.arm in benchmark.fastest),
+        "verdict": arm.verdict,
+        "design": arm.design,
+        "isolated": int(arm.isolated),
+        "values": " ".join(_exact(value) for value in arm.values),
+        **{name: _exact(value) for name, value in figures.items()},
+    }
+
+
+def _ratio(name: str, of: Ratio | None) -> dict[str, float]:
+    if of is None:
+        return {}
+    return {name: of.estimate, f"{name}_low": of.low, f"{name}_high": of.high}
+
+
+def _exact(value: float) -> str:
+    """Seven digits; an interval without an end is empty, as a missing figure is."""
+    return f"{value:.7g}" if math.isfinite(value) else ""

@@ -1,0 +1,123 @@
+"""What was measured, on what, and how to do it again: label and value pairs from the header."""
+
+from __future__ import annotations
+
+import shlex
+
+from loopgauge.harness.model import Header, Interpreter
+from loopgauge.harness.summary import RunSummary
+from loopgauge.reports import wording
+
+Facts = list[tuple[str, str]]
+
+
+def short(run: RunSummary) -> Facts:
+    """For the first screen."""
+    header = run.header
+    return [
+        ("machine", _machine(header)),
+        ("Python", _pythons(header)),
+        ("measured", _extent(run)),
+        ("when", _moment(header.created)),
+        ("conformance", run.conformance),
+    ]
+
+
+def full(run: RunSummary) -> Facts:
+    """Everything that can change a figure, for who wants the same one."""
+    header = run.header
+    machine, load = header.environment.machine, header.environment.load
+    facts = [
+        ("run", header.run),
+        ("run file", run.path),
+        ("started", _moment(header.created)),
+        ("seed", str(header.seed)),
+        ("setting", header.setting),
+        ("processes per loop", str(header.plan.rounds)),
+        ("slot", f"{header.plan.slot_s * 1000:g} ms"),
+        ("garbage collector", header.plan.gc),
+        ("method", run.method),
+        ("margin", f"±{run.margin:.2%}"),
+        ("CPU", f"{machine.cpu_model}, {machine.cpus_logical} logical"),
+        ("CPUs allowed", ", ".join(map(str, machine.cpus_allowed))),
+        ("pinned to", ", ".join(map(str, header.cpus or [])) or "not pinned"),
+        ("governor, turbo, SMT", _known(machine.governor, machine.turbo, machine.smt)),
+        ("virtualisation", machine.virtual or "none found"),
+        ("kernel", machine.kernel),
+        ("ASLR", machine.aslr),
+        ("clock source", machine.clocksource),
+        ("memory", f"{machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""),
+        ("load before the run", f"{load.load_1m:.2f}"),
+    ]
+    facts += [
+        (f"Python {key}", _interpreter(found))
+        for key, found in header.environment.interpreters.items()
+    ]
+    facts += [(f"${name}", value) for name, value in header.environment.variables.items()]
+    return [(label, value) for label, value in facts if value]
+
+
+def command(header: Header) -> str:
+    """As it was typed, with the seed so that the order is the same too."""
+    words = header.command or ["bench", "run"]
+    if not any(word == "--seed" or word.startswith("--seed=") for word in words):
+        words = [*words, "--seed", str(header.seed)]
+    return shlex.join(words)
+
+
+def _machine(header: Header) -> str:
+    machine = header.environment.machine
+    parts = [machine.cpu_model or "unknown CPU"]
+    if machine.cpus_logical:
+        parts.append(f"{machine.cpus_logical} CPUs")
+    parts.append(f"Linux {machine.kernel}" if machine.kernel else "Linux")
+    if machine.virtual:
+        parts.append(f"virtual ({machine.virtual})")
+    return ", ".join(parts)
+
+
+def _pythons(header: Header) -> str:
+    found = header.environment.interpreters
+    if not found:
+        return "not recorded"
+    return "; ".join(f"CPython {each.version}, {_build(each)}" for each in found.values())
+
+
+def _build(interpreter: Interpreter) -> str:
+    if interpreter.build_kind:
+        return interpreter.build_kind
+    return "optimised build" if interpreter.optimized else "build without optimisation"
+
+
+def _extent(run: RunSummary) -> str:
+    loops = len({arm.label for arm in run.header.arms if arm.role != "aa"})
+    benchmarks = len(run.benchmarks)
+    return (
+        f"{_count(benchmarks, 'benchmark')} × {_count(loops, 'loop')} × "
+        f"{_count(run.header.plan.rounds, 'fresh process', 'fresh processes')}"
+    )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _interpreter(found: Interpreter) -> str:
+    parts = [
+        f"{found.implementation} {found.version}",
+        _build(found),
+        found.compiler,
+        found.libc,
+        f"loopgauge {found.loopgauge} {found.build_hash}".strip() if found.loopgauge else "",
+        f"Google Benchmark {found.engine}" if found.engine else "",
+        found.config_args,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _known(*values: str) -> str:
+    return ", ".join(value or wording.DASH for value in values) if any(values) else ""
+
+
+def _moment(created: str) -> str:
+    return created.replace("T", " ").replace("Z", " UTC").replace("+00:00", " UTC")

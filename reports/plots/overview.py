@@ -1,0 +1,226 @@
+"""The first plot: every benchmark, every arm's cost relative to the reference, and who leads.
+
+Wide for a desk and for print; narrow for a phone, with the names above their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
+from loopgauge.reports import wording
+from loopgauge.reports.plots import theme
+from loopgauge.reports.plots.arms import Looks
+from loopgauge.reports.plots.canvas import Canvas
+from loopgauge.reports.plots.frame import SMALL, Drawing, axis, head
+from loopgauge.reports.plots.scale import Scale, log_scale
+
+LETTER = 6.6  # a generous mean width at the text size used
+HEAD_LINES = 60.0  # title and two lines of subtitle
+LEGEND_LINE = 17.0
+FOOT = 48.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    width: float
+    left: float  # of the data
+    right: float
+    row: float  # height of a benchmark
+    name_lift: float  # 0: the name stands left of its row; else this far above its middle
+    lead: float  # of the names of the fastest; they end here in the narrow layout
+    void: float | None  # of the names without a valid result, where there is room
+
+
+WIDE = Layout(width=920, left=222, right=650, row=21, name_lift=0, lead=666, void=816)
+NARROW = Layout(width=370, left=10, right=360, row=44, name_lift=15, lead=368, void=None)
+
+
+def overview(run: RunSummary, looks: Looks, layout: Layout, colour: Callable[[str], str]) -> Drawing:
+    reference = run.reference
+    drawn = {arm.arm for each in run.benchmarks for arm in _compared(each, reference)}
+    legend = _legend_rows([name for name in looks if name in drawn], layout)
+    top = HEAD_LINES + LEGEND_LINE * len(legend) + 12
+    bottom = top + layout.row * len(run.benchmarks)
+    canvas = Canvas(layout.width, bottom + FOOT, colour)
+    title = f"Cost relative to {reference}: left is faster"
+    head(canvas, title, *_subtitles(reference, layout))
+    _draw_legend(canvas, legend, looks)
+
+    scale = log_scale(_ends(run), layout.left, layout.right, least=1.5)
+    _draw_rows(canvas, run, layout, top)
+    _draw_columns(canvas, run, layout, top)
+    _draw_noise(canvas, run, layout, scale, top)
+    axis(canvas, scale, top, bottom, wording.tick, "")
+    _draw_foot(canvas, scale, bottom, layout, f"cost / cost of {reference}, log scale")
+    canvas.lines([(scale(1.0), top, scale(1.0), bottom)], theme.MUTED, 1.4)
+    for index, benchmark in enumerate(run.benchmarks):
+        _draw_arms(canvas, benchmark, looks, scale, _middle(layout, top, index), layout)
+    return Drawing(canvas, title, _in_words(run))
+
+
+def _subtitles(reference: str, layout: Layout) -> tuple[str, ...]:
+    first = "Bar: paired interval over processes."
+    second = f"Hollow: not separated from {reference}."
+    third = f"Grey: {reference} against its own copy."
+    if layout.name_lift:
+        return (f"{first} {second}", third)
+    return (f"{first} {second} {third}",)
+
+
+def _legend_rows(names: list[str], layout: Layout) -> list[list[tuple[float, str]]]:
+    """The arms, broken into lines; x of the marker, and the name."""
+    rows: list[list[tuple[float, str]]] = [[]]
+    x = 6.0
+    for name in names:
+        width = 26 + LETTER * len(name)
+        if x + width > layout.width and rows[-1]:
+            rows.append([])
+            x = 6.0
+        rows[-1].append((x, name))
+        x += width
+    return rows
+
+
+def _draw_legend(canvas: Canvas, rows: list[list[tuple[float, str]]], looks: Looks) -> None:
+    for line, entries in enumerate(rows):
+        y = HEAD_LINES + LEGEND_LINE * line
+        for x, name in entries:
+            canvas.dots([x], [y], looks[name])
+            canvas.text(x + 9, y, name)
+
+
+def _ends(run: RunSummary) -> list[float]:
+    ends = [1.0]
+    for benchmark in run.benchmarks:
+        for arm in _compared(benchmark, run.reference):
+            assert arm.ratio is not None
+            ends += [arm.ratio.low, arm.ratio.estimate, arm.ratio.high]
+    return ends
+
+
+def _compared(benchmark: BenchmarkSummary, reference: str) -> list[ArmSummary]:
+    return [
+        arm
+        for arm in wording.candidates(benchmark)
+        if arm.status == "ok" and arm.ratio is not None and arm.arm != reference
+    ]
+
+
+def _middle(layout: Layout, top: float, index: int) -> float:
+    """Where the data of a row lies; below its name in the narrow layout."""
+    return top + layout.row * (index + 0.5) + layout.name_lift / 2
+
+
+def _draw_rows(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
+    for index, benchmark in enumerate(run.benchmarks):
+        if index % 2 == 0:
+            canvas.box(0, top + layout.row * index, layout.width, layout.row, theme.STRIPE)
+        y = _middle(layout, top, index) - layout.name_lift - (2 if layout.name_lift else 0)
+        if layout.name_lift:
+            canvas.text(2, y, wording.shorten(_short_id(benchmark), 34))
+            canvas.text(
+                layout.lead, y, _lead(benchmark, 24), role=theme.MUTED, size=SMALL, align="right"
+            )
+        else:
+            name = wording.shorten(_short_id(benchmark), 36)
+            canvas.text(layout.left - 14, y, name, align="right")
+
+
+def _draw_columns(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
+    """Right of the data: who is fastest, and who has no valid result although it was tried."""
+    if layout.void is None:
+        return
+    canvas.text(layout.lead, top - 9, "fastest", role=theme.MUTED, size=SMALL)
+    rows = [(_void(benchmark), _middle(layout, top, i)) for i, benchmark in enumerate(run.benchmarks)]
+    if any(void for void, _ in rows):
+        canvas.text(layout.void, top - 9, "no valid result", role=theme.MUTED, size=SMALL)
+    for benchmark, (void, y) in zip(run.benchmarks, rows, strict=True):
+        lead = _lead(benchmark, 23)
+        canvas.text(layout.lead, y, lead, size=SMALL, bold=len(benchmark.fastest) == 1)
+        canvas.text(layout.void, y, void, role=theme.MUTED, size=SMALL)
+
+
+def _void(benchmark: BenchmarkSummary) -> str:
+    names = [
+        arm.arm
+        for arm in wording.candidates(benchmark)
+        if arm.status not in ("ok", "unavailable")
+    ]
+    joined = ", ".join(names)
+    return joined if len(joined) <= 17 else f"{len(names)} loops"
+
+
+def _short_id(benchmark: BenchmarkSummary) -> str:
+    """The id without its family, which the sections below carry."""
+    return benchmark.id.split(".", 1)[-1]
+
+
+def _lead(benchmark: BenchmarkSummary, length: int) -> str:
+    names = benchmark.fastest
+    if not names:
+        return "nothing valid"
+    joined = " = ".join(names)
+    return joined if len(joined) <= length else f"{len(names)} loops not separated"
+
+
+def _draw_noise(
+    canvas: Canvas, run: RunSummary, layout: Layout, scale: Scale, top: float
+) -> None:
+    for index, benchmark in enumerate(run.benchmarks):
+        if benchmark.aa is None:
+            continue
+        left = scale(max(benchmark.aa.low, scale.low))
+        right = scale(min(benchmark.aa.high, scale.high))
+        y = _middle(layout, top, index)
+        canvas.box(left, y - 8, max(right - left, 1.0), 16, theme.BAND)
+
+
+def _draw_arms(
+    canvas: Canvas,
+    benchmark: BenchmarkSummary,
+    looks: Looks,
+    scale: Scale,
+    middle: float,
+    layout: Layout,
+) -> None:
+    """The arms share a row, each on its own height, so that none hides another."""
+    others = [name for name, mark in looks.items() if mark.role != theme.MUTED]
+    step = min(2.6, 13.0 / max(len(others), 1))
+    for arm in benchmark.arms:
+        if arm.arm not in others or arm.status != "ok" or arm.ratio is None:
+            continue
+        y = middle + (others.index(arm.arm) - (len(others) - 1) / 2) * step
+        mark = looks[arm.arm]
+        canvas.lines([(scale(arm.ratio.low), y, scale(arm.ratio.high), y)], mark.role, 1.5)
+        canvas.dots(
+            [scale(arm.ratio.estimate)],
+            [y],
+            mark,
+            size=6.0,
+            hollow=not wording.is_separated(arm),
+        )
+
+
+def _draw_foot(canvas: Canvas, scale: Scale, bottom: float, layout: Layout, label: str) -> None:
+    """Under the tick labels: the same in the words people use (0.2 is 5× as fast), and the unit."""
+    y = bottom + 23
+    if not layout.name_lift:
+        for at in scale.ticks():
+            words = "same" if at == 1 else wording.times(at, digits=3)
+            canvas.text(scale(at), y, words, role=theme.MUTED, size=SMALL, align="center")
+        y += 15
+    middle = (scale.left + scale.right) / 2
+    canvas.text(middle, y, label, role=theme.MUTED, size=SMALL, align="center")
+
+
+def _in_words(run: RunSummary) -> str:
+    said = []
+    for benchmark in run.benchmarks:
+        arms = ", ".join(
+            f"{arm.arm} {wording.interval(arm.ratio)}"
+            for arm in _compared(benchmark, run.reference)
+        )
+        said.append(f"{benchmark.id}: fastest {wording.fastest(benchmark)}; {arms or 'no ratio'}")
+    return ". ".join(said) or "No benchmark."

@@ -1,0 +1,114 @@
+"""Who leads how often, and who is absent: counted, not estimated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from loopgauge.harness.summary import ArmSummary, RunSummary
+from loopgauge.reports import wording
+
+
+@dataclass
+class Standing:
+    """One arm over all benchmarks of a run."""
+
+    arm: str
+    loop: str
+    version: str
+    python: str
+    is_reference: bool
+    verdicts: Counter[str] = field(default_factory=Counter)  # against the reference
+    statuses: Counter[str] = field(default_factory=Counter)
+    alone: int = 0  # benchmarks in which it is the fastest
+    shared: int = 0  # benchmarks in which it is not separated from the fastest
+    best: float | None = None  # lowest and highest estimate of the ratio to the reference
+    worst: float | None = None
+
+    @property
+    def measured(self) -> int:
+        return self.statuses["ok"]
+
+    @property
+    def leads(self) -> int:
+        return self.alone + self.shared
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Something asked for that has no figure, and why."""
+
+    arm: str
+    status: str
+    reason: str
+    benchmarks: list[str]
+    everywhere: bool
+
+
+def standings(run: RunSummary) -> list[Standing]:
+    """In the order of the run file."""
+    rows: dict[str, Standing] = {}
+    for benchmark in run.benchmarks:
+        for arm in wording.candidates(benchmark):
+            row = rows.setdefault(arm.arm, _empty(arm, run))
+            row.statuses[arm.status] += 1
+            if arm.status == "ok":
+                _count(row, arm, benchmark.fastest)
+    return list(rows.values())
+
+
+def _empty(arm: ArmSummary, run: RunSummary) -> Standing:
+    return Standing(arm.arm, arm.loop, arm.version, arm.python, arm.arm == run.reference)
+
+
+def _count(row: Standing, arm: ArmSummary, fastest: list[str]) -> None:
+    row.verdicts[arm.verdict] += 1
+    if arm.arm in fastest:
+        row.alone += len(fastest) == 1
+        row.shared += len(fastest) > 1
+    if arm.ratio is not None:
+        at = arm.ratio.estimate
+        row.best = at if row.best is None else min(row.best, at)
+        row.worst = at if row.worst is None else max(row.worst, at)
+
+
+def absences(run: RunSummary) -> list[Absence]:
+    """Grouped by arm, status and reason, in the order met."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for benchmark in run.benchmarks:
+        for arm in wording.candidates(benchmark):
+            if arm.status != "ok":
+                key = (arm.arm, arm.status, arm.reason)
+                groups.setdefault(key, []).append(benchmark.id)
+    return [
+        Absence(arm, status, reason, ids, everywhere=len(ids) == len(run.benchmarks))
+        for (arm, status, reason), ids in groups.items()
+    ]
+
+
+def headline(run: RunSummary) -> str:
+    """The answer in one sentence."""
+    rows = sorted((row for row in standings(run) if row.leads), key=lambda row: -row.leads)
+    count = sum(1 for benchmark in run.benchmarks if benchmark.fastest)
+    if not rows:
+        return "Nothing valid was measured, so there is no answer."
+    if count == 1:
+        return _single(run)
+    said = [f"{row.arm} in {row.leads} ({_alone(row)})" for row in rows[:4]]
+    more = len(rows) - 4
+    rest = f" and {more} more loop{'s' if more > 1 else ''} in a few" if more > 0 else ""
+    return f"Fastest, or not separated from the fastest, of {count} benchmarks: {', '.join(said)}{rest}."
+
+
+def _alone(row: Standing) -> str:
+    if not row.alone:
+        return "never alone"
+    return "alone in all of them" if row.alone == row.leads else f"alone in {row.alone}"
+
+
+def _single(run: RunSummary) -> str:
+    benchmark = next(benchmark for benchmark in run.benchmarks if benchmark.fastest)
+    names = benchmark.fastest
+    if len(names) == 1:
+        return f"{names[0]} is the fastest at {benchmark.id}."
+    return f"At {benchmark.id} nobody is alone in front: {', '.join(names)} are not separated."

@@ -1,0 +1,170 @@
+"""Numbers and words as every table, plot and export writes them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
+
+DASH = "–"
+NARROW_SPACE = "\u202f"
+
+STATUS = {
+    "ok": "measured",
+    "invalid": "INVALID",
+    "unsupported": "UNSUPPORTED",
+    "unavailable": "unavailable",
+    "crashed": "CRASHED",
+    "hung": "HUNG",
+    "error": "ERROR",
+}
+
+STATUS_MEANING = {
+    "invalid": "the work was not done or a rule was broken: its time means nothing",
+    "unsupported": "the loop does not have what this scenario needs",
+    "unavailable": "could not be loaded here",
+    "crashed": "the process died",
+    "hung": "did not come back in time and was ended",
+    "error": "raised an exception",
+}
+
+VERDICT = {
+    "faster": "faster",
+    "slower": "slower",
+    "equivalent": "equivalent",
+    "inconclusive": "INCONCLUSIVE",
+    "reference": "reference",
+    "": "",
+}
+
+VERDICT_MEANING = {
+    "faster": "the whole interval is on the fast side, beyond the margin",
+    "slower": "the whole interval is on the slow side, beyond the margin",
+    "equivalent": "the whole interval is inside the margin: no difference worth the name",
+    "inconclusive": "the interval is too wide to say: neither a win nor a tie",
+}
+
+CLOCK = {
+    "cpu": "CPU time",
+    "wall": "wall-clock time",
+}
+
+
+def candidates(benchmark: BenchmarkSummary) -> list[ArmSummary]:
+    """The arms a reader compares, in the order of the file: all but the self-check's copy."""
+    return [arm for arm in benchmark.arms if arm.role != "aa"]
+
+
+def status(arm: ArmSummary) -> str:
+    return STATUS.get(arm.status, arm.status.upper())
+
+
+def number(value: float) -> str:
+    """Three significant digits, never an exponent below a million."""
+    if not math.isfinite(value):
+        return DASH
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size >= 6 or size < -4:
+        return f"{value:.2e}"
+    return f"{value:,.{max(0, 2 - size)}f}".replace(",", NARROW_SPACE)
+
+
+def nanoseconds(value: float) -> str:
+    for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if abs(value) >= factor:
+            return f"{number(value / factor)} {unit}"
+    return f"{number(value)} ns"
+
+
+def amount(value: float, benchmark: BenchmarkSummary) -> str:
+    """A cost in its unit: time per operation, or the scenario's own unit."""
+    if not math.isfinite(value):
+        return DASH
+    if benchmark.measure == "value":
+        return f"{number(value)} {benchmark.unit}"
+    return nanoseconds(value)
+
+
+def cost_interval(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:
+    low, high = (amount(end, benchmark) for end in (arm.cost_low, arm.cost_high))
+    return f"{amount(arm.cost, benchmark)} [{low}, {high}]"
+
+
+def per_operation(benchmark: BenchmarkSummary) -> str:
+    """What one number of this benchmark is: 'CPU time per step'."""
+    if benchmark.measure == "value":
+        return benchmark.unit
+    return f"{CLOCK.get(benchmark.measure, benchmark.measure)} per {benchmark.unit}"
+
+
+def lower_is_better(benchmark: BenchmarkSummary) -> bool:
+    return benchmark.direction != "higher"
+
+
+def ratio(value: float) -> str:
+    """A cost ratio: two decimals, three below 0.1 and near 1 where they decide."""
+    if not math.isfinite(value):
+        return DASH
+    digits = 3 if value < 0.1 or 0.9 <= value <= 1.1 else 2
+    return f"{value:.{digits}f}" if value < 100 else f"{value:,.0f}"
+
+
+def interval(of: Ratio | None) -> str:
+    """'0.24 [0.23, 0.25]'; a dash when there is no ratio; says so when there is no interval."""
+    if of is None:
+        return DASH
+    if not has_interval(of):
+        return f"{ratio(of.estimate)} [no interval: {of.n} processes]"
+    return f"{ratio(of.estimate)} [{ratio(of.low)}, {ratio(of.high)}]"
+
+
+def has_interval(of: Ratio) -> bool:
+    """With too few processes the interval reaches from 0 to infinity."""
+    return of.low > 0 and math.isfinite(of.high)
+
+
+def times(value: float, digits: int = 2) -> str:
+    """A cost ratio in the words people use: 0.25 is '4× as fast', 2 is '2× the cost'."""
+    if not math.isfinite(value) or value <= 0:
+        return DASH
+    factor = 1 / value if value < 1 else value
+    return f"{factor:.{digits}g}× {'as fast' if value < 1 else 'the cost'}"
+
+
+def is_separated(arm: ArmSummary) -> bool:
+    """True when the summary calls the difference to the reference real."""
+    return arm.verdict in ("faster", "slower")
+
+
+def fastest(benchmark: BenchmarkSummary) -> str:
+    """Who leads: one name, or several that are not separated, never a ranking among them."""
+    if len(benchmark.fastest) <= 1:
+        return "".join(benchmark.fastest) or DASH
+    return f"{', '.join(benchmark.fastest)} (not separated)"
+
+
+def shorten(words: str, length: int) -> str:
+    """At most `length` characters of the first line."""
+    line = words.strip().splitlines()[0] if words.strip() else ""
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def tick(value: float) -> str:
+    """A ratio as an axis label: as few digits as it takes."""
+    return f"{value:.3g}"
+
+
+def arm_notes(arm: ArmSummary) -> list[str]:
+    """What a reader should know before believing this arm's figure; empty for a plain one."""
+    notes = []
+    if arm.helper_flag:
+        notes.append(f"helper threads: {arm.helper_gap:+.0%} CPU beside the loop's thread")
+    if arm.design == "process":
+        notes.append("one loop per process")
+    if arm.isolated:
+        notes.append("isolated: measured in processes of its own")
+    return notes
