@@ -1,0 +1,106 @@
+"""The Python half of the built-in loop: what runs once per loop, per run or per signal handler."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from loopgauge import _core
+from loopgauge.loops.epoll.selector import EpollSelector
+
+if sys.version_info >= (3, 13):
+    _Stock = asyncio.SelectorEventLoop
+else:
+    from loopgauge.loops.epoll.before_3_13 import RunForeverParts
+
+    class _Stock(RunForeverParts, asyncio.SelectorEventLoop):
+        """CPython's loop with the two parts of run_forever() that 3.13 gave a name."""
+
+
+class _SignalEnd:
+    """What CPython knows as the writing socket of the self-pipe: only its number is ever asked for."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def fileno(self) -> int:
+        return self._fd
+
+
+class EventLoop(_core.LoopBase, _Stock):
+    """A drop-in asyncio event loop on epoll.
+
+    `selector` is for compatibility: with a selector of your own the loop schedules as CPython's does,
+    and is as slow.
+    """
+
+    _signal_read_fd: int | None = None
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        if selector is not None:
+            self._use_foreign_selector()
+        super().__init__(EpollSelector(self) if selector is None else selector)
+
+    # ---- running ------------------------------------------------------------------------------
+
+    def run_forever(self) -> None:
+        """Runs until stop() is called."""
+        self._run_forever_setup()
+        try:
+            if not self._run_turns():
+                # Somebody needs CPython's scheduler: debug mode, an override, a patched clock.
+                while True:
+                    self._run_once()
+                    if self._stopping:
+                        break
+        finally:
+            self._run_forever_cleanup()
+
+    def close(self) -> None:
+        """Closes the loop and its descriptors. Callbacks that are still queued never run."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self.is_closed():
+            return
+        super().close()
+        self._close_native()
+
+    # ---- waking up ----------------------------------------------------------------------------
+    # Threads wake the loop through its eventfd. Signals need a socket pair, because
+    # signal.set_wakeup_fd() writes one byte, which an eventfd refuses; it is made when the first
+    # handler is added, and watched as long as there is one.
+
+    def _make_self_pipe(self) -> None:
+        self._ssock: Any = None
+        self._csock: Any = None
+        self._internal_fds += 1
+
+    def _close_self_pipe(self) -> None:
+        self._csock = None
+        self._internal_fds -= 1
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        """Calls the callback when the signal arrives. Main thread only.
+
+        Raises TypeError for a coroutine, ValueError for a signal number that is none, RuntimeError
+        outside the main thread or for a signal that cannot be caught.
+        """
+        if self._csock is None and not self.is_closed():
+            self._signal_read_fd, write_fd = self._open_signal_pipe()
+            self._csock = _SignalEnd(write_fd)
+        super().add_signal_handler(sig, callback, *args)
+        if self._signal_read_fd is not None:
+            self._add_reader(self._signal_read_fd, self._read_from_self)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Restores the signal's default handler. True if there was a handler of this loop."""
+        removed = super().remove_signal_handler(sig)
+        if removed and not self._signal_handlers and self._signal_read_fd is not None:
+            self._remove_reader(self._signal_read_fd)
+        return removed
+
+    def _read_from_self(self) -> None:
+        self._process_self_data(self._drain_signal_pipe())

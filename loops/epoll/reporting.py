@@ -1,0 +1,26 @@
+"""How an exception that left a callback is reported: asyncio.Handle._run's words, version by version."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from asyncio import format_helpers
+from typing import Any
+
+_format: Any = format_helpers._format_callback_source  # type: ignore[attr-defined]
+_TAKES_DEBUG = "debug" in inspect.signature(_format).parameters
+
+
+def report_callback_exception(handle: asyncio.Handle, exception: BaseException) -> None:
+    """Tells the loop's exception handler. Raises what that handler is allowed to raise."""
+    loop: Any = handle._loop  # type: ignore[attr-defined]
+    keywords = {"debug": loop.get_debug()} if _TAKES_DEBUG else {}
+    callback = _format(handle._callback, handle._args, **keywords)  # type: ignore[attr-defined]
+    context: dict[str, Any] = {
+        "message": f"Exception in callback {callback}",
+        "exception": exception,
+        "handle": handle,
+    }
+    if handle._source_traceback:  # type: ignore[attr-defined]
+        context["source_traceback"] = handle._source_traceback  # type: ignore[attr-defined]
+    loop.call_exception_handler(context)

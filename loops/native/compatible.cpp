@@ -1,0 +1,167 @@
+// CPython's own scheduler, when somebody needs it: see the header.
+
+#include "loops/core/clock.hpp"
+#include "loops/native/loop.hpp"
+
+namespace loopgauge::py {
+namespace {
+
+// What BaseEventLoop calls on itself while it schedules and runs. Other methods need no care: they are
+// found by attribute lookup, so an override is called anyway.
+struct Guarded {
+  const char* name;
+  bool native;  // LoopBase defines it; otherwise it is CPython's
+};
+constexpr Guarded kGuarded[] = {
+    {"_run_once", true},     {"time", true},           {"call_at", true},
+    {"_call_soon", true},    {"_add_callback", true},  {"_timer_handle_cancelled", true},
+    {"_write_to_self", true}, {"_process_events", false},
+};
+
+// True when `self.name` is what this module or CPython defines.
+bool is_pristine(LoopBase* loop, const Guarded& guarded) {
+  const ModuleState* state = loop->state;
+  PyObject* owner = guarded.native ? reinterpret_cast<PyObject*>(state->loop_type) : state->selector_event_loop;
+  const Ref expected(PyObject_GetAttrString(owner, guarded.name));
+  const Ref bound(PyObject_GetAttrString(as_object(loop), guarded.name));
+  if (!expected || !bound) {
+    PyErr_Clear();
+    return false;
+  }
+  if (PyCFunction_Check(bound.get()) && Py_IS_TYPE(expected.get(), &PyMethodDescr_Type)) {
+    return PyCFunction_GET_SELF(bound.get()) == as_object(loop) &&
+           PyCFunction_GET_FUNCTION(bound.get()) ==
+               reinterpret_cast<PyMethodDescrObject*>(expected.get())->d_method->ml_meth;
+  }
+  return PyMethod_Check(bound.get()) && PyMethod_GET_FUNCTION(bound.get()) == expected.get();
+}
+
+bool is_guarded(PyObject* name) {
+  for (const Guarded& guarded : kGuarded) {
+    if (PyUnicode_CompareWithASCIIString(name, guarded.name) == 0) return true;
+  }
+  return false;
+}
+
+// The timers as a list ordered by deadline, which is also a heap.
+PyObject* take_timers(Core& core) {
+  Ref list(PyList_New(0));
+  if (!list) return nullptr;
+  while (!core.timers.empty()) {
+    Handle* handle = core.timers.pop();
+    const Ref owned(as_object(handle));
+    if (PyList_Append(list.get(), owned.get()) < 0) return nullptr;
+    Py_XSETREF(handle->scheduled, Py_NewRef(Py_True));
+  }
+  return list.release();
+}
+
+PyObject* take_ready(ModuleState* state, Core& core) {
+  Ref deque(PyObject_CallNoArgs(state->deque));
+  if (!deque) return nullptr;
+  while (!core.ready.empty()) {
+    const Ref owned(as_object(core.ready.pop_front()));
+    const Ref done(PyObject_CallMethodOneArg(deque.get(), state->names.append, owned.get()));
+    if (!done) return nullptr;
+  }
+  return deque.release();
+}
+
+// An assignment by BaseEventLoop.__init__ (an empty container) changes nothing.
+bool is_empty(PyObject* value) {
+  const Py_ssize_t size = PyObject_Size(value);
+  PyErr_Clear();
+  return size == 0;
+}
+
+int set_queue(PyObject* self, PyObject* value, PyObject* LoopBase::*queue) {
+  LoopBase* loop = as_loop(self);
+  if (!value) {
+    PyErr_SetString(PyExc_AttributeError, "the loop's queues cannot be deleted");
+    return -1;
+  }
+  const bool nothing_queued = loop->core.ready.empty() && loop->core.timers.empty();
+  if (!(loop->flags & kCompatible) && nothing_queued && is_empty(value)) return 0;
+  if (become_compatible(loop) < 0) return -1;
+  Py_XSETREF(loop->*queue, Py_NewRef(value));
+  return 0;
+}
+
+}  // namespace
+
+int become_compatible(LoopBase* loop) {
+  if (loop->flags & kCompatible) return 0;
+  Core& core = loop->core;
+  loop->unfinished = core.remaining_in_turn();
+  Ref scheduled(take_timers(core));
+  if (!scheduled) return -1;
+  Ref ready(take_ready(loop->state, core));
+  if (!ready) return -1;
+  loop->py_ready = ready.release();
+  loop->py_scheduled = scheduled.release();
+  loop->flags |= kCompatible;
+  // Another thread may have asked while the loop sleeps with a timeout that no longer counts.
+  core.wakeup.notify();
+  return 0;
+}
+
+int refresh_overrides(LoopBase* loop) {
+  if (loop->flags & kCompatible) return 0;
+  bool needed = (loop->flags & (kDebug | kForeignSelector)) || clock_is_patched(loop->state);
+  for (const Guarded& guarded : kGuarded) needed = needed || !is_pristine(loop, guarded);
+  loop->flags &= ~static_cast<std::uint32_t>(kRecheck);
+  loop->type_tag = Py_TYPE(loop)->tp_version_tag;
+  return needed ? become_compatible(loop) : 0;
+}
+
+int run_unfinished(LoopBase* loop) {
+  const Names& names = loop->state->names;
+  for (std::size_t left = std::exchange(loop->unfinished, 0); left > 0; --left) {
+    if (is_empty(loop->py_ready)) return 0;
+    const Ref handle(PyObject_CallMethodNoArgs(loop->py_ready, names.popleft));
+    if (!handle) return -1;
+    const Ref cancelled(PyObject_GetAttrString(handle.get(), "_cancelled"));
+    if (!cancelled) return -1;
+    if (cancelled.get() == Py_True) continue;
+    const Ref done(PyObject_CallMethodNoArgs(handle.get(), names.run));
+    if (!done) return -1;
+  }
+  return 0;
+}
+
+int compatible_setattro(PyObject* self, PyObject* name, PyObject* value) {
+  LoopBase* loop = as_loop(self);
+  if (PyUnicode_Check(name) && is_guarded(name)) loop->flags |= kRecheck;
+  return PyObject_GenericSetAttr(self, name, value);
+}
+
+PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  const Ref method(PyObject_GetAttr(loop->state->selector_event_loop, name));
+  if (!method) return nullptr;
+  const std::size_t total = static_cast<std::size_t>(nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0));
+  PyObject** stack = static_cast<PyObject**>(PyMem_Malloc(sizeof(PyObject*) * (total + 1)));
+  if (!stack) return PyErr_NoMemory();
+  stack[0] = as_object(loop);
+  for (std::size_t i = 0; i < total; ++i) stack[1 + i] = args[i];
+  PyObject* result = PyObject_Vectorcall(method.get(), stack, static_cast<std::size_t>(nargs) + 1, kwnames);
+  PyMem_Free(stack);
+  return result;
+}
+
+PyObject* get_ready(PyObject* self, void*) {
+  if (become_compatible(as_loop(self)) < 0) return nullptr;
+  return Py_NewRef(as_loop(self)->py_ready);
+}
+
+PyObject* get_scheduled_list(PyObject* self, void*) {
+  if (become_compatible(as_loop(self)) < 0) return nullptr;
+  return Py_NewRef(as_loop(self)->py_scheduled);
+}
+
+int set_ready(PyObject* self, PyObject* value, void*) { return set_queue(self, value, &LoopBase::py_ready); }
+
+int set_scheduled_list(PyObject* self, PyObject* value, void*) {
+  return set_queue(self, value, &LoopBase::py_scheduled);
+}
+
+}  // namespace loopgauge::py

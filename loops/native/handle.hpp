@@ -1,0 +1,76 @@
+// Handles: what call_soon() and call_at() return.
+//
+// Real subclasses of asyncio.Handle and asyncio.TimerHandle, because other people's code asks
+// isinstance() and reads their private attributes. The base classes' slots are the storage where that
+// costs nothing; getters replace the slots whose value is made on demand. Both types share one C
+// layout, so a plain handle carries TimerHandle's two slots unused (16 bytes, no time).
+#pragma once
+
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "loops/native/state.hpp"
+
+namespace loopgauge::py {
+
+/// Positional arguments that live in the handle: no tuple for a callback with up to three.
+inline constexpr Py_ssize_t kInlineArgs = 3;
+inline constexpr std::size_t kNotInHeap = std::numeric_limits<std::size_t>::max();
+
+struct Handle {
+  PyObject_HEAD
+  // Slots of asyncio.Handle, in CPython's order (sorted by name); checked at import.
+  PyObject* args;              // tuple once somebody asked for `_args`, or with more than kInlineArgs
+  PyObject* callback;          // null when cancelled
+  PyObject* cancelled;         // Py_True or Py_False, borrowed
+  PyObject* context;
+  PyObject* loop;
+  PyObject* repr;              // null: None
+  PyObject* source_traceback;  // null: None
+  PyObject* weaklist;
+  // Slots of asyncio.TimerHandle.
+  PyObject* scheduled;  // what Python code assigned to `_scheduled`; null: False
+  PyObject* when;       // null: `when_seconds` is the value
+  // Ours.
+  PyObject* inline_args[1 + kInlineArgs];  // [0] is scratch for PY_VECTORCALL_ARGUMENTS_OFFSET
+  double when_seconds;                     // deadline in seconds of loop.time()
+  std::size_t heap_index;                  // position in the loop's timer heap, or kNotInHeap
+  std::uint8_t inline_count;               // used only while `args` is null
+  bool is_timer;
+  bool thread_safe;   // made by call_soon_threadsafe()
+  bool running;       // its callback is being called: cancel() must not release what the call borrows
+};
+
+inline bool is_cancelled(const Handle* handle) { return handle->cancelled == Py_True; }
+inline PyObject* as_object(Handle* handle) { return reinterpret_cast<PyObject*>(handle); }
+
+/// A new handle; `context` null means a copy of the current one. Borrows everything it is given.
+/// Returns a new reference, or null with an exception.
+Handle* new_handle(ModuleState* state, PyObject* loop, PyObject* callback, PyObject* const* args,
+                   Py_ssize_t nargs, PyObject* context);
+
+/// The same for call_at(); `when` null means that `when_seconds` says it.
+Handle* new_timer_handle(ModuleState* state, PyObject* loop, double when_seconds, PyObject* when,
+                         PyObject* callback, PyObject* const* args, Py_ssize_t nargs, PyObject* context);
+
+/// Calls the callback in its context. Reports what it raises to the loop's exception handler.
+/// False: SystemExit, KeyboardInterrupt or a failed report is set and must leave the loop.
+bool run_handle(Handle* handle);
+
+/// Marks as cancelled and releases callback and arguments, without telling the loop. Returns -1 on error.
+int cancel_handle(Handle* handle);
+
+/// True for a handle of this module.
+inline bool is_native_handle(const ModuleState* state, PyObject* object) {
+  return Py_IS_TYPE(object, state->handle_type) || Py_IS_TYPE(object, state->timer_handle_type);
+}
+
+/// Creates both types. Returns -1 with an exception, also when asyncio's handle classes do not have
+/// the layout this file was written for.
+int add_handle_types(PyObject* module, ModuleState* state);
+void clear_free_lists(ModuleState* state);
+
+}  // namespace loopgauge::py

@@ -1,0 +1,333 @@
+// Watching descriptors: add_reader() and its relatives, and what the selector object asks.
+
+#include <climits>
+#include <vector>
+
+#include "loops/native/loop.hpp"
+
+namespace loopgauge::py {
+namespace {
+
+enum class Side { reader, writer };
+
+constexpr int kEventRead = 1;  // selectors.EVENT_READ and EVENT_WRITE
+constexpr int kEventWrite = 2;
+
+Handle*& handle_of(Watch& watch, Side side) { return side == Side::reader ? watch.reader : watch.writer; }
+
+int raise_os_error(int error) {
+  errno = error;
+  PyErr_SetFromErrno(PyExc_OSError);
+  return -1;
+}
+
+// Registers `handle` (stolen) for one side, in place of what was there. -1 with OSError.
+int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
+  Ref owned(as_object(handle));
+  Watch* watch = loop->watches.at(fd);
+  if (!watch) {
+    const std::uint64_t key = loop->watches.open(fd, Watch{});
+    const std::uint32_t events = side == Side::reader ? EPOLLIN : EPOLLOUT;
+    const core::Result<int> added = loop->core.watch(fd, events, key);
+    if (!added.ok()) {
+      loop->watches.close(fd);
+      return raise_os_error(added.error);
+    }
+    handle_of(*loop->watches.at(fd), side) = handle;
+    owned.release();
+    return 0;
+  }
+  Handle* old = std::exchange(handle_of(*watch, side), handle);
+  // Always told to the kernel: the number may have been closed and reused behind the loop's back.
+  const core::Result<int> changed = loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
+  if (!changed.ok()) {
+    handle_of(*watch, side) = old;
+    return raise_os_error(changed.error);
+  }
+  owned.release();
+  const Ref replaced(as_object(old));
+  return old && !is_cancelled(old) ? cancel_handle(old) : 0;
+}
+
+// Takes one side's handle out, cancelled. 1: there was one, 0: not, -1: error.
+int clear_handle(LoopBase* loop, int fd, Side side) {
+  Watch* watch = loop->watches.at(fd);
+  if (!watch || (loop->flags & kClosed)) return 0;
+  Handle* handle = std::exchange(handle_of(*watch, side), nullptr);
+  const Ref owned(as_object(handle));
+  if (watch->events() == 0) {
+    loop->watches.close(fd);
+    (void)loop->core.unwatch(fd);  // closed first by its owner: nothing to undo
+  } else if (handle) {
+    (void)loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
+  }
+  if (!handle) return 0;
+  return is_cancelled(handle) || cancel_handle(handle) == 0 ? 1 : -1;
+}
+
+// Raises as BaseSelectorEventLoop._ensure_fd_no_transport, without calling it when no transport has
+// the descriptor (its weak dictionary is looked into directly).
+int refuse_transport(LoopBase* loop, PyObject* fd) {
+  const Ref transports(PyObject_GetAttrString(as_object(loop), "_transports"));
+  const Ref data(transports ? PyObject_GetAttrString(transports.get(), "data") : nullptr);
+  if (data && PyDict_CheckExact(data.get()) && PyDict_GET_SIZE(data.get()) == 0) return 0;
+  PyErr_Clear();
+  const Ref checked(PyObject_CallMethodOneArg(as_object(loop), loop->state->names.ensure_fd_no_transport, fd));
+  return checked ? 0 : -1;
+}
+
+// (fd, callback, *args, context=None) -> handle: context= is 3.15's, for transports.
+PyObject* add(PyObject* self, const char* method, Side side, PyObject* const* args, Py_ssize_t nargs,
+              PyObject* kwnames) {
+  LoopBase* loop = as_loop(self);
+  PyObject* context;
+  if (nargs < 2 || !only_context(loop->state, args, nargs, kwnames, &context)) {
+    PyErr_Format(PyExc_TypeError, "%s(fd, callback, *args)", method);
+    return nullptr;
+  }
+  if (loop->flags & kForeignSelector) {
+    const Ref name(PyUnicode_InternFromString(method));
+    return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;
+  }
+  if (check_closed(self) < 0) return nullptr;
+  const int fd = as_descriptor(args[0]);
+  if (fd < 0) return nullptr;
+  Handle* handle = new_handle(loop->state, self, args[1], args + 2, nargs - 2, context);
+  if (!handle) return nullptr;
+  Ref owned(as_object(handle));
+  if (note_source(loop, handle) < 0) return nullptr;
+  if (set_handle(loop, fd, side, reinterpret_cast<Handle*>(Py_NewRef(owned.get()))) < 0) return nullptr;
+  return owned.release();
+}
+
+PyObject* remove(PyObject* self, const char* method, Side side, PyObject* fd_object) {
+  LoopBase* loop = as_loop(self);
+  if (loop->flags & kForeignSelector) {
+    const Ref name(PyUnicode_InternFromString(method));
+    return name ? call_stock(loop, name.get(), &fd_object, 1, nullptr) : nullptr;
+  }
+  const int fd = as_descriptor(fd_object);
+  if (fd < 0) return nullptr;
+  const int removed = clear_handle(loop, fd, side);
+  return removed < 0 ? nullptr : PyBool_FromLong(removed);
+}
+
+PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs < 2) {
+    PyErr_Format(PyExc_TypeError, "%s(fd, callback, *args)", inner + 1);
+    return nullptr;
+  }
+  if (refuse_transport(as_loop(self), args[0]) < 0) return nullptr;
+  const Ref handle(add(self, inner, side, args, nargs, nullptr));
+  if (!handle) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* public_remove(PyObject* self, const char* inner, Side side, PyObject* fd) {
+  if (refuse_transport(as_loop(self), fd) < 0) return nullptr;
+  return remove(self, inner, side, fd);
+}
+
+PyObject* inner_add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return add(self, "_add_reader", Side::reader, args, nargs, kwnames);
+}
+PyObject* inner_add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return add(self, "_add_writer", Side::writer, args, nargs, kwnames);
+}
+PyObject* inner_remove_reader(PyObject* self, PyObject* fd) { return remove(self, "_remove_reader", Side::reader, fd); }
+PyObject* inner_remove_writer(PyObject* self, PyObject* fd) { return remove(self, "_remove_writer", Side::writer, fd); }
+PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
+  return public_add(self, "_add_reader", Side::reader, args, nargs);
+}
+PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
+  return public_add(self, "_add_writer", Side::writer, args, nargs);
+}
+PyObject* remove_reader(PyObject* self, PyObject* fd) { return public_remove(self, "_remove_reader", Side::reader, fd); }
+PyObject* remove_writer(PyObject* self, PyObject* fd) { return public_remove(self, "_remove_writer", Side::writer, fd); }
+
+// ---- what EpollSelector is made of --------------------------------------------------------------
+
+PyObject* handle_or_none(Handle* handle) { return handle ? as_object(handle) : Py_None; }
+
+// _watch_get(fd) -> (events, reader or None, writer or None), or None.
+PyObject* watch_get(PyObject* self, PyObject* fd_object) {
+  const int fd = as_descriptor(fd_object);
+  if (fd < 0) return nullptr;
+  Watch* watch = as_loop(self)->watches.at(fd);
+  if (!watch) Py_RETURN_NONE;
+  const int events = (watch->reader ? kEventRead : 0) | (watch->writer ? kEventWrite : 0);
+  return Py_BuildValue("(iOO)", events, handle_or_none(watch->reader), handle_or_none(watch->writer));
+}
+
+PyObject* watch_list(PyObject* self, PyObject*) {
+  Ref list(PyList_New(0));
+  if (!list) return nullptr;
+  bool failed = false;
+  as_loop(self)->watches.for_each([&](int fd, Watch&) {
+    const Ref number(PyLong_FromLong(fd));
+    failed = failed || !number || PyList_Append(list.get(), number.get()) < 0;
+  });
+  return failed ? nullptr : list.release();
+}
+
+int set_from_python(LoopBase* loop, int fd, Side side, PyObject* handle) {
+  if (handle == Py_None) return clear_handle(loop, fd, side) < 0 ? -1 : 0;
+  if (!is_native_handle(loop->state, handle)) {
+    PyErr_SetString(PyExc_TypeError, "the loop's selector takes handles made by the loop");
+    return -1;
+  }
+  return set_handle(loop, fd, side, reinterpret_cast<Handle*>(Py_NewRef(handle)));
+}
+
+// _watch_set(fd, reader or None, writer or None)
+PyObject* watch_set(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs != 3) {
+    PyErr_SetString(PyExc_TypeError, "_watch_set(fd, reader, writer)");
+    return nullptr;
+  }
+  const int fd = as_descriptor(args[0]);
+  if (fd < 0) return nullptr;
+  LoopBase* loop = as_loop(self);
+  // New handles first: a descriptor that keeps one side never leaves epoll in between.
+  const bool writer_first = args[1] == Py_None;
+  for (const bool writer : {writer_first, !writer_first}) {
+    if (set_from_python(loop, fd, writer ? Side::writer : Side::reader, args[writer ? 2 : 1]) < 0) return nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
+// The events of one wait as [(fd, selectors mask)].
+PyObject* as_list(LoopBase* loop, const epoll_event* events, int count) {
+  Ref list(PyList_New(0));
+  if (!list) return nullptr;
+  for (int i = 0; i < count; ++i) {
+    Watch* watch = events[i].data.u64 == core::kWakeupKey ? nullptr : loop->watches.get(events[i].data.u64);
+    if (!watch) continue;
+    const int mask = ((events[i].events & ~std::uint32_t{EPOLLOUT}) && watch->reader ? kEventRead : 0) |
+                     ((events[i].events & ~std::uint32_t{EPOLLIN}) && watch->writer ? kEventWrite : 0);
+    const Ref pair(Py_BuildValue("(ii)", static_cast<int>(events[i].data.u64 & 0xffff'ffffU), mask));
+    if (!pair || (mask && PyList_Append(list.get(), pair.get()) < 0)) return nullptr;
+  }
+  return list.release();
+}
+
+// _wait(timeout in seconds or None) -> [(fd, mask)]: select() for CPython's scheduler.
+PyObject* wait(PyObject* self, PyObject* timeout) {
+  LoopBase* loop = as_loop(self);
+  std::int64_t timeout_ns = -1;
+  if (timeout != Py_None) {
+    const double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
+    timeout_ns = seconds > 0 ? core::seconds_to_ns(seconds) : 0;
+  }
+  const core::Result<int> opened = loop->core.open();
+  if (!opened.ok()) return raise_os_error(opened.error), nullptr;
+  epoll_event events[256];
+  loop->core.wakeup.prepare_sleep();
+  PyThreadState* thread = PyEval_SaveThread();
+  const core::Result<int> got = loop->core.poller.wait(events, timeout_ns);
+  loop->core.wakeup.finish_sleep();
+  PyEval_RestoreThread(thread);
+  if (!got.ok() && got.error != EINTR) return raise_os_error(got.error), nullptr;
+  return as_list(loop, events, got.ok() ? got.value : 0);
+}
+
+// ---- signals ------------------------------------------------------------------------------------
+
+// _open_signal_pipe() -> (read fd, write fd)
+PyObject* open_signal_pipe(PyObject* self, PyObject*) {
+  LoopBase* loop = as_loop(self);
+  const core::Result<int> opened = loop->signals.open();
+  if (!opened.ok()) return raise_os_error(opened.error), nullptr;
+  return Py_BuildValue("(ii)", loop->signals.read_fd(), loop->signals.write_fd());
+}
+
+PyObject* close_signal_pipe(PyObject* self, PyObject*) {
+  as_loop(self)->signals.close();
+  Py_RETURN_NONE;
+}
+
+// _drain_signal_pipe() -> bytes: one byte per signal that was delivered.
+PyObject* drain_signal_pipe(PyObject* self, PyObject*) {
+  std::vector<char> numbers;
+  as_loop(self)->signals.drain([&](std::uint8_t signum) { numbers.push_back(static_cast<char>(signum)); });
+  return PyBytes_FromStringAndSize(numbers.data(), static_cast<Py_ssize_t>(numbers.size()));
+}
+
+}  // namespace
+
+int as_descriptor(PyObject* object) {
+  Ref number = Ref::borrow(object);
+  if (!PyLong_Check(object)) {
+    const Ref method(PyObject_GetAttrString(object, "fileno"));
+    number = Ref(method ? PyObject_CallNoArgs(method.get()) : nullptr);
+    if (!number || !PyLong_Check(number.get())) {
+      if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError) &&
+          !PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError)) {
+        return -1;
+      }
+      PyErr_Format(PyExc_ValueError, "Invalid file object: %R", object);
+      return -1;
+    }
+  }
+  const long fd = PyLong_AsLong(number.get());
+  if (fd >= 0 && fd <= INT_MAX) return static_cast<int>(fd);
+  PyErr_Clear();
+  PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %R", number.get());
+  return -1;
+}
+
+void Host::io(std::uint64_t key, std::uint32_t events) {
+  Watch* watch = loop_->watches.get(key);
+  if (!watch) return;
+  const int fd = static_cast<int>(key & 0xffff'ffffU);
+  // As selectors does: errors and hang-ups wake both sides.
+  for (const Side side : {Side::reader, Side::writer}) {
+    const std::uint32_t others = side == Side::reader ? EPOLLOUT : EPOLLIN;
+    watch = loop_->watches.get(key);
+    Handle* handle = watch && (events & ~others) ? handle_of(*watch, side) : nullptr;
+    if (!handle) continue;
+    if (is_cancelled(handle)) {
+      if (clear_handle(loop_, fd, side) < 0) PyErr_WriteUnraisable(as_object(loop_));
+      continue;
+    }
+    Py_INCREF(as_object(handle));
+    loop_->core.ready.push_back(handle);
+  }
+}
+
+void release_watches(LoopBase* loop) {
+  std::vector<int> open;
+  loop->watches.for_each([&](int fd, Watch&) { open.push_back(fd); });
+  for (const int fd : open) {
+    const Watch watch = *loop->watches.at(fd);
+    loop->watches.close(fd);
+    Py_XDECREF(as_object(watch.reader));
+    Py_XDECREF(as_object(watch.writer));
+  }
+}
+
+PyMethodDef io_methods[] = {
+    {"add_reader", as_method(add_reader), METH_FASTCALL,
+     "add_reader($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be read."},
+    {"remove_reader", remove_reader, METH_O,
+     "remove_reader($self, fd, /)\n--\n\nStops watching `fd` for reading; True if it was watched."},
+    {"add_writer", as_method(add_writer), METH_FASTCALL,
+     "add_writer($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be written."},
+    {"remove_writer", remove_writer, METH_O,
+     "remove_writer($self, fd, /)\n--\n\nStops watching `fd` for writing; True if it was watched."},
+    {"_add_reader", as_method(inner_add_reader), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"_add_writer", as_method(inner_add_writer), METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"_remove_reader", inner_remove_reader, METH_O, nullptr},
+    {"_remove_writer", inner_remove_writer, METH_O, nullptr},
+    {"_watch_get", watch_get, METH_O, nullptr},
+    {"_watch_list", watch_list, METH_NOARGS, nullptr},
+    {"_watch_set", as_method(watch_set), METH_FASTCALL, nullptr},
+    {"_wait", wait, METH_O, nullptr},
+    {"_open_signal_pipe", open_signal_pipe, METH_NOARGS, nullptr},
+    {"_close_signal_pipe", close_signal_pipe, METH_NOARGS, nullptr},
+    {"_drain_signal_pipe", drain_signal_pipe, METH_NOARGS, nullptr},
+    {},
+};
+
+}  // namespace loopgauge::py

@@ -1,0 +1,143 @@
+// The extension module loopgauge._core.
+
+#include "loops/native/handle.hpp"
+#include "loops/native/loop.hpp"
+#include "loops/native/pyref.hpp"
+
+namespace loopgauge::py {
+namespace {
+
+ModuleState* get_state(PyObject* module) { return static_cast<ModuleState*>(PyModule_GetState(module)); }
+
+struct NameField {
+  const char* text;
+  PyObject* Names::*field;
+};
+constexpr NameField kNames[] = {
+    {"_add_callback", &Names::add_callback},
+    {"append", &Names::append},
+    {"_call_soon", &Names::call_soon_inner},
+    {"_check_callback", &Names::check_callback},
+    {"_check_thread", &Names::check_thread},
+    {"context", &Names::context},
+    {"_ensure_fd_no_transport", &Names::ensure_fd_no_transport},
+    {"Future", &Names::future},
+    {"monotonic", &Names::monotonic},
+    {"popleft", &Names::popleft},
+    {"_run", &Names::run},
+    {"_run_once", &Names::run_once},
+    {"Task", &Names::task},
+    {"_timer_handle_cancelled", &Names::timer_handle_cancelled},
+};
+
+int intern_names(Names& names) {
+  for (const NameField& name : kNames) {
+    names.*name.field = PyUnicode_InternFromString(name.text);
+    if (!(names.*name.field)) return -1;
+  }
+  return 0;
+}
+
+PyObject* import_from(const char* module_name, const char* attribute) {
+  const Ref module(PyImport_ImportModule(module_name));
+  return module ? PyObject_GetAttrString(module.get(), attribute) : nullptr;
+}
+
+// Whether create_task() of the running version takes any keyword (3.13.3, 3.14): asked of its code.
+int find_task_signature(ModuleState* state) {
+  const Ref method(PyObject_GetAttrString(state->selector_event_loop, "create_task"));
+  const Ref code(method ? PyObject_GetAttrString(method.get(), "__code__") : nullptr);
+  const Ref flags(code ? PyObject_GetAttrString(code.get(), "co_flags") : nullptr);
+  if (!flags) return -1;
+  state->task_takes_any_keyword = PyLong_AsLong(flags.get()) & CO_VARKEYWORDS;
+  return PyErr_Occurred() ? -1 : 0;
+}
+
+int import_what_is_used(ModuleState* state) {
+  state->selector_event_loop = import_from("asyncio", "SelectorEventLoop");
+  state->futures_module = PyImport_ImportModule("asyncio.futures");
+  state->tasks_module = PyImport_ImportModule("asyncio.tasks");
+  state->extract_stack = import_from("asyncio.format_helpers", "extract_stack");
+  state->heappush = import_from("heapq", "heappush");
+  state->deque = import_from("collections", "deque");
+  state->time_module = PyImport_ImportModule("time");
+  state->monotonic = import_from("time", "monotonic");
+  state->loop_kwnames = Py_BuildValue("(s)", "loop");
+  const bool complete = state->selector_event_loop && state->futures_module && state->tasks_module &&
+                        state->extract_stack && state->heappush && state->deque && state->time_module &&
+                        state->monotonic && state->loop_kwnames;
+  return complete ? find_task_signature(state) : -1;
+}
+
+int module_exec(PyObject* module) {
+  ModuleState* state = get_state(module);
+  if (intern_names(state->names) < 0 || import_what_is_used(state) < 0) return -1;
+  return add_handle_types(module, state) < 0 ? -1 : add_loop_type(module, state);
+}
+
+int module_traverse(PyObject* module, visitproc visit, void* arg) {
+  ModuleState* state = get_state(module);
+  for (PyObject* object : {reinterpret_cast<PyObject*>(state->handle_type),
+                           reinterpret_cast<PyObject*>(state->timer_handle_type),
+                           reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
+                           state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
+                           state->deque, state->time_module, state->monotonic}) {
+    Py_VISIT(object);
+  }
+  return 0;
+}
+
+int module_clear(PyObject* module) {
+  ModuleState* state = get_state(module);
+  clear_free_lists(state);
+  Py_CLEAR(state->handle_type);
+  Py_CLEAR(state->timer_handle_type);
+  Py_CLEAR(state->loop_type);
+  Py_CLEAR(state->selector_event_loop);
+  Py_CLEAR(state->futures_module);
+  Py_CLEAR(state->tasks_module);
+  Py_CLEAR(state->extract_stack);
+  Py_CLEAR(state->heappush);
+  Py_CLEAR(state->deque);
+  Py_CLEAR(state->time_module);
+  Py_CLEAR(state->monotonic);
+  Py_CLEAR(state->loop_kwnames);
+  Py_CLEAR(state->context_kwnames);
+  Py_CLEAR(state->task_kwnames);
+  Py_CLEAR(state->task_kwnames_with_loop);
+  for (const NameField& name : kNames) Py_CLEAR(state->names.*name.field);
+  return 0;
+}
+
+void module_free(void* module) { module_clear(static_cast<PyObject*>(module)); }
+
+PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(module_exec)},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    "loopgauge._core",
+    "The built-in event loop's engine: LoopBase, Handle and TimerHandle.",
+    sizeof(ModuleState),
+    nullptr,
+    module_slots,
+    module_traverse,
+    module_clear,
+    module_free,
+};
+
+}  // namespace
+
+PyModuleDef* module_definition() { return &definition; }
+
+}  // namespace loopgauge::py
+
+PyMODINIT_FUNC PyInit__core() { return PyModuleDef_Init(loopgauge::py::module_definition()); }
