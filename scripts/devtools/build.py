@@ -20,14 +20,14 @@ def build(python: Interpreter, preset: str = "release", *, tests: bool = True) -
     bin_folder = python.venv / "bin"
     path = f"PATH={bin_folder}:/usr/local/bin:/usr/bin:/bin"
     cmake = python.inside("env", path, "cmake")
-    configure = [*cmake, "--preset", preset, "-B", folder]
+    configure = [*cmake, "--preset", preset, "-B", str(folder)]
     configure.append(f"-DPython_EXECUTABLE={bin_folder}/python")
     configure.append(f"-DLOOPGAUGE_TESTS={'ON' if tests and preset != 'fuzz' else 'OFF'}")
     if _needs_configure(folder, tests=tests):
         run(configure, quiet=True)
     if preset == "release":
         environment.link_tree(python, folder / "pyroot")
-    run([*cmake, "--build", folder, "-j", jobs, "--", "-k", "0"], quiet=True)
+    run([*cmake, "--build", str(folder), "-j", jobs, "--", "-k", "0"], quiet=True)
     (folder / ".built").touch()
     return folder
 

@@ -18,8 +18,8 @@ PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "-q")
 
 def key() -> str:
     """Changes when the environment must be made again; scripts/bench computes the same."""
-    text = (ROOT / "pyproject.toml").read_bytes() + LOCK.read_bytes()
-    return hashlib.sha256(text).hexdigest()
+    project, *_ = (ROOT / "pyproject.toml").read_text().partition("[tool.")
+    return hashlib.sha256((project + LOCK.read_text()).encode()).hexdigest()
 
 
 def ensure(python: Interpreter, *, dev: bool) -> None:
@@ -117,13 +117,10 @@ def remember_default(python: Interpreter) -> None:
 def lock(python: Interpreter) -> None:
     """Resolve every dependency again, for all Pythons at once and without a registry's name."""
     run(pip(python, "install", "uv"), quiet=True)
-    uv = [python.venv / "bin" / "uv", "pip", "compile", "--universal", "--python-version", "3.11"]
-    quiet = ["--quiet", "--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade"]
-    run(
-        python.inside(
-            *uv, *quiet, "--extra", "dev", "--extra", "peers", "-o", LOCK, "pyproject.toml"
-        )
-    )
+    uv = (python.venv / "bin" / "uv", "pip", "compile", "--universal", "--python-version", "3.11")
+    form = ("--quiet", "--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade")
+    extras = ("--extra", "dev", "--extra", "peers")
+    run(python.inside(*uv, *form, *extras, "-o", LOCK, "pyproject.toml"))
 
 
 def link_tree(python: Interpreter, pyroot: Path) -> None:

@@ -72,11 +72,8 @@ def _bootstrap(target: Path) -> None:
     script = Path("/usr/share/debootstrap/scripts/sid")
     say(f"Debian forky into {target} (about two minutes)")
     target.mkdir(parents=True, exist_ok=True)
-    run(
-        ["debootstrap", "--variant=minbase", "--include=ca-certificates", "forky", target]
-        + [MIRROR, str(script)],
-        quiet=True,
-    )
+    options = ("--variant=minbase", "--include=ca-certificates")
+    run(["debootstrap", *options, "forky", str(target), MIRROR, str(script)], quiet=True)
 
 
 def _install(target: Path) -> None:

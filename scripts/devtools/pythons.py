@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -64,8 +65,8 @@ def find(wanted: str | None = None, *, make: bool = True) -> Interpreter:
         return _complete(_base_executable(), "the running Python")
     if wanted not in SUPPORTED:
         return _complete(shutil.which(wanted) or wanted, "named")
-    for path, origin in _candidates(wanted):
-        found = _probe(path, origin)
+    for candidate, origin in _candidates(wanted):
+        found = _probe(candidate, origin)
         if found and found.version == wanted:
             return found
     if wanted in FROM_FORKY and (make or forky.exists()):
@@ -80,15 +81,22 @@ def _base_executable() -> str:
 
 def _candidates(version: str) -> Iterator[tuple[str, str]]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True):
+    for folder in _newest_first(pyenv / "versions", f"{version}.*"):
         yield str(folder / "bin" / "python"), "pyenv"
     uv = Path.home() / ".local/share/uv/python"
-    for folder in sorted(uv.glob(f"cpython-{version}.*"), reverse=True):
+    for folder in _newest_first(uv, f"cpython-{version}.*"):
         yield str(folder / "bin" / f"python{version}"), "uv"
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        path = Path(folder) / f"python{version}"
-        if path.is_file() and "shims" not in path.parts:
-            yield str(path.resolve()), "PATH"
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        program = Path(entry) / f"python{version}"
+        if program.is_file() and "shims" not in program.parts:
+            yield str(program.resolve()), "PATH"
+
+
+def _newest_first(folder: Path, pattern: str) -> list[Path]:
+    def numbers(path: Path) -> list[int]:
+        return [int(digits) for digits in re.findall(r"\d+", path.name)]
+
+    return sorted(folder.glob(pattern), key=numbers, reverse=True)
 
 
 def _probe(path: str, origin: str, prefix: tuple[str, ...] = ()) -> Interpreter | None:

@@ -57,7 +57,7 @@ def fuzz(python: Interpreter, seconds: int) -> int:
         (corpus / target.name).mkdir(parents=True, exist_ok=True)
         limit = f"-max_total_time={seconds}"
         prefix = f"-artifact_prefix={findings}/"
-        words = [target, limit, prefix, "-print_final_stats=1", corpus / target.name]
+        words = [str(target), limit, prefix, "-print_final_stats=1", str(corpus / target.name)]
         failed |= status(python.inside(*words))
     return 1 if failed else 0
 

@@ -29,7 +29,7 @@ def run(
     quiet: bool = False,
     silent: bool = False,
 ) -> None:
-    """Run to completion. A quiet command's output is shown only when it fails, a silent one's never.
+    """Run to completion. A quiet command's output is shown when it fails, a silent one's never.
 
     Raises SetupError with the command line and its exit code.
     """

@@ -1,0 +1,85 @@
+"""The house keeps its own promises: versions agree, the lock names no host, errors are short."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import loopgauge
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def dev(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", str(ROOT / "scripts" / "devtools"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **env},
+    )
+
+
+def test_versions_agree() -> None:
+    assert loopgauge.__version__ == PROJECT["project"]["version"] == version("loopgauge")
+
+
+def test_the_public_names_are_the_loop_s() -> None:
+    names = {"new_event_loop", "run", "install", "EventLoop", "EventLoopPolicy"}
+    assert names <= set(dir(loopgauge))
+    assert loopgauge.EventLoop is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        loopgauge.nonsense  # noqa: B018
+
+
+def test_the_lock_holds_every_dependency_and_no_host() -> None:
+    lock = (ROOT / "scripts" / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    locked = {line.split("==")[0] for line in lock.splitlines()}
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [*PROJECT["project"]["dependencies"], *extras["peers"], *extras["dev"]]
+    names = {re.split(r"[ ;<>=]", line)[0].replace("_", "-") for line in wanted}
+    assert names <= locked
+
+
+def test_scripts_bench_computes_the_same_key_as_the_set_up() -> None:
+    bench = (ROOT / "scripts" / "bench").read_text(encoding="utf-8")
+    (pipe,) = re.findall(r"key=\$\((.*)\)", bench)
+    settings = {"root": str(ROOT), "here": str(ROOT / "scripts"), "PATH": os.environ["PATH"]}
+    shell = subprocess.run(
+        ["bash", "-c", pipe], capture_output=True, text=True, check=True, env=settings
+    )
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
+        "from devtools import environment; print(environment.key())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-B", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == shell.stdout.split()[0]
+
+
+def test_an_unknown_python_is_an_environment_error() -> None:
+    answer = dev("setup", "--python", "no-such-python")
+    assert answer.returncode == 8
+    assert "no-such-python" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_an_unknown_study_names_the_known_ones() -> None:
+    answer = dev("study", "no-such-study")
+    assert answer.returncode == 2
+    assert "no study no-such-study" in answer.stderr
+
+
+def test_unknown_arguments_are_refused() -> None:
+    answer = dev("lint", "--nonsense")
+    assert answer.returncode == 2
+    assert "--nonsense" in answer.stderr
