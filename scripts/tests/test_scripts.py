@@ -10,8 +10,9 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-import loopgauge
 import pytest
+
+import loopgauge
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
