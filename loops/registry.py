@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from loopgauge.loops.backends import SPECS, default_peers
 from loopgauge.loops.spec import LoopSpec, is_factory
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 ENTRY_POINT_GROUP = "loopgauge.loops"
 DEFAULT_LOOPS = ("epoll", "asyncio", "uvloop")
@@ -152,12 +153,18 @@ def _listed(entry: importlib.metadata.EntryPoint) -> LoopSpec | None:
     if not is_factory(entry.value):
         return None
     package = entry.dist
+    if package is None:
+        return LoopSpec(name=entry.name, factory=entry.value, notes="entry point")
+    metadata = package.metadata
+    requires = ""
+    if "Requires-Python" in metadata:  # PackageMetadata has no get()
+        requires = metadata["Requires-Python"]
     return LoopSpec(
         name=entry.name,
         factory=entry.value,
-        distribution=package.name if package else None,
-        requires_python=(package.metadata.get("Requires-Python") or "") if package else "",
-        notes=f"entry point of {package.name}" if package else "entry point",
+        distribution=package.name,
+        requires_python=requires,
+        notes=f"entry point of {package.name}",
     )
 
 

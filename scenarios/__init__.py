@@ -1,1 +1,1 @@
-"""What is done to a loop: one file per family."""
+"""What is done to a loop: a package or file per family, a class per scenario."""

@@ -1,0 +1,79 @@
+"""The life of a whole loop, and turns in which there is nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.proofs import prove_poll, prove_result
+
+
+class LoopLifecycle(Scenario):
+    id = "throughput.loop_lifecycle"
+    summary = "create a loop, run one coroutine on it, close it"
+    unit = "loop"
+    rules = ("LIFE-001", "LIFE-020", "LIFE-025", "LIFE-027", "SURF-014")
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        other = self.new_loop(loop)
+        try:
+            require(other is not loop, "the factory returned the same loop again")
+            prove_result(other)
+        finally:
+            other.close()
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        factory = self.loop_factory or type(loop)
+        done = 0
+
+        async def once() -> int:
+            return 1
+
+        for _ in range(n):
+            other = factory()
+            try:
+                done += other.run_until_complete(once())
+            finally:
+                other.close()
+            if not other.is_closed():
+                done -= 1
+        return done
+
+
+class IdleTurns(Scenario):
+    id = "throughput.idle_turns"
+    summary = "a turn with nothing ready: stop(), then run_forever()"
+    unit = "turn"
+    rules = ("LIFE-009", "LIFE-011", "LIFE-012")
+    params = (Param("fds", int, 0, (0, 64), "descriptors that are watched and never readable"),)
+    full = ({}, {"fds": 64})
+    fds: int
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._woken = 0
+        prove_poll(loop)
+        for _ in range(self.fds):
+            self._pairs.append(socket.socketpair())
+            loop.add_reader(self._pairs[-1][0].fileno(), self._wake)
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        stop = loop.stop
+        run_forever = loop.run_forever
+        for _ in range(n):
+            stop()
+            run_forever()
+        require(self._woken == 0, "a descriptor that is not readable was reported")
+        return n
+
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        pairs, self._pairs = getattr(self, "_pairs", []), []
+        for left, right in pairs:
+            loop.remove_reader(left.fileno())
+            left.close()
+            right.close()
+
+    def _wake(self) -> None:
+        self._woken += 1
