@@ -1,0 +1,134 @@
+"""One benchmark in one worker: set up, calibrate, warm up, measure, tear down, report."""
+
+from __future__ import annotations
+
+from loopgauge.harness.worker import arms as arms_
+from loopgauge.harness.worker import faults, gcpolicy, slots
+from loopgauge.harness.worker.arms import Arm
+from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase, Status
+from loopgauge.harness.worker.session import Session
+from loopgauge.harness.worker.slots import Runner
+from loopgauge.scenarios.model import CheckFailed
+
+
+def run_job(session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
+    """Arms whose loop breaks for good are removed from `arms`."""
+    _Job(session, job, arms).run()
+
+
+class _Job:
+    def __init__(self, session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
+        self._session = session
+        self._job = job
+        self._arms = arms
+        self._runners: dict[str, Runner] = {}
+
+    def run(self) -> None:
+        for arm in self._participants():
+            self._prepare(arm)
+        slots.measure(self._session, self._job, self._runners, self._drop)
+        for runner in self._runners.values():
+            self._session.send(slots.collect(self._job, runner))
+        for runner in list(self._runners.values()):
+            self._finish(runner)
+        self._session.watchdog.start()
+        gcpolicy.after_job(self._session.plan.gc)
+        self._session.send(End(benchmark=self._job.benchmark))
+
+    def _participants(self) -> list[Arm]:
+        """In creation order; of a job without blocks all."""
+        named = {label for block in self._job.blocks for label in block}
+        return [arm for arm in self._arms.values() if not self._job.blocks or arm.label in named]
+
+    def _prepare(self, arm: Arm) -> None:
+        """Everything before the first slot. The guard looks at each arm while it runs alone, so
+        that what it changes has a name."""
+        runner: Runner | None = None
+        try:
+            workload = self._session.make_workload(self._job.scenario, self._job.params)
+            missing = sorted(workload.requires - arm.capabilities)
+            if missing:
+                raise NotImplementedError(f"needs {', '.join(missing)}")
+            runner = self._runners[arm.label] = Runner(arm, workload)
+            self._begin("setup", arm)
+            workload.loop_factory = arm.factory
+            workload.setup(arm.loop, self._session.engine)
+            self._calibrate(runner)
+            self._warm_up(runner)
+        except BaseException as error:
+            if runner is None:
+                self._report(arm, error)
+            else:
+                self._drop(runner, error)
+            return
+        slots.let_go(self._session, arm)
+        self._session.check_guard(arm.label)
+
+    def _calibrate(self, runner: Runner) -> None:
+        label = runner.arm.label
+        runner.n = self._job.iterations.get(label, 0)
+        if runner.n:
+            return
+        self._begin("calibrate", runner.arm)
+        workload = runner.workload
+        runner.n = self._session.engine.calibrate(
+            runner.run,
+            min_time=self._job.min_time,
+            grain=workload.grain,
+            wall=workload.measure != "cpu",
+        )
+        self._session.send(Calibrated(benchmark=self._job.benchmark, arm=label, n=runner.n))
+
+    def _warm_up(self, runner: Runner) -> None:
+        self._begin("warmup", runner.arm)
+        for _ in range(self._job.warmup):
+            runner.run(runner.n)
+
+    def _drop(self, runner: Runner, error: BaseException) -> None:
+        """The arm is out of this job: its samples are not reported, its loop is not trusted."""
+        self._runners.pop(runner.arm.label)
+        self._report(runner.arm, error)
+        self._tear_down(runner)
+        if not arms_.renew(self._session, runner.arm):
+            del self._arms[runner.arm.label]
+
+    def _finish(self, runner: Runner) -> None:
+        error = self._tear_down(runner)
+        if error is not None:
+            self._report(runner.arm, error)
+        if runner.arm.loop.is_closed() or runner.arm.loop.is_running():
+            error = error or RuntimeError("the loop cannot be used after the benchmark")
+        if error is not None and not arms_.renew(self._session, runner.arm):
+            del self._arms[runner.arm.label]
+
+    def _tear_down(self, runner: Runner) -> BaseException | None:
+        """What it raised, if anything."""
+        self._begin("teardown", runner.arm)
+        failure: BaseException | None = None
+        try:
+            runner.workload.teardown(runner.arm.loop)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            failure = error
+        slots.let_go(self._session, runner.arm)
+        self._session.check_guard(runner.arm.label)
+        return failure
+
+    def _begin(self, phase: Phase, arm: Arm) -> None:
+        self._session.begin(phase, arm.label, self._job.benchmark)
+        slots.use_loop(arm)
+
+    def _report(self, arm: Arm, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        invalid = (CheckFailed, self._session.engine.WrongCount)
+        self._session.send(
+            Status(
+                benchmark=self._job.benchmark,
+                arm=arm.label,
+                status=faults.verdict(error, invalid),
+                reason=faults.reason(error),
+                traceback=faults.report(error),
+            )
+        )

@@ -1,0 +1,60 @@
+"""What a loop leaves in the process: threads that burn CPU beside the others' slots, or that stay,
+with open files, after close()."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+
+REST_S = 0.05
+BUSY_SHARE = 0.05
+JOIN_S = 1.0
+
+
+def count_threads() -> int:
+    """Of the operating system: native helper threads are invisible to `threading`."""
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+
+def open_files() -> dict[int, str]:
+    """Descriptor to what it is."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        # The descriptor of the listing itself is gone again.
+        with contextlib.suppress(OSError):
+            found[int(entry.name)] = str(entry.readlink())
+    return found
+
+
+def busy_at_rest() -> list[str]:
+    """Measures the process while its main thread sleeps. Such CPU time would be counted as every
+    other loop's in a process they share."""
+    start = time.process_time()
+    time.sleep(REST_S)
+    share = (time.process_time() - start) / REST_S
+    if share < BUSY_SHARE:
+        return []
+    return [f"its helper threads use {share:.0%} of a CPU while the loop rests"]
+
+
+def after_close(threads_before: int, files_before: dict[int, str]) -> list[str]:
+    """What is still there of the loop that was closed."""
+    _await_threads()
+    left = []
+    threads = count_threads() - threads_before
+    if threads > 0:
+        left.append(f"left {threads} running thread{'s' * (threads > 1)} behind after close()")
+    for fd, what in open_files().items():
+        if files_before.get(fd) != what:
+            left.append(f"left descriptor {fd} ({what}) open after close()")
+    return left
+
+
+def _await_threads() -> None:
+    """An executor that was shut down without waiting ends by itself, a moment later."""
+    deadline = time.monotonic() + JOIN_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
