@@ -1,11 +1,10 @@
 // The loop's clock, and the conversions between seconds (Python) and nanoseconds (here).
 #pragma once
 
-#include <time.h>
-
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <time.h>
 
 namespace loopgauge::core {
 
@@ -21,7 +20,9 @@ inline std::int64_t now_ns() noexcept {
 }
 
 /// The same formula as CPython's time.monotonic(), so that both agree to the last bit.
-inline double ns_to_seconds(std::int64_t ns) noexcept { return static_cast<double>(ns) / 1e9; }
+inline double ns_to_seconds(std::int64_t ns) noexcept {
+  return static_cast<double>(ns) / 1e9;
+}
 
 /// The first nanosecond that is not before `seconds`: for every finite result
 /// `ns_to_seconds(result) >= seconds`, so that a timer is never early by the user's own clock.

@@ -2,27 +2,26 @@
 #pragma once
 
 #include <unistd.h>
-
 #include <utility>
 
 namespace loopgauge::core {
 
 /// Owns a descriptor and closes it once. Move-only. -1 means "owns nothing".
 class UniqueFd {
-public:
+ public:
   UniqueFd() noexcept = default;
   explicit UniqueFd(int fd) noexcept : fd_(fd) {}
   ~UniqueFd() { reset(); }
 
-  UniqueFd(UniqueFd &&other) noexcept : fd_(other.release()) {}
-  UniqueFd &operator=(UniqueFd &&other) noexcept {
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
     if (this != &other) {
       reset(other.release());
     }
     return *this;
   }
-  UniqueFd(const UniqueFd &) = delete;
-  UniqueFd &operator=(const UniqueFd &) = delete;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
 
   [[nodiscard]] int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
@@ -39,7 +38,7 @@ public:
     }
   }
 
-private:
+ private:
   int fd_ = -1;
 };
 

@@ -1,15 +1,16 @@
 #include "fork.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
+#include <pthread.h>
 
 namespace loopgauge::core {
 namespace {
 
 std::atomic<std::uint32_t> generation{0};
 
-void count_fork() { generation.fetch_add(1, std::memory_order_relaxed); }
+void count_fork() {
+  generation.fetch_add(1, std::memory_order_relaxed);
+}
 
 } // namespace
 

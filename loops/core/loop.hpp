@@ -1,13 +1,12 @@
 // The event loop: one turn as a sequence of named phases, for whatever host runs the items.
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <sys/epoll.h>
 
 #include "clock.hpp"
 #include "poll_policy.hpp"
@@ -38,14 +37,15 @@ namespace loopgauge::core {
 ///
 /// One thread at a time (the binding: under the GIL), except wakeup.notify(). Throws only
 /// std::bad_alloc, from the containers.
-template <class Host> class Loop {
-public:
+template <class Host>
+class Loop {
+ public:
   using Item = typename Host::Item;
   enum class Turn { again, left };
 
-  explicit Loop(Host &host) noexcept : host_(host) {}
-  Loop(const Loop &) = delete;
-  Loop &operator=(const Loop &) = delete;
+  explicit Loop(Host& host) noexcept : host_(host) {}
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
   ReadyQueue<Item> ready;
   TimerHeap<Item, typename Host::TimerTraits> timers;
@@ -137,7 +137,7 @@ public:
     return poller.remove(fd);
   }
 
-private:
+ private:
   /// More than 16 a wait gained nothing measurable on 32 connections; 3 KiB carry 256.
   static constexpr std::size_t kEventsPerWait = 256;
   static constexpr int kFailed = -1;
@@ -221,7 +221,7 @@ private:
     return dispatch(got) != kFailed;
   }
 
-  int dispatch(const Result<int> &got) {
+  int dispatch(const Result<int>& got) {
     if (got.error == EINTR) {
       return 0; // between_turns() looks after the signal
     }
@@ -230,7 +230,7 @@ private:
       return kFailed;
     }
     const auto count = static_cast<std::size_t>(got.value);
-    for (const epoll_event &event : std::span(events_).first(count)) {
+    for (const epoll_event& event : std::span(events_).first(count)) {
       if (event.data.u64 != kWakeupKey) {
         host_.io(event.data.u64, event.events);
       }
@@ -255,7 +255,7 @@ private:
     return now_;
   }
 
-  Host &host_;
+  Host& host_;
   std::size_t remaining_ = 0;
   std::int64_t now_ = 0;
   bool now_known_ = false;

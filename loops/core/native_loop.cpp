@@ -1,18 +1,17 @@
 #include "native_loop.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <array>
+#include <signal.h>
 
 namespace loopgauge::core {
 namespace {
 
 // Signal handlers have no argument of their own, so what they reach is one per process.
 struct SignalOwner {
-  std::atomic<NativeLoop *> loop{nullptr};
+  std::atomic<NativeLoop*> loop{nullptr};
   std::atomic<int> write_fd{-1};
-  std::array<Callback *, NSIG> callbacks{};
+  std::array<Callback*, NSIG> callbacks{};
   std::array<struct sigaction, NSIG> former{};
 };
 SignalOwner g_signals; // NOLINT(*-avoid-non-const-global-variables)
@@ -21,7 +20,7 @@ void forward_signal(int signum) {
   send_signal_byte(g_signals.write_fd.load(), static_cast<std::uint8_t>(signum));
 }
 
-std::uint32_t interest(const NativeLoop::Watch &watch) noexcept {
+std::uint32_t interest(const NativeLoop::Watch& watch) noexcept {
   return (watch.reader != nullptr ? std::uint32_t{EPOLLIN} : 0U) |
          (watch.writer != nullptr ? std::uint32_t{EPOLLOUT} : 0U);
 }
@@ -50,12 +49,12 @@ int NativeLoop::run() {
   return loop_.error();
 }
 
-void NativeLoop::call_at(std::int64_t deadline_ns, Callback &callback) {
+void NativeLoop::call_at(std::int64_t deadline_ns, Callback& callback) {
   cancel_timer(callback);
   loop_.timers.push(deadline_ns, &callback);
 }
 
-bool NativeLoop::cancel_timer(Callback &callback) noexcept {
+bool NativeLoop::cancel_timer(Callback& callback) noexcept {
   if (callback.timer_index == Callback::kNotScheduled) {
     return false;
   }
@@ -63,21 +62,21 @@ bool NativeLoop::cancel_timer(Callback &callback) noexcept {
   return true;
 }
 
-void NativeLoop::post(Callback &callback) {
+void NativeLoop::post(Callback& callback) {
   inbox_.push(&callback);
   loop_.wakeup.notify();
 }
 
-Result<int> NativeLoop::watch_read(int fd, Callback *callback) {
+Result<int> NativeLoop::watch_read(int fd, Callback* callback) {
   return set_watch(fd, &Watch::reader, callback);
 }
 
-Result<int> NativeLoop::watch_write(int fd, Callback *callback) {
+Result<int> NativeLoop::watch_write(int fd, Callback* callback) {
   return set_watch(fd, &Watch::writer, callback);
 }
 
-Result<int> NativeLoop::set_watch(int fd, Callback *Watch::*side, Callback *callback) {
-  Watch *watch = watches_.at(fd);
+Result<int> NativeLoop::set_watch(int fd, Callback* Watch::*side, Callback* callback) {
+  Watch* watch = watches_.at(fd);
   if (watch == nullptr) {
     if (fd < 0 || callback == nullptr) {
       return Result<int>::failed(fd < 0 ? EBADF : 0);
@@ -100,7 +99,7 @@ Result<int> NativeLoop::set_watch(int fd, Callback *Watch::*side, Callback *call
 }
 
 Result<int> NativeLoop::open_signals() {
-  NativeLoop *nobody = nullptr;
+  NativeLoop* nobody = nullptr;
   if (!g_signals.loop.compare_exchange_strong(nobody, this) && nobody != this) {
     return Result<int>::failed(EBUSY);
   }
@@ -121,7 +120,7 @@ Result<int> NativeLoop::open_signals() {
   return done;
 }
 
-Result<int> NativeLoop::watch_signal(int signum, Callback *callback) {
+Result<int> NativeLoop::watch_signal(int signum, Callback* callback) {
   if (signum < 1 || signum >= NSIG) {
     return Result<int>::failed(EINVAL);
   }
@@ -150,13 +149,13 @@ Result<int> NativeLoop::watch_signal(int signum, Callback *callback) {
   return {};
 }
 
-void NativeLoop::forget(Callback &callback) noexcept {
+void NativeLoop::forget(Callback& callback) noexcept {
   cancel_timer(callback);
   drop_queued(&callback);
 }
 
-void NativeLoop::drop_queued(const Callback *callback) noexcept {
-  loop_.ready.for_each([callback](Callback *&queued) {
+void NativeLoop::drop_queued(const Callback* callback) noexcept {
+  loop_.ready.for_each([callback](Callback*& queued) {
     if (queued == callback) {
       queued = nullptr;
     }
@@ -172,7 +171,7 @@ void NativeLoop::Host::io(std::uint64_t key, std::uint32_t events) {
     });
     return;
   }
-  const Watch *watch = owner.watches_.get(key);
+  const Watch* watch = owner.watches_.get(key);
   if (watch == nullptr) {
     return; // an event of a generation that is over
   }
@@ -185,7 +184,9 @@ void NativeLoop::Host::io(std::uint64_t key, std::uint32_t events) {
   }
 }
 
-void NativeLoop::Host::timer_due(Item item) { owner.call_soon(*item); }
+void NativeLoop::Host::timer_due(Item item) {
+  owner.call_soon(*item);
+}
 
 bool NativeLoop::Host::run(Item item) const {
   if (item != nullptr) { // null: forgotten while it was queued
@@ -195,7 +196,7 @@ bool NativeLoop::Host::run(Item item) const {
 }
 
 bool NativeLoop::Host::between_turns() {
-  owner.inbox_.drain([this](Callback *callback) { owner.loop_.ready.push_back(callback); });
+  owner.inbox_.drain([this](Callback* callback) { owner.loop_.ready.push_back(callback); });
   return true;
 }
 

@@ -26,7 +26,8 @@ struct PollPolicy {
   void touch() noexcept { due_ = true; }
 
   /// Asked once in each turn that has work. `now` is called only when nothing cheaper decides.
-  template <class Clock> bool must_poll(bool stopping, Clock &&now) noexcept {
+  template <class Clock>
+  bool must_poll(bool stopping, Clock&& now) noexcept {
     if (every_turn) {
       return true;
     }
@@ -42,7 +43,7 @@ struct PollPolicy {
     last_ns_ = now;
   }
 
-private:
+ private:
   bool due_ = true;
   unsigned turns_ = 0; // since the last poll
   std::int64_t last_ns_ = 0;

@@ -18,7 +18,9 @@ Result<int> Poller::open() noexcept {
   return {};
 }
 
-bool Poller::is_foreign() const noexcept { return is_open() && opened_in_ != fork_generation(); }
+bool Poller::is_foreign() const noexcept {
+  return is_open() && opened_in_ != fork_generation();
+}
 
 Result<int> Poller::add(int fd, std::uint32_t events, std::uint64_t key) noexcept {
   return control(EPOLL_CTL_ADD, fd, events, key);

@@ -1,10 +1,9 @@
 // The epoll instance.
 #pragma once
 
-#include <sys/epoll.h>
-
 #include <cstdint>
 #include <span>
+#include <sys/epoll.h>
 
 #include "fd.hpp"
 #include "syscall.hpp"
@@ -27,7 +26,7 @@ inline constexpr std::uint64_t kSignalKey = kWakeupKey - 1;
 ///   anything, add(), modify() and wait() fail with EBADF, and close() closes only the child's
 ///   descriptor.
 class Poller {
-public:
+ public:
   /// The call tried for waits below a millisecond's precision; tests pass one that fails.
   using PreciseWait = Result<int> (*)(int, std::span<epoll_event>, std::int64_t) noexcept;
 
@@ -52,7 +51,7 @@ public:
   /// milliseconds on kernels without epoll_pwait2.
   Result<int> wait(std::span<epoll_event> events, std::int64_t timeout_ns) noexcept;
 
-private:
+ private:
   Result<int> control(int operation, int fd, std::uint32_t events, std::uint64_t key) noexcept;
 
   UniqueFd epoll_;

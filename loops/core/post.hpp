@@ -10,8 +10,9 @@ namespace loopgauge::core {
 
 /// A queue behind a mutex, which is the lock L of Wakeup: push(), then notify(). The binding has
 /// the GIL for this and pushes to `ready` directly.
-template <class T> class Inbox {
-public:
+template <class T>
+class Inbox {
+ public:
   /// From any thread. May throw std::bad_alloc; then nothing was queued.
   void push(T item) {
     const std::lock_guard lock(mutex_);
@@ -27,7 +28,8 @@ public:
 
   /// Calls `f(T)` with the lock held for each item, oldest first: `f` must not push. A push of
   /// another thread may be missed until the next call, so before a sleep ask empty().
-  template <class F> void drain(F &&f) {
+  template <class F>
+  void drain(F&& f) {
     if (!filled_.load(std::memory_order_relaxed)) {
       return; // every turn asks: no lock where nothing was posted
     }
@@ -39,7 +41,7 @@ public:
     filled_.store(false, std::memory_order_relaxed);
   }
 
-private:
+ private:
   std::mutex mutex_;
   ReadyQueue<T> items_;
   std::atomic<bool> filled_{false};

@@ -13,10 +13,11 @@ namespace loopgauge::core {
 
 /// FIFO of small trivial values (pointers). Does not own what they point to. One thread at a time.
 /// Only growing can throw (std::bad_alloc), and then the queue is as before.
-template <class T> class ReadyQueue {
+template <class T>
+class ReadyQueue {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>);
 
-public:
+ public:
   /// Capacity that is never given back: 8 KiB of pointers.
   static constexpr std::size_t kKept = 1024;
   /// From here on (1 MiB of pointers) trim() does not wait for a calm period.
@@ -47,7 +48,8 @@ public:
   T pop_front() noexcept { return data_[head_++ & (capacity_ - 1)]; }
 
   /// Calls `f(T&)` in order. `f` may overwrite the item and must not change the queue.
-  template <class F> void for_each(F &&f) {
+  template <class F>
+  void for_each(F&& f) {
     for (std::size_t i = head_; i != tail_; ++i) {
       f(data_[i & (capacity_ - 1)]);
     }
@@ -55,7 +57,8 @@ public:
 
   /// Takes out what is queued now, oldest first, and hands each to `f(T)`. `f` may run foreign code
   /// and push: that stays queued. Gives all memory back if nothing was pushed.
-  template <class F> void clear(F &&f) {
+  template <class F>
+  void clear(F&& f) {
     for (std::size_t left = size(); left > 0 && !empty(); --left) {
       f(pop_front());
     }
@@ -72,7 +75,7 @@ public:
     }
   }
 
-private:
+ private:
   static constexpr std::size_t kFirst = 64;
 
   void trim_large() noexcept {
@@ -86,7 +89,7 @@ private:
     calm_ = 0;
     try {
       resize(std::max(kKept, std::bit_ceil(size() * 2)));
-    } catch (const std::bad_alloc &) {
+    } catch (const std::bad_alloc&) {
       // Keeping the larger buffer is correct, and a later call tries again.
     }
   }

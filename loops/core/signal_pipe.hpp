@@ -16,7 +16,7 @@ namespace loopgauge::core {
 /// Register read_fd() with kSignalKey: through Loop::watch() it is polled like any descriptor of
 /// the user, through Poller::add() it only ends a blocking wait.
 class SignalPipe {
-public:
+ public:
   /// Idempotent. Errors: EMFILE, ENFILE, ENOMEM.
   Result<int> open() noexcept;
   void close() noexcept;
@@ -25,7 +25,8 @@ public:
   [[nodiscard]] int write_fd() const noexcept { return write_end_.get(); }
 
   /// Calls `f(std::uint8_t)` for every byte that has arrived; asyncio's own wake-ups arrive as 0.
-  template <class F> void drain(F &&f) {
+  template <class F>
+  void drain(F&& f) {
     std::array<std::uint8_t, 256> bytes; // NOLINT(*-member-init): written by read
     for (;;) {
       const Result<ssize_t> got = sys::read(read_end_.get(), bytes.data(), bytes.size());
@@ -42,7 +43,7 @@ public:
     }
   }
 
-private:
+ private:
   UniqueFd read_end_;
   UniqueFd write_end_;
 };

@@ -16,8 +16,9 @@ namespace loopgauge::core {
 /// the generation of the slot; get() answers nullptr for every generation but the open one.
 ///
 /// Pointers stay valid until the next open(). Only open() can throw (std::bad_alloc).
-template <class T> class SlotTable {
-public:
+template <class T>
+class SlotTable {
+ public:
   /// No slot ever has this key.
   static constexpr std::uint64_t kNoKey = 0;
 
@@ -35,7 +36,7 @@ public:
     if (slot >= slots_.size()) {
       slots_.resize(slot + 1);
     }
-    Slot &entry = slots_[slot];
+    Slot& entry = slots_[slot];
     if (entry.is_open()) {
       entry.generation += 2;
     } else {
@@ -47,7 +48,7 @@ public:
   }
 
   /// The value that `key` was opened for, or nullptr when that generation is over.
-  [[nodiscard]] T *get(std::uint64_t key) noexcept {
+  [[nodiscard]] T* get(std::uint64_t key) noexcept {
     const auto slot = static_cast<std::size_t>(key & 0xffff'ffffU);
     const auto generation = static_cast<std::uint32_t>(key >> 32);
     if (slot >= slots_.size() || slots_[slot].generation != generation || !slots_[slot].is_open()) {
@@ -57,20 +58,20 @@ public:
   }
 
   /// The value open for `fd` now, or nullptr. Any `fd` may be asked.
-  [[nodiscard]] T *at(int fd) noexcept {
-    Slot *slot = find(fd);
+  [[nodiscard]] T* at(int fd) noexcept {
+    Slot* slot = find(fd);
     return slot != nullptr ? &slot->value : nullptr;
   }
 
   /// The key open for `fd` now, or kNoKey.
   [[nodiscard]] std::uint64_t key_of(int fd) noexcept {
-    const Slot *slot = find(fd);
+    const Slot* slot = find(fd);
     return slot != nullptr ? pack(static_cast<std::uint32_t>(fd), slot->generation) : kNoKey;
   }
 
   /// Ends the generation. False when nothing was open for `fd`.
   bool close(int fd) noexcept {
-    Slot *slot = find(fd);
+    Slot* slot = find(fd);
     if (slot == nullptr) {
       return false;
     }
@@ -81,7 +82,8 @@ public:
   }
 
   /// Calls `f(int fd, T&)` for every open slot. `f` must not open or close slots.
-  template <class F> void for_each(F &&f) {
+  template <class F>
+  void for_each(F&& f) {
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       if (slots_[slot].is_open()) {
         f(static_cast<int>(slot), slots_[slot].value);
@@ -89,7 +91,7 @@ public:
     }
   }
 
-private:
+ private:
   struct Slot {
     // Odd: open. 2^31 openings of one number would have to pass between an event and its dispatch
     // before a generation came back.
@@ -99,7 +101,7 @@ private:
     [[nodiscard]] bool is_open() const noexcept { return (generation & 1U) != 0; }
   };
 
-  Slot *find(int fd) noexcept {
+  Slot* find(int fd) noexcept {
     const auto slot = static_cast<std::size_t>(fd);
     return fd >= 0 && slot < slots_.size() && slots_[slot].is_open() ? &slots_[slot] : nullptr;
   }

@@ -1,6 +1,11 @@
 // The system calls of the core, each returning a value or an errno: no exceptions, no global errno.
 #pragma once
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -9,16 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
 namespace loopgauge::core {
 
 /// A value, or the errno that came instead of it (0: none).
-template <class T> struct [[nodiscard]] Result {
+template <class T>
+struct [[nodiscard]] Result {
   T value{};
   int error = 0;
 
@@ -28,11 +28,14 @@ template <class T> struct [[nodiscard]] Result {
 
 namespace sys {
 
-template <class T> Result<T> checked(T returned) noexcept {
+template <class T>
+Result<T> checked(T returned) noexcept {
   return returned < 0 ? Result<T>::failed(errno) : Result<T>{returned, 0};
 }
 
-inline Result<int> epoll_create() noexcept { return checked(::epoll_create1(EPOLL_CLOEXEC)); }
+inline Result<int> epoll_create() noexcept {
+  return checked(::epoll_create1(EPOLL_CLOEXEC));
+}
 
 inline Result<int> epoll_ctl(int epoll_fd, int operation, int fd, std::uint32_t events,
                              std::uint64_t key) noexcept {
@@ -69,7 +72,9 @@ inline Result<int> epoll_pwait2(int epoll_fd, std::span<epoll_event> events,
 #endif
 }
 
-inline Result<int> eventfd() noexcept { return checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+inline Result<int> eventfd() noexcept {
+  return checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
 
 /// Two connected non-blocking stream sockets.
 inline Result<std::array<int, 2>> socketpair() noexcept {
@@ -81,11 +86,11 @@ inline Result<std::array<int, 2>> socketpair() noexcept {
   return {pair, 0};
 }
 
-inline Result<ssize_t> read(int fd, void *buffer, std::size_t size) noexcept {
+inline Result<ssize_t> read(int fd, void* buffer, std::size_t size) noexcept {
   return checked(::read(fd, buffer, size));
 }
 
-inline Result<ssize_t> write(int fd, const void *data, std::size_t size) noexcept {
+inline Result<ssize_t> write(int fd, const void* data, std::size_t size) noexcept {
   return checked(::write(fd, data, size));
 }
 

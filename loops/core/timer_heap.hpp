@@ -15,10 +15,11 @@ namespace loopgauge::core {
 /// Each item is told where it is through `Traits::set_index(item, index)` (npos: not in the heap),
 /// so that a cancelled timer is taken out in O(log n) and never stays until its deadline.
 /// Does not own the items. One thread at a time. Only push() can throw (std::bad_alloc).
-template <class T, class Traits> class TimerHeap {
+template <class T, class Traits>
+class TimerHeap {
   static_assert(std::is_trivially_copyable_v<T>);
 
-public:
+ public:
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
   /// Capacity that is never given back: 24 KiB of nodes with pointers.
   static constexpr std::size_t kKept = 1024;
@@ -60,36 +61,38 @@ public:
   }
 
   /// Calls `f(T)` in no order. `f` must not change the heap.
-  template <class F> void for_each(F &&f) const {
-    for (const Node &node : nodes_) {
+  template <class F>
+  void for_each(F&& f) const {
+    for (const Node& node : nodes_) {
       f(node.item);
     }
   }
 
   /// Takes everything out, then hands each item to `f(T)`, which may run foreign code and push.
-  template <class F> void clear(F &&f) {
+  template <class F>
+  void clear(F&& f) {
     const std::vector<Node> taken = std::exchange(nodes_, {});
-    for (const Node &node : taken) {
+    for (const Node& node : taken) {
       Traits::set_index(node.item, npos);
     }
-    for (const Node &node : taken) {
+    for (const Node& node : taken) {
       f(node.item);
     }
   }
 
-private:
+ private:
   struct Node {
     std::int64_t deadline;
     std::uint64_t sequence;
     T item;
   };
 
-  static bool before(const Node &a, const Node &b) noexcept {
+  static bool before(const Node& a, const Node& b) noexcept {
     return a.deadline < b.deadline || (a.deadline == b.deadline && a.sequence < b.sequence);
   }
   static std::size_t parent_of(std::size_t index) noexcept { return (index - 1) / 4; }
 
-  void place(std::size_t index, const Node &node) noexcept {
+  void place(std::size_t index, const Node& node) noexcept {
     nodes_[index] = node;
     Traits::set_index(node.item, index);
   }
@@ -128,7 +131,7 @@ private:
       smaller.reserve(std::max(kKept, nodes_.size() * 2));
       smaller.insert(smaller.end(), nodes_.begin(), nodes_.end());
       nodes_.swap(smaller);
-    } catch (const std::bad_alloc &) {
+    } catch (const std::bad_alloc&) {
       // Keeping the larger array is correct, and a later removal tries again.
     }
   }

@@ -24,7 +24,7 @@ namespace loopgauge::core {
 /// A signal handler of the loop's own thread is no such producer: it can run between the look and
 /// prepare_sleep(). Signals come through SignalPipe, which is always written.
 class Wakeup {
-public:
+ public:
   /// Idempotent. Errors: EMFILE, ENFILE, ENOMEM.
   Result<int> open() noexcept;
   /// No notify() may be running.
@@ -45,7 +45,7 @@ public:
   std::atomic<bool> sleeping{false};
   static_assert(std::atomic<bool>::is_always_lock_free, "notify() is called in signal handlers");
 
-private:
+ private:
   void write_event() const noexcept;
 
   UniqueFd event_;
