@@ -1,0 +1,30 @@
+"""The `bench` command. The only place that may import every room, and only inside functions:
+a command pays for what it uses, so that `bench --help` stays instant."""
+
+from __future__ import annotations
+
+from loopgauge.harness.cli.group import BenchGroup, CommandEntry
+
+COMMANDS = {
+    "run": CommandEntry(
+        "loopgauge.harness.cli.run:run",
+        "Measure event loops.",
+        "bench run throughput --quick",
+    ),
+    "list": CommandEntry(
+        "loopgauge.harness.cli.list:list_command",
+        "Show the loops, scenarios and runs there are.",
+        "bench list loops",
+    ),
+    "report": CommandEntry(
+        "loopgauge.harness.cli.report:report",
+        "Make a report from result files.",
+        "bench report latest --open",
+    ),
+}
+
+main = BenchGroup(
+    "bench",
+    COMMANDS,
+    help="The test bench for asyncio event loops: which is fastest, at what, and how sure are you.",
+)

@@ -1,0 +1,94 @@
+"""`bench run --dry-run`: what would be measured. Starts no process and imports no loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from loopgauge.harness.cli.console import stdout_console
+from loopgauge.harness.cli.errors import Problem
+from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.output import print_json
+from loopgauge.harness.cli.wording import counted
+
+if TYPE_CHECKING:
+    from loopgauge.harness.request import RunRequest
+
+
+@dataclass(frozen=True)
+class PlannedLoop:
+    name: str
+    available: bool  # on the Python that runs bench
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outline:
+    setting: str
+    benchmarks: list[str]
+    loops: list[PlannedLoop]
+    pythons: list[str]
+    rounds: tuple[int, int]  # fewest and most worker processes per loop and benchmark
+    budget_s: float
+
+
+def show_plan(request: RunRequest, *, as_json: bool) -> None:
+    if request.resume is not None:
+        raise Problem(
+            ExitCode.USAGE, "--dry-run does not go with --resume", "`bench list runs` shows runs"
+        )
+    outline = make_outline(request)
+    if as_json:
+        print_json({"schema": 1, "kind": "plan", **asdict(outline)})
+        return
+    console = stdout_console()
+    console.print(
+        f"{counted(len(outline.benchmarks), 'benchmark')} ({outline.setting} setting)", style="bold"
+    )
+    for benchmark in outline.benchmarks:
+        console.print(Text(f"  {benchmark}"))
+    console.print(counted(len(outline.loops), "loop"), style="bold")
+    table = Table.grid(padding=(0, 2))
+    for loop in outline.loops:
+        table.add_row(" ", loop.name, "" if loop.available else f"unavailable: {loop.reason}")
+    console.print(table)
+    if outline.pythons:
+        console.print(f"on Python {', '.join(outline.pythons)}")
+    least, most = outline.rounds
+    console.print(
+        f"{least} to {most} processes for each, all loops interleaved; "
+        f"about {outline.budget_s / 60:.1f} minutes at most. Nothing was measured."
+    )
+
+
+def make_outline(request: RunRequest) -> Outline:
+    from loopgauge.harness.budget import LIMITS
+
+    limits = LIMITS[request.setting]
+    return Outline(
+        setting=request.setting,
+        benchmarks=[name(scenario, params) for scenario, params in request.benchmarks],
+        loops=[planned(loop) for loop in request.arms],
+        pythons=[*request.pythons],
+        rounds=(limits.rounds_least, limits.rounds_most),
+        budget_s=limits.budget_s,
+    )
+
+
+def name(scenario: str, params: Mapping[str, Any]) -> str:
+    from loopgauge.scenarios.registry import all_scenarios, benchmark_id
+
+    if scenario.startswith("app:"):
+        return scenario
+    return benchmark_id(all_scenarios()[scenario](**params))
+
+
+def planned(loop: str) -> PlannedLoop:
+    from loopgauge.loops.registry import availability, resolve
+
+    found = availability(resolve(loop))
+    return PlannedLoop(loop, found.ok, found.reason)

@@ -1,0 +1,181 @@
+"""`bench list`: the loops, scenarios and runs there are. Imports no backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+EPILOG = """\b
+Examples:
+  bench list loops
+  bench list scenarios --json
+  bench list runs
+
+\b
+--json prints {"schema": 1, "kind": "loops" | "scenarios" | "runs", "items": [...]}:
+  loops      name, version, available, reason, factory, distribution,
+             requires_python, capabilities, default, notes
+  scenarios  id, family, summary, unit, measure, direction, rules, requires,
+             params (name, type, default, values, help), quick, full
+  runs       path, name, readable, reason, created, setting, complete,
+             benchmarks, loops
+Members are added, never removed.
+"""
+
+
+@click.command("list", epilog=EPILOG)
+@click.argument("what", type=click.Choice(["loops", "scenarios", "runs"]))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
+def list_command(what: str, as_json: bool) -> None:
+    """Show the loops, scenarios or runs there are."""
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.output import print_json
+
+    items, table = LISTINGS[what]
+    found = items()
+    if as_json:
+        print_json({"schema": 1, "kind": what, "items": found})
+    elif not found:
+        click.echo(f"There are no {what} here yet; `bench run` makes one.", err=True)
+    else:
+        stdout_console().print(table(found))
+
+
+def loop_items() -> list[dict[str, Any]]:
+    from loopgauge.loops.registry import availability, default_loops, known_loops
+
+    defaults = default_loops()
+    items = []
+    for spec in known_loops().values():
+        found = availability(spec)
+        items.append(
+            {
+                "name": spec.name,
+                "version": found.version,
+                "available": found.ok,
+                "reason": found.reason,
+                "factory": spec.factory,
+                "distribution": spec.distribution,
+                "requires_python": spec.requires_python,
+                "capabilities": sorted(spec.capabilities),
+                "default": spec.name in defaults,
+                "notes": spec.notes,
+            }
+        )
+    return items
+
+
+def loop_table(items: list[dict[str, Any]]) -> Table:
+    table = plain_table("loop", "version", "here", "")
+    for item in items:
+        here = "yes" if item["available"] else f"no: {item['reason']}"
+        table.add_row(
+            item["name"], item["version"], here, "measured by default" if item["default"] else ""
+        )
+    return table
+
+
+def scenario_items() -> list[dict[str, Any]]:
+    from loopgauge.scenarios.registry import all_scenarios
+
+    return [
+        {
+            "id": scenario.id,
+            "family": scenario.id.partition(".")[0],
+            "summary": scenario.summary,
+            "unit": scenario().unit,  # may depend on the parameters
+            "measure": scenario.measure,
+            "direction": scenario.direction,
+            "rules": [*scenario.rules],
+            "requires": sorted(scenario.requires),
+            "params": [
+                {
+                    "name": param.name,
+                    "type": param.type.__name__,
+                    "default": param.default,
+                    "values": [*param.values],
+                    "help": param.help,
+                }
+                for param in scenario.params
+            ],
+            "quick": [*scenario.quick],
+            "full": [*scenario.full],
+        }
+        for scenario in all_scenarios().values()
+    ]
+
+
+def scenario_table(items: list[dict[str, Any]]) -> Table:
+    table = plain_table("scenario", "what is measured", "parameters")
+    for item in items:
+        params = ", ".join(f"{param['name']}={param['default']}" for param in item["params"])
+        table.add_row(item["id"], item["summary"], params)
+    return table
+
+
+def run_items() -> list[dict[str, Any]]:
+    """Newest first, by the name `latest~N`."""
+    from loopgauge.harness.cli.runs import stored_runs
+
+    newest_first = reversed(stored_runs())
+    return [run_item(path, back) for back, path in enumerate(newest_first)]
+
+
+def run_item(path: Path, back: int) -> dict[str, Any]:
+    from loopgauge.harness.errors import RunFileError
+    from loopgauge.harness.store import read_whole
+
+    item = {"path": str(path), "name": f"latest~{back}" if back else "latest"}
+    try:
+        run, problem = read_whole(path)
+    except RunFileError as error:
+        return {**item, "readable": False, "reason": error.cause}
+    return {
+        **item,
+        "readable": True,
+        "reason": problem,
+        "created": run.header.created,
+        "setting": run.header.setting,
+        "complete": run.complete,
+        "benchmarks": [benchmark.id for benchmark in run.header.benchmarks],
+        "loops": [arm.label for arm in run.header.arms if arm.role != "aa"],
+    }
+
+
+def run_table(items: list[dict[str, Any]]) -> Table:
+    table = plain_table("run", "file", "setting", "benchmarks", "loops", "")
+    for item in items:
+        if not item["readable"]:
+            table.add_row(item["name"], item["path"], "", "", "", item["reason"])
+            continue
+        state = item["reason"] or ("" if item["complete"] else "not finished")
+        table.add_row(
+            item["name"],
+            item["path"],
+            item["setting"],
+            str(len(item["benchmarks"])),
+            ", ".join(item["loops"]),
+            state,
+        )
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+LISTINGS = {
+    "loops": (loop_items, loop_table),
+    "scenarios": (scenario_items, scenario_table),
+    "runs": (run_items, run_table),
+}

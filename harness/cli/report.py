@@ -1,0 +1,116 @@
+"""`bench report`: result files in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loopgauge.harness.cli import exit_codes
+from loopgauge.harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from loopgauge.harness.summary import RunSummary
+
+IMAGES = ("png", "svg")
+TEXTS = ("md", "csv")
+
+EPILOG = f"""\b
+Examples:
+  bench report latest --open
+  bench report latest latest~1 --out compare.html
+  bench report .bench/runs/RUN.jsonl --format png --format svg --out plots
+  bench report latest --format md >> RESULTS.md
+
+\b
+Without --out, html is written beside the (first) run file, images into a
+folder beside it, md and csv to standard output. With several formats --out
+is a folder. A truncated run is reported as far as it goes, with exit code 7.
+
+{exit_codes.HELP}"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["html", *IMAGES, *TEXTS]),
+    help="What to make (repeat). Default: html, one file that needs no network.",
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE|FOLDER", help="Where to.")
+@click.option("--open", "open_it", is_flag=True, help="Show the HTML page in the browser.")
+def report(
+    runs: tuple[str, ...], formats: tuple[str, ...], out: Path | None, open_it: bool
+) -> None:
+    """Make a report from result files.
+
+    RUN is a run file, `latest`, or `latest~1` for the one before it.
+    """
+    chosen = tuple(dict.fromkeys(formats)) or ("html",)
+    if open_it and "html" not in chosen:
+        raise click.UsageError("--open shows the HTML page; add --format html.")
+    summaries, problems = read(runs)
+    base = Path(summaries[0].path).with_suffix("")
+    images = [name for name in chosen if name in IMAGES]
+    if images:
+        write_plots(summaries, images, out or base.with_name(f"{base.name}-plots"))
+    for name in chosen:
+        if name not in IMAGES:
+            page = write_document(summaries, name, target(name, chosen, out, base))
+            if open_it and page is not None:
+                click.launch(str(page.absolute()))
+    for problem in problems:
+        click.echo(f"error: {problem}.", err=True)
+    click.get_current_context().exit(ExitCode.UNREADABLE if problems else ExitCode.OK)
+
+
+def read(names: Sequence[str]) -> tuple[list[RunSummary], list[str]]:
+    """What is whole in each file, and what is wrong with them."""
+    from loopgauge.harness.cli.runs import find_run
+    from loopgauge.harness.store import read_whole
+    from loopgauge.harness.summary import summarise
+
+    summaries, problems = [], []
+    for name in names:
+        run, problem = read_whole(find_run(name))
+        summaries.append(summarise(run))
+        if problem:
+            problems.append(f"{problem}; the report shows those")
+    return summaries, problems
+
+
+def target(name: str, chosen: Sequence[str], out: Path | None, base: Path) -> Path | None:
+    """The file to write; None for standard output."""
+    if out is None:
+        return None if name in TEXTS else base.with_suffix(f".{name}")
+    return out / f"{base.name}.{name}" if len(chosen) > 1 or out.is_dir() else out
+
+
+def write_document(summaries: Sequence[RunSummary], name: str, file: Path | None) -> Path | None:
+    from loopgauge import reports
+    from loopgauge.harness.cli.runs import shown
+
+    if name == "html":
+        assert file is not None
+        reports.render(summaries, file)
+    else:
+        text = reports.markdown(summaries) if name == "md" else reports.csv_text(summaries)
+        if file is None:
+            click.echo(text, nl=False)
+            return None
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    click.echo(f"{name}: {shown(file)}", err=True)
+    return file if name == "html" else None
+
+
+def write_plots(summaries: Sequence[RunSummary], images: Sequence[str], folder: Path) -> None:
+    from loopgauge import reports
+    from loopgauge.harness.cli.runs import shown
+
+    made = reports.write_images(summaries, folder, images)
+    click.echo(f"{' and '.join(images)}: {len(made)} files in {shown(folder)}/", err=True)

@@ -1,0 +1,237 @@
+"""`bench run`: from the command line to a run file, a table and an exit code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loopgauge.harness.cli import exit_codes
+from loopgauge.harness.cli.errors import Terminated, termination_as_interrupt
+
+if TYPE_CHECKING:
+    from loopgauge.harness.model import Setting
+    from loopgauge.harness.request import RunRequest
+
+EPILOG = f"""\b
+Examples:
+  bench run throughput --quick
+  bench run sleep0 'call_soon_*' --loop epoll --loop my_pkg:new_loop
+  bench run task_spawn --param n=10 --param n=1000 --seed 7
+  bench run my_app:main --loop all
+  bench run --resume latest
+
+{exit_codes.HELP}
+\b
+--json prints one object: schema, kind ("run-summary"), exit_code, and the
+members of the summary: path, header, benchmarks (id, unit, measure,
+direction, fastest, aa, arms), aa_ok, advisory, self_check, notes, events.
+An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
+1 is better), to_fastest, verdict, values. Members are added, never removed.
+"""
+
+
+class RunCommand(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--report` takes a value only with "=", or it would swallow a scenario's name."""
+        return super().parse_args(ctx, ["--report=" if a == "--report" else a for a in args])
+
+
+@click.command(cls=RunCommand, epilog=EPILOG)
+@click.argument("what", nargs=-1, metavar="[FAMILY | SCENARIO | GLOB | MODULE:COROUTINE]...")
+@click.option(
+    "--loop",
+    "loops",
+    multiple=True,
+    metavar="NAME|MODULE:FACTORY|all",
+    help="Measure this loop (repeat). Default: epoll, asyncio, uvloop and two peers.",
+)
+@click.option(
+    "--quick/--full",
+    "quick",
+    default=False,
+    help="Seconds per scenario, wider intervals; or the full setting (default).",
+)
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a scenario's parameter; repeat a key to measure several values.",
+)
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH|VERSION",
+    help="Measure on this Python (repeat); arms are then called loop@python.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Repeat a run's random order.")
+@click.option("--cpus", metavar="LIST", help="Pin the workers to these CPUs, such as 1 or 0,2-3.")
+@click.option("--dry-run", is_flag=True, help="Show what would be measured, and measure nothing.")
+@click.option("--resume", metavar="FILE|latest", help="Go on with a run that was interrupted.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to keep the run. Default: .bench/runs/<time>.jsonl",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (see below).")
+@click.option("--report", metavar="[=FILE]", help="Also make an HTML report.")
+def run(
+    what: tuple[str, ...],
+    loops: tuple[str, ...],
+    quick: bool,
+    params: tuple[str, ...],
+    pythons: tuple[str, ...],
+    seed: int | None,
+    cpus: str | None,
+    dry_run: bool,
+    resume: str | None,
+    out: Path | None,
+    as_json: bool,
+    report: str | None,
+) -> None:
+    """Measure event loops and keep every sample in a run file.
+
+    WHAT is a family (throughput), a scenario (sleep0), a pattern ('call_soon_*'), a benchmark id
+    from an earlier table, or a coroutine function of yours; without it, everything is measured.
+    Every run holds stock asyncio, and a second copy of it as a self-check.
+    """
+    if resume is not None:
+        refuse_beside_resume(what=what, loop=loops, param=params, python=pythons, seed=seed,
+                             cpus=cpus, out=out)  # fmt: skip
+    setting: Setting = "quick" if quick else "full"
+    request = make_request(what, loops, setting, params, pythons, seed, cpus, resume, out)
+    if dry_run:
+        from loopgauge.harness.cli.dry_run import show_plan
+
+        show_plan(request, as_json=as_json)
+        return
+    path = measure(request)
+    present(path, named=[name for name in loops if name != "all"], as_json=as_json, report=report)
+
+
+def make_request(
+    what: Sequence[str],
+    loops: Sequence[str],
+    setting: Setting,
+    params: Sequence[str],
+    pythons: Sequence[str],
+    seed: int | None,
+    cpus: str | None,
+    resume: str | None,
+    out: Path | None,
+) -> RunRequest:
+    from loopgauge.harness.cli.runs import find_run
+    from loopgauge.harness.cli.selection import chosen_benchmarks, chosen_loops
+    from loopgauge.harness.manager import new_path
+    from loopgauge.harness.request import RunRequest
+
+    if resume is not None:
+        return RunRequest(resume=find_run(resume))
+    # A console script has its own folder on sys.path, not the user's.
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    return RunRequest(
+        benchmarks=chosen_benchmarks(what, setting, key_values(params)),
+        arms=chosen_loops(loops),
+        setting=setting,
+        seed=seed,
+        cpus=cpu_list(cpus) if cpus else None,
+        pythons=pythons,
+        out=out or new_path(),  # named here, so that an interruption can name it
+        path=[here],
+        command=["bench", *sys.argv[1:]],
+    )
+
+
+def refuse_beside_resume(**options: object) -> None:
+    """A resumed run takes all of these from its file: one that differs would be ignored."""
+    for name, value in options.items():
+        if value not in ((), None):
+            shown = "WHAT" if name == "what" else f"--{name}"
+            raise click.UsageError(f"--resume takes up a run as it was begun; leave out {shown}.")
+
+
+def key_values(params: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for param in params:
+        key, equals, value = param.partition("=")
+        if not (key and equals):
+            raise click.UsageError(f"--param takes KEY=VALUE, not {param!r}.")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def cpu_list(text: str) -> list[int]:
+    cpus: set[int] = set()
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            cpus.update(range(int(first), int(last or first) + 1))
+    except ValueError:
+        raise click.UsageError(f"--cpus takes a list such as 0,2-3, not {text!r}.") from None
+    allowed = os.sched_getaffinity(0)
+    if not cpus or not cpus <= allowed:
+        have = ",".join(map(str, sorted(allowed)))
+        raise click.UsageError(f"--cpus {text}: this process may use {have}.")
+    return sorted(cpus)
+
+
+def measure(request: RunRequest) -> Path:
+    from loopgauge.harness import manager
+    from loopgauge.harness.cli.progress import progress_display
+
+    try:
+        with termination_as_interrupt(), progress_display() as display:
+            return manager.run(request, display)
+    except KeyboardInterrupt as interruption:
+        say_how_to_go_on(request, interruption)
+        raise
+
+
+def say_how_to_go_on(request: RunRequest, interruption: KeyboardInterrupt) -> None:
+    from loopgauge.harness.cli.runs import shown
+
+    word = "terminated" if isinstance(interruption, Terminated) else "interrupted"
+    path = request.resume or request.out
+    if path is None or not path.exists() or not path.stat().st_size:
+        click.echo(f"{word}: nothing had been measured yet.", err=True)
+        return
+    click.echo(f"{word}: what was finished is kept in {shown(path)}", err=True)
+    click.echo(f"go on with: bench run --resume {shlex.quote(shown(path))}", err=True)
+
+
+def present(path: Path, named: Collection[str], *, as_json: bool, report: str | None) -> None:
+    """The table or the JSON, the report, where things are; leaves with the exit code."""
+    from loopgauge.harness.cli import outcome
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.output import print_json
+    from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.cli.table import print_run
+    from loopgauge.harness.store import read_run
+    from loopgauge.harness.summary import summarise
+
+    summary = summarise(read_run(path))
+    code = outcome.exit_code(summary, named)
+    if as_json:
+        print_json(outcome.as_json(summary, code))
+    else:
+        print_run(summary, stdout_console())
+    for line in outcome.left_out(summary, named):
+        click.echo(f"left out: {line}", err=True)
+    click.echo(f"run: {shown(path)}", err=True)
+    if report is None:
+        click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)
+    else:
+        from loopgauge.reports import render
+
+        made = render([summary], Path(report) if report else path.with_suffix(".html"))
+        click.echo(f"report: {shown(made)}", err=True)
+    click.get_current_context().exit(code)

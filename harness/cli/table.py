@@ -1,0 +1,213 @@
+"""The result of a run in a terminal. It words and lays out a RunSummary and computes nothing."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Container, Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loopgauge.harness.cli import wording
+
+if TYPE_CHECKING:
+    from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
+
+# Below WIDE the second ratio loses its interval and titles are short; below CARDS a row no longer
+# fits and becomes a card of two or three lines.
+CARDS_BELOW = 76
+WIDE_FROM = 100
+
+LOOP_WIDTH = 32  # a longer module:factory folds
+REASON_LENGTH = 200  # the report and the run file have all of it
+
+STATUS_WORDS = {
+    "invalid": ("INVALID", "bold red"),
+    "crashed": ("CRASHED", "bold red"),
+    "hung": ("HUNG", "bold red"),
+    "error": ("ERROR", "bold red"),
+    "unsupported": ("UNSUPPORTED", "yellow"),
+    "unavailable": ("unavailable", "dim"),
+}
+VERDICT_STYLES = {"faster": "green", "slower": "red", "inconclusive": "yellow"}
+
+
+def print_run(summary: RunSummary, console: Console) -> None:
+    absent = absent_everywhere(summary)
+    for benchmark in summary.benchmarks:
+        console.print(benchmark_block(benchmark, console.width, skip=absent))
+        console.print()
+    if absent:
+        console.print(Text("In none of them", style="bold"))
+        console.print(indented(missing_arms(absent.values())))
+        console.print()
+    if len(summary.benchmarks) > 1:
+        console.print(overview(summary))
+        console.print()
+    for note in summary.notes:
+        console.print(Text.assemble(("note: ", "bold"), note))
+    if summary.advisory:
+        console.print(advisory_banner(summary))
+    else:
+        console.print(Text(summary.self_check, style="dim"))
+
+
+def absent_everywhere(summary: RunSummary) -> dict[str, ArmSummary]:
+    """The loops that are missing in every one of several benchmarks for the same reason: said
+    once, not under each."""
+    if len(summary.benchmarks) < 2:
+        return {}
+    reasons: dict[str, set[tuple[str, str]]] = {}
+    for benchmark in summary.benchmarks:
+        for arm in benchmark.arms:
+            reasons.setdefault(arm.arm, set()).add((arm.status, arm.reason))
+    return {
+        arm.arm: arm
+        for arm in summary.benchmarks[0].arms
+        if arm.status != "ok" and arm.role != "aa" and len(reasons[arm.arm]) == 1
+    }
+
+
+def benchmark_block(
+    benchmark: BenchmarkSummary, width: int, *, skip: Container[str] = ()
+) -> RenderableType:
+    candidates = [arm for arm in benchmark.arms if arm.role != "aa"]
+    measured = sorted(
+        (arm for arm in candidates if arm.status == "ok"),
+        key=lambda arm: arm.cost,
+        reverse=benchmark.direction == "higher",
+    )
+    missing = [arm for arm in candidates if arm.status != "ok" and arm.arm not in skip]
+    parts: list[RenderableType] = [heading(benchmark, width)]
+    if measured:
+        layout = cards if width < CARDS_BELOW else rows
+        parts.append(indented(layout(benchmark, measured, width)))
+    if missing:
+        parts.append(indented(missing_arms(missing)))
+    parts.extend(indented(Text(line, style="dim")) for line in footnotes(benchmark, measured))
+    return Group(*parts)
+
+
+def heading(benchmark: BenchmarkSummary, width: int) -> Text:
+    what = f"  {benchmark.summary}" if benchmark.summary else ""
+    better = wording.what_is_better(benchmark)
+    fits = len(benchmark.id) + len(what) + len(better) + 4 <= width
+    return Text.assemble(
+        (benchmark.id, "bold"), what, (f"  ({better})" if fits else f"\n  {better}", "dim")
+    )
+
+
+def indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2), expand=False)
+
+
+def rows(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary], width: int) -> Table:
+    wide = width >= WIDE_FROM
+    gap = (0, 2 if wide else 1, 0, 0)
+    table = Table(box=None, padding=gap, pad_edge=False, header_style="dim")
+    table.add_column("loop", overflow="fold", max_width=LOOP_WIDTH)
+    table.add_column(wording.cost_title(benchmark, short=not wide), justify="right", no_wrap=True)
+    table.add_column("against stock asyncio" if wide else "vs asyncio", overflow="fold")
+    table.add_column("against the best other" if wide else "vs best other", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for arm in arms:
+        table.add_row(
+            Text(arm.arm, style="bold" if arm.arm in benchmark.fastest else ""),
+            wording.cost(arm, benchmark),
+            against_reference(arm, benchmark),
+            against_best_other(arm, benchmark, interval=wide),
+            verdict(arm, benchmark),
+        )
+    return table
+
+
+def cards(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary], width: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
+    table.add_column("loop", overflow="fold", max_width=max(10, width // 3))
+    table.add_column("figures", overflow="fold")
+    for arm in arms:
+        lead = against_best_other(arm, benchmark, interval=False, say_whom=True)
+        first = Text.assemble(wording.cost(arm, benchmark), "  ", lead)
+        lines = [first, against_reference(arm, benchmark, than="asyncio")]
+        if arm.verdict in ("equivalent", "inconclusive"):
+            lines.append(verdict(arm, benchmark))
+        style = "bold" if arm.arm in benchmark.fastest else ""
+        table.add_row(Text(arm.arm, style=style), Text("\n").join(lines))
+    return table
+
+
+def against_reference(arm: ArmSummary, benchmark: BenchmarkSummary, *, than: str = "") -> Text:
+    if arm.verdict == "reference":
+        return Text("the reference", style="dim")
+    if arm.ratio is None:
+        return Text("no ratio", style="dim")
+    style = VERDICT_STYLES.get(arm.verdict, "")
+    return Text(wording.comparison(arm.ratio, benchmark.measure, than=than), style=style)
+
+
+def against_best_other(
+    arm: ArmSummary, benchmark: BenchmarkSummary, *, interval: bool, say_whom: bool = False
+) -> Text:
+    """The winner's lead over the next, everybody else's distance from the winner."""
+    leads = arm.arm in benchmark.fastest
+    whom = ("the next" if leads else "the best") if say_whom else ""
+    if arm.to_fastest is None:
+        return Text("the only one" if leads else "no ratio", style="dim")
+    words = wording.comparison(arm.to_fastest, benchmark.measure, interval=interval, than=whom)
+    if not leads:
+        return Text(words)
+    return Text(words, style="bold green" if len(benchmark.fastest) == 1 else "bold")
+
+
+def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> Text:
+    word = wording.verdict(arm.verdict, benchmark.measure)
+    return Text(word, style=VERDICT_STYLES.get(arm.verdict, "dim"))
+
+
+def missing_arms(arms: Iterable[ArmSummary]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column("loop", overflow="fold", max_width=LOOP_WIDTH)
+    table.add_column("status", no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for arm in arms:
+        word, style = STATUS_WORDS.get(arm.status, (arm.status, "bold red"))
+        reason = textwrap.shorten(arm.reason, REASON_LENGTH, placeholder=" …")
+        table.add_row(Text(arm.arm), Text(word, style=style), Text(reason))
+    return table
+
+
+def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[str]:
+    notes = []
+    for arm in arms:
+        if arm.helper_flag:
+            notes.append(
+                f"{arm.arm}: helper threads add {arm.helper_gap:.0%} to the loop thread's "
+                f"{wording.duration(arm.thread_ns)}; the figure above holds both."
+            )
+        if arm.isolated:
+            notes.append(f"{arm.arm}: measured in processes of its own. {arm.reason}".rstrip())
+    return notes
+
+
+def advisory_banner(summary: RunSummary) -> Text:
+    return Text.assemble(
+        ("ADVISORY  ", "bold yellow"),
+        f"{summary.self_check}. `bench doctor` says what makes this machine noisy.",
+    )
+
+
+def overview(summary: RunSummary) -> RenderableType:
+    """How often each loop was the fastest or not separated from it."""
+    wins: dict[str, int] = {}
+    for benchmark in summary.benchmarks:
+        for arm in benchmark.fastest:
+            wins[arm] = wins.get(arm, 0) + 1
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for arm, count in sorted(wins.items(), key=lambda item: -item[1]):
+        table.add_row(Text(arm, style="bold"), f"{count} of {len(summary.benchmarks)}")
+    return Group(
+        Text("Fastest, or not separated from the fastest, in", style="bold"), indented(table)
+    )
