@@ -221,6 +221,7 @@ FINAL_STATUS: dict[str, Status] = {
     "invalid": "invalid",
     "error": "error",
 }
+FINAL_DEATH: dict[str, Status] = {"crash": "crashed", "hang": "hung"}
 
 
 def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> tuple[Status, str]:
@@ -232,8 +233,8 @@ def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> t
             continue
         if event.event in FINAL_STATUS:
             return FINAL_STATUS[event.event], event.reason
-        if event.final and event.event in ("crash", "hang"):
-            return ("crashed" if event.event == "crash" else "hung"), event.reason
+        if event.final:
+            return FINAL_DEATH.get(event.event, "error"), event.reason
     if not measured:
         return "error", "not measured: the run did not get that far"
     return "ok", ""

@@ -1,0 +1,152 @@
+"""The machine a run was measured on: facts for the header, and snapshots of its load."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from loopgauge.harness.model import Load, Machine
+
+CPU = Path("/sys/devices/system/cpu")
+CGROUP = Path("/sys/fs/cgroup")
+
+# Variables that change what is measured; recorded when set.
+RELEVANT_PREFIXES = ("PYTHON", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "UV_", "LOOPGAUGE_")
+
+# Variables that would measure something else: debug modes, or flags Google Benchmark reads.
+REMOVED_PREFIXES = ("BENCHMARK_",)
+REMOVED = frozenset(
+    {
+        "PYTHONASYNCIODEBUG",
+        "PYTHONDEVMODE",
+        "PYTHONFAULTHANDLER",
+        "PYTHONHASHSEED",
+        "PYTHONIMPORTTIME",
+        "PYTHONPROFILEIMPORTTIME",
+        "PYTHONTRACEMALLOC",
+        "PYTHONWARNINGS",
+    }
+)
+PADDING_VARIABLE = "LOOPGAUGE_PADDING"
+
+
+def machine() -> Machine:
+    return Machine(
+        cpu_model=cpu_model(),
+        cpus_logical=os.cpu_count() or 0,
+        cpus_allowed=sorted(os.sched_getaffinity(0)),
+        cpu_limit=cpu_limit(CGROUP),
+        memory_bytes=psutil.virtual_memory().total,
+        memory_limit_bytes=memory_limit(CGROUP),
+        kernel=platform.release(),
+        governor=read(CPU / "cpu0/cpufreq/scaling_governor"),
+        turbo=turbo(CPU),
+        smt=read(CPU / "smt/control"),
+        aslr=read(Path("/proc/sys/kernel/randomize_va_space")),
+        clocksource=read(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
+        virtual=virtualisation(),
+        hostname_hash=hashlib.sha256(socket.gethostname().encode()).hexdigest()[:12],
+    )
+
+
+def load() -> Load:
+    """Steal time counts what the hypervisor gave to others while we wanted to run."""
+    times = psutil.cpu_times()
+    total = sum(times) - times.guest - times.guest_nice  # guest time is part of user time
+    one, five, _ = os.getloadavg()
+    return Load(
+        utc=utc_now(),
+        load_1m=one,
+        load_5m=five,
+        steal_s=times.steal,
+        busy_s=total - times.idle - times.iowait,
+        total_s=total,
+    )
+
+
+def steal_share(before: Load, after: Load) -> float:
+    """Of the CPU time between two snapshots."""
+    span = after.total_s - before.total_s
+    return (after.steal_s - before.steal_s) / span if span > 0 else 0.0
+
+
+def relevant_variables() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith(RELEVANT_PREFIXES) and name not in REMOVED
+    }
+
+
+def worker_environment(hash_seed: int, padding: int) -> dict[str, str]:
+    """Ours without what would disturb, plus what was drawn for this process."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in REMOVED and not name.startswith(REMOVED_PREFIXES)
+    }
+    environment["PYTHONHASHSEED"] = str(hash_seed)
+    environment[PADDING_VARIABLE] = "x" * padding
+    return environment
+
+
+def cpu_model() -> str:
+    for line in read(Path("/proc/cpuinfo")).splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "Model", "cpu model"):
+            return value.strip()
+    return platform.machine()
+
+
+def turbo(cpu: Path) -> str:
+    """Intel and the rest say it with opposite signs."""
+    no_turbo = read(cpu / "intel_pstate/no_turbo")
+    if no_turbo:
+        return "off" if no_turbo == "1" else "on"
+    boost = read(cpu / "cpufreq/boost")
+    return {"1": "on", "0": "off"}.get(boost, "")
+
+
+def virtualisation() -> str:
+    if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
+        return "container"
+    if "hypervisor" in read(Path("/proc/cpuinfo")):
+        return read(Path("/sys/class/dmi/id/sys_vendor")) or "hypervisor"
+    return ""
+
+
+def cpu_limit(cgroup: Path) -> float | None:
+    """CPUs' worth of quota: cgroup 2 ("max 100000" is none), then cgroup 1."""
+    quota, _, period = read(cgroup / "cpu.max").partition(" ")
+    if not quota:
+        quota, period = (
+            read(cgroup / "cpu/cpu.cfs_quota_us"),
+            read(cgroup / "cpu/cpu.cfs_period_us"),
+        )
+    if not (quota.isdigit() and period.isdigit()):
+        return None
+    return int(quota) / int(period)
+
+
+def memory_limit(cgroup: Path) -> int | None:
+    limit = read(cgroup / "memory.max") or read(cgroup / "memory/memory.limit_in_bytes")
+    # cgroup 1 says "no limit" as a number near 2**63
+    return int(limit) if limit.isdigit() and int(limit) < 1 << 60 else None
+
+
+def read(path: Path) -> str:
+    """The file's text, "" where there is none or it may not be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

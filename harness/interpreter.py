@@ -1,0 +1,115 @@
+"""What one interpreter is, and which loops it can make.
+
+`python -P -m loopgauge.harness.interpreter` prints it as JSON. Needs no more than a worker does,
+so that it runs wherever a worker runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import platform
+import sys
+import sysconfig
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+EXTENSIONS = ("loopgauge._core", "loopgauge._bench")
+
+
+def describe() -> dict[str, Any]:
+    """Fields of model.Interpreter."""
+    config = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    flags = str(sysconfig.get_config_var("PY_CORE_CFLAGS") or "") + config
+    facts: dict[str, Any] = {
+        "executable": sys.executable,
+        "version": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "compiler": platform.python_compiler(),
+        "config_args": config,
+        "optimized": "--enable-optimizations" in config or "-fprofile-use" in flags,
+        "lto": "--with-lto" in config or "-flto" in flags,
+        "jit": _jit_enabled(),
+        "tail_call": "--with-tail-call-interp" in config,
+        "debug": hasattr(sys, "gettotalrefcount"),
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "libc": " ".join(platform.libc_ver()),
+        "loopgauge": _own_version(),
+        "build_hash": extensions_hash(),
+    }
+    return {**facts, "build_kind": build_kind(facts)}
+
+
+def build_kind(facts: dict[str, Any]) -> str:
+    """Builds of one kind may be compared: "pgo+lto", "plain", "pgo+lto+nogil", …"""
+    words = [
+        word
+        for word, field in (
+            ("pgo", "optimized"),
+            ("lto", "lto"),
+            ("jit", "jit"),
+            ("tailcall", "tail_call"),
+            ("debug", "debug"),
+            ("nogil", "free_threaded"),
+        )
+        if facts[field]
+    ]
+    return "+".join(words) or "plain"
+
+
+def extensions_hash() -> str:
+    """Of the built modules' bytes: tells two builds of one version apart."""
+    digest = hashlib.sha256()
+    for name in EXTENSIONS:
+        with contextlib.suppress(ImportError, ValueError, OSError):
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.origin:
+                digest.update(Path(spec.origin).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _jit_enabled() -> bool:
+    """`sys._jit` exists from 3.14 on; a JIT that is built in but switched off changes nothing."""
+    jit = getattr(sys, "_jit", None)
+    return bool(jit is not None and jit.is_enabled())
+
+
+def _own_version() -> str:
+    try:
+        return version("loopgauge")
+    except PackageNotFoundError:
+        return "development tree"
+
+
+def loops(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Which of these can be made here. Imports no backend."""
+    from loopgauge.loops import registry
+
+    found = {}
+    for name in names:
+        spec = registry.resolve(name)
+        state = registry.availability(spec)
+        found[name] = {
+            "factory": spec.factory,
+            "distribution": spec.distribution,
+            "capabilities": sorted(spec.capabilities),
+            "available": state.ok,
+            "reason": state.reason,
+            "version": state.version,
+        }
+    return found
+
+
+def main() -> None:
+    """Reads {"loops": [names], "path": [additions to sys.path]} from stdin."""
+    request = json.load(sys.stdin)
+    sys.path.extend(request["path"])
+    importlib.import_module("loopgauge._bench")
+    json.dump({"interpreter": describe(), "loops": loops(request["loops"])}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

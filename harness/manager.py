@@ -1,0 +1,365 @@
+"""Runs a request: probe, plan, then one fresh worker process after the other until every planned
+sample is in the run file.
+
+There is no list of tasks to keep in step with reality: after every process the next one is worked
+out from the header, the events and the samples recorded so far. A crash, Ctrl-C and --resume are
+therefore nothing special.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from loopgauge.harness import environment, planning, subject, units
+from loopgauge.harness.errors import NothingToMeasure, ResumeMismatch, WorkerUnusable
+from loopgauge.harness.isolation import DEATHS, Roster, isolated
+from loopgauge.harness.launch import Launcher
+from loopgauge.harness.model import (
+    ALL_BENCHMARKS,
+    AnyRecord,
+    Arm,
+    Benchmark,
+    End,
+    Event,
+    Header,
+    Sample,
+    Worker,
+)
+from loopgauge.harness.probe import Findings, probe
+from loopgauge.harness.progress import Tracker
+from loopgauge.harness.reception import Reception
+from loopgauge.harness.request import Progress, RunRequest
+from loopgauge.harness.store import RunFile, RunWriter, open_for_resume
+from loopgauge.harness.units import Recorded, Unit
+from loopgauge.harness.worker.plan import AnyMessage, Begin, Samples
+from loopgauge.harness.worker_process import WORKER_MODULE, Outcome
+
+RUNS = Path(".bench/runs")
+FRUITLESS = 3  # processes in a row that brought nothing: then it is the worker, not a loop
+
+
+def run(
+    request: RunRequest,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    *,
+    worker: Sequence[str] = WORKER_MODULE,
+) -> Path:
+    """Returns the run file. Raises a HarnessError, or KeyboardInterrupt with everything finished
+    so far in the file (then `--resume` goes on). `worker`: arguments that make an interpreter
+    the worker program."""
+    tracker = Tracker(progress, planning.limits_of(request).budget_s)
+    if request.resume is not None:
+        recorded = open_for_resume(request.resume)
+        require_same_circumstances(recorded.header)
+        with RunWriter(request.resume) as writer:
+            session = Session(recorded, writer, tracker, worker)
+            session.record(Event(event="resumed"))
+            session.measure()
+        return request.resume
+    return run_subject(request, subject.resolve(request), tracker, worker)
+
+
+def run_subject(
+    request: RunRequest, what: subject.Subject, tracker: Tracker, worker: Sequence[str]
+) -> Path:
+    """A new run of what was resolved."""
+    path = request.out or new_path()
+    with RunWriter(path) as writer:
+        require_empty(path)
+        header, findings = prepare(request, what, path, tracker, worker)
+        writer.append([header, *(stamped(event) for event in findings.events)])
+        run_file = RunFile(path, header, events=list(findings.events))
+        Session(run_file, writer, tracker, worker).measure()
+    return path
+
+
+def prepare(
+    request: RunRequest,
+    what: subject.Subject,
+    path: Path,
+    tracker: Tracker,
+    worker: Sequence[str],
+) -> tuple[Header, Findings]:
+    limits = planning.limits_of(request)
+    launcher = Launcher(
+        what.environment.interpreters, worker, request.path, request.cpus, limits.hang_timeout_s
+    )
+
+    def run_probe(
+        arm: Arm, benchmarks: list[Benchmark], listener: Callable[[AnyMessage], None]
+    ) -> Outcome:
+        return launcher.probe(arm, benchmarks, limits.slot_s, listener)
+
+    for arm in what.arms:
+        if not arm.available:
+            tracker.notice(f"{arm.label} is unavailable: {arm.reason}")
+    findings = probe(what.arms, what.benchmarks, run_probe, tracker.probing)
+    for event in findings.events:
+        announce(tracker, event)
+    seed = secrets.randbits(32) if request.seed is None else request.seed
+    header = Header(
+        run=path.stem,
+        created=environment.utc_now(),
+        command=list(request.command),
+        setting=request.setting,
+        seed=seed,
+        design=what.design,
+        cpus=None if request.cpus is None else list(request.cpus),
+        path=list(request.path),
+        reference=what.reference,
+        arms=what.arms,
+        benchmarks=what.benchmarks,
+        plan=planning.plan(request, what, findings, tracker.elapsed_s),
+        environment=what.environment,
+    )
+    return header, findings
+
+
+class Session:
+    """The measuring part of a run; what it needs to know of the past it reads from `file`."""
+
+    def __init__(
+        self, file: RunFile, writer: RunWriter, tracker: Tracker, worker: Sequence[str]
+    ) -> None:
+        header = file.header
+        self.header = header
+        self.file = file
+        self.writer = writer
+        self.tracker = tracker
+        self.roster = Roster(header.arms, header.benchmarks)
+        self.roster.apply(file.events)
+        self.recorded = Recorded(header, file.samples)
+        self.process = 1 + max((e.process for e in file.events if e.process is not None), default=0)
+        self.launcher = Launcher(
+            header.environment.interpreters,
+            worker,
+            header.path,
+            header.cpus,
+            header.plan.hang_timeout_s,
+        )
+
+    def measure(self) -> None:
+        before = environment.load()
+        self._announce_work()
+        try:
+            self._run_all_units()
+        except KeyboardInterrupt:
+            self.record(Event(event="interrupted", process=self.process))
+            raise
+        after = environment.load()
+        if not self.recorded:
+            raise NothingToMeasure("no sample was recorded", f"{self.file.path} has the reasons")
+        end = End(
+            utc=environment.utc_now(),
+            load=after,
+            wall_s=self.tracker.elapsed_s,
+            steal=environment.steal_share(before, after),
+            samples=len(self.recorded),
+        )
+        self.writer.append([end])
+
+    def record(self, event: Event) -> None:
+        """In the file, in the roster and before the user's eyes."""
+        self._append([event])
+        self.roster.apply([event])
+        announce(self.tracker, event)
+
+    def _run_all_units(self) -> None:
+        fruitless = 0
+        while unit := units.next_unit(self.header, self.roster, self.recorded):
+            had, knew = len(self.recorded), len(self.file.events)
+            outcome = self._run_unit(unit)
+            learned = any(e.event not in ("worker", "note") for e in self.file.events[knew:])
+            fruitless = 0 if len(self.recorded) > had or learned else fruitless + 1
+            if outcome.end == "unstarted" or fruitless >= FRUITLESS:
+                raise WorkerUnusable(
+                    f"the worker brings nothing: it {outcome.reason or 'just ended'}; it said: "
+                    f"{outcome.detail[-500:]}",
+                    f"Everything recorded is in {self.file.path}",
+                )
+            self.process += 1
+            self.tracker.process_finished(self._processes_left())
+
+    def _run_unit(self, unit: Unit) -> Outcome:
+        """One worker process. Each benchmark's samples are on disk before its successor's."""
+        waiting: list[Sample] = []
+        described = Worker(
+            round=unit.round,
+            design=unit.design,
+            creation=list(unit.creation),
+            benchmarks=[job.benchmark for job in unit.jobs],
+            hash_seed=unit.hash_seed,
+            padding=unit.padding,
+            python=self._python_of(unit.creation[0]),
+        )
+
+        def keep(message: Samples) -> None:
+            waiting.append(sample_from(message, unit, self.process))
+
+        def flush(benchmark: str) -> None:
+            self._append(waiting)
+            for sample in waiting:
+                self.recorded.add(sample)
+            waiting.clear()
+            self.tracker.finished(self._work_of(unit, benchmark))
+
+        def started(pid: int) -> None:
+            described.pid = pid
+            event = Event(event="worker", process=self.process, worker=described)
+            self._append([event], sync=False)
+
+        reception = Reception(
+            {(job.benchmark, arm): len(job.blocks) for job in unit.jobs for arm in job.arms},
+            on_samples=keep,
+            on_end=flush,
+            on_begin=self._show,
+            process=self.process,
+        )
+        outcome = self.launcher.measure(self.header, unit, self.process, reception, started)
+        for event in reception.events:
+            self.record(event)
+            if event.event == "poison" and event.arm:
+                why = f"it changed {event.reason}"
+                self.record(isolated(event.arm, ALL_BENCHMARKS, why, self.process))
+        if outcome.end not in ("done", "unstarted"):
+            self._bury(outcome)
+        return outcome
+
+    def _bury(self, outcome: Outcome) -> None:
+        if outcome.last is not None and outcome.last.arm:
+            for event in self.roster.on_death(outcome, self.process):
+                self.record(event)
+            return
+        self._append(
+            [
+                Event(
+                    event="note",
+                    process=self.process,
+                    reason=f"a worker {outcome.reason}, at nobody's turn",
+                    detail=outcome.detail,
+                )
+            ]
+        )
+
+    def _append(self, records: Sequence[AnyRecord], *, sync: bool = True) -> None:
+        for record in records:
+            if isinstance(record, Event):
+                stamped(record)
+        if records:
+            self.writer.append(records, sync=sync)
+        for record in records:
+            self.file.add(record)
+
+    def _show(self, begin: Begin) -> None:
+        if begin.phase in ("setup", "create"):
+            self.tracker.at(begin.benchmark, begin.arm)
+
+    def _announce_work(self) -> None:
+        pending = self._pending()
+        left = sum(self._work_of(unit, job.benchmark) for unit in pending for job in unit.jobs)
+        total = max(left, self.header.plan.expected_s)
+        self.tracker.measuring(total, total - left, len(pending))
+
+    def _pending(self) -> list[Unit]:
+        return [
+            unit
+            for number in range(self.header.plan.rounds)
+            for unit in units.pending(self.header, self.roster, self.recorded, number)
+        ]
+
+    def _processes_left(self) -> int:
+        return len(self._pending())
+
+    def _work_of(self, unit: Unit, benchmark: str) -> float:
+        """Expected seconds, the start of the process spread over its benchmarks."""
+        return units.expected_s(self.header, unit, benchmark)
+
+    def _python_of(self, label: str) -> str:
+        return next(arm.python for arm in self.header.arms if arm.label == label)
+
+
+def sample_from(message: Samples, unit: Unit, process: int) -> Sample:
+    return Sample(
+        process=process,
+        round=unit.round,
+        benchmark=message.benchmark,
+        arm=message.arm,
+        design=unit.design,
+        n=message.n,
+        block=message.block,
+        slot=message.slot,
+        wall_ns=message.wall_ns,
+        process_ns=message.process_ns,
+        thread_ns=message.thread_ns,
+        value=message.value,
+        nivcsw=message.nivcsw,
+    )
+
+
+def announce(tracker: Tracker, event: Event) -> None:
+    """What the user should know at once, in one line."""
+    where = f"{event.arm} in {event.benchmark}" if event.benchmark else event.arm
+    words = {
+        "unsupported": "unsupported",
+        "unavailable": "unavailable",
+        "invalid": "INVALID",
+        "error": "error",
+        "poison": "disturbs its neighbours",
+        "isolated": "measured in a process of its own from here on",
+    }
+    if event.event in words:
+        tracker.notice(
+            f"{where.replace(ALL_BENCHMARKS, 'everything')}: {words[event.event]}: {event.reason}"
+        )
+    elif event.event in DEATHS:
+        tracker.notice(f"{where}: {event.reason}{' (given up)' if event.final else ''}")
+
+
+def stamped(event: Event) -> Event:
+    event.utc = event.utc or environment.utc_now()
+    return event
+
+
+def new_path() -> Path:
+    """Sorts by time; the random part keeps two runs of one second apart."""
+    stamp = environment.utc_now().replace(":", "").replace("-", "")
+    return RUNS / f"{stamp}-{secrets.token_hex(3)}.jsonl"
+
+
+def require_empty(path: Path) -> None:
+    if path.is_file() and path.stat().st_size:
+        raise NothingToMeasure(
+            f"{path} exists already, and a run file is never overwritten",
+            f"Choose another --out, or go on with --resume {path}",
+        )
+
+
+def require_same_circumstances(header: Header) -> None:
+    """Samples of another machine, interpreter or loop version have no like to be paired with."""
+    names = list(dict.fromkeys(arm.loop for arm in header.arms))
+    differences = []
+    machine = environment.machine()
+    then = header.environment.machine
+    if (machine.cpu_model, machine.hostname_hash) != (then.cpu_model, then.hostname_hash):
+        differences.append("the machine")
+    for key, before in header.environment.interpreters.items():
+        now = subject.ask(before.executable, names, header.path)
+        if (now.interpreter.version, now.interpreter.build_hash) != (
+            before.version,
+            before.build_hash,
+        ):
+            differences.append(f"Python {key} or the build of loopgauge")
+        differences += [
+            f"{arm.label} ({arm.version or '?'} then, {now.loops[arm.loop]['version'] or '?'} now)"
+            for arm in header.arms
+            if arm.python == key
+            and (arm.version, arm.available)
+            != (now.loops[arm.loop]["version"], now.loops[arm.loop]["available"])
+        ]
+    if differences:
+        raise ResumeMismatch(
+            f"the run cannot go on, since something changed: {', '.join(differences)}",
+            "Start a new run; what was measured stays readable",
+        )

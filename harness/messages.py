@@ -1,0 +1,44 @@
+"""Decides whether to believe a worker. A line that is no message of the protocol, or samples that
+cannot be true, are a protocol error, whatever else they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from loopgauge.harness.worker.plan import AnyMessage, Samples
+
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+
+
+class ProtocolError(Exception):
+    """The worker sent something that makes no sense."""
+
+
+def decode(line: bytes) -> AnyMessage:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{error}: {line[:200]!r}") from error
+
+
+def check_samples(message: Samples, slots: int) -> None:
+    """`slots` is how many the schedule gave this arm at most. Raises ProtocolError."""
+    arrays: list[Sequence[float]] = [
+        message.block,
+        message.slot,
+        message.wall_ns,
+        message.process_ns,
+        message.thread_ns,
+    ]
+    arrays += [values for values in (message.value, message.nivcsw) if values]
+    where = f"samples of {message.benchmark} on {message.arm}"
+    if not message.n or any(len(array) != len(message.n) for array in arrays):
+        raise ProtocolError(f"{where}: arrays of different length, or empty")
+    if len(message.n) > slots:
+        raise ProtocolError(f"{where}: {len(message.n)} slots where {slots} were asked for")
+    if len(set(message.slot)) != len(message.slot):
+        raise ProtocolError(f"{where}: the same slot twice")
+    if min(message.n) < 1 or min(message.wall_ns) <= 0 or min(message.process_ns) < 0:
+        raise ProtocolError(f"{where}: no operations, or no time passed")

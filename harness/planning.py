@@ -1,0 +1,86 @@
+"""From the probe's findings to the header's plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loopgauge.harness import budget, schedule
+from loopgauge.harness.budget import LIMITS, Fit, Limits, Load
+from loopgauge.harness.errors import NothingToMeasure
+from loopgauge.harness.isolation import Roster
+from loopgauge.harness.model import Allocation, Benchmark, Plan
+from loopgauge.harness.probe import Findings, iterations_of
+from loopgauge.harness.request import RunRequest
+from loopgauge.harness.subject import Subject
+
+PROBE_SHARE = 0.5  # of the budget at most, however long the probe took
+
+
+def limits_of(request: RunRequest) -> Limits:
+    limits = LIMITS[request.setting]
+    if request.budget_s is not None:
+        limits = replace(limits, budget_s=request.budget_s)
+    if request.rounds is not None:
+        limits = replace(limits, rounds_least=request.rounds, rounds_most=request.rounds)
+    return limits
+
+
+def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: float) -> Plan:
+    """Raises NothingToMeasure when no arm came through the probe anywhere."""
+    limits = limits_of(request)
+    roster = Roster(subject.arms, subject.benchmarks)
+    roster.apply(findings.events)
+    counts = {b.id: slot_counts(b, roster, findings, limits.slot_s) for b in subject.benchmarks}
+    if not any(counts.values()):
+        reasons = "; ".join(
+            f"{event.arm}: {event.reason}" for event in findings.events if event.event != "note"
+        )
+        raise NothingToMeasure(f"no loop came through any benchmark ({reasons})")
+    loads = {
+        benchmark.id: load_of(benchmark, findings, counts[benchmark.id])
+        for benchmark in subject.benchmarks
+        if counts[benchmark.id]
+    }
+    available = limits.budget_s - min(probe_s, PROBE_SHARE * limits.budget_s)
+    fitted = budget.fit(loads, limits, available)
+    return Plan(
+        method=schedule.METHOD,
+        rounds=fitted.rounds,
+        batch=limits.batch,
+        slot_s=limits.slot_s,
+        warmup=limits.warmup,
+        budget_s=limits.budget_s,
+        expected_s=fitted.expected_s,
+        hang_timeout_s=limits.hang_timeout_s,
+        allocations={
+            benchmark.id: allocation(benchmark, loads, fitted, counts)
+            for benchmark in subject.benchmarks
+        },
+    )
+
+
+def slot_counts(
+    benchmark: Benchmark, roster: Roster, findings: Findings, slot_s: float
+) -> dict[str, int]:
+    arms = [*roster.together(benchmark.id), *roster.alone(benchmark.id)]
+    return iterations_of(findings, benchmark, arms, slot_s)
+
+
+def load_of(benchmark: Benchmark, findings: Findings, counts: dict[str, int]) -> Load:
+    slots = {}
+    for arm, count in counts.items():
+        done, seconds = findings.slots[benchmark.id, arm]
+        slots[arm] = seconds * count / done
+    return Load(slots, alone=benchmark.design == "process")
+
+
+def allocation(
+    benchmark: Benchmark, loads: dict[str, Load], fitted: Fit, counts: dict[str, dict[str, int]]
+) -> Allocation:
+    load = loads.get(benchmark.id)
+    return Allocation(
+        blocks=fitted.blocks.get(benchmark.id, 0),
+        block_s=load.block_s if load else 0.0,
+        iterations=counts[benchmark.id],
+        design=benchmark.design,
+    )

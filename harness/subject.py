@@ -1,0 +1,185 @@
+"""From a request to what will be measured: arms, benchmarks and interpreters, as facts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loopgauge.harness import environment
+from loopgauge.harness.errors import InterpreterUnusable, NothingToMeasure
+from loopgauge.harness.model import Arm, Benchmark, Design, Environment, Interpreter
+from loopgauge.harness.request import REFERENCE, RunRequest
+
+INTERPRETER_MODULE = ("-P", "-m", "loopgauge.harness.interpreter")
+APPLICATION_PREFIX = "app:"
+ANSWER_S = 60.0  # an interpreter that has not described itself by then never will
+
+
+@dataclass(frozen=True)
+class Subject:
+    arms: list[Arm]
+    benchmarks: list[Benchmark]
+    environment: Environment
+    design: Design | None  # forced for the whole run
+
+    @property
+    def reference(self) -> str:
+        return next(arm.label for arm in self.arms if arm.role == "reference")
+
+
+@dataclass(frozen=True)
+class Python:
+    key: str  # "3.14"
+    interpreter: Interpreter
+    loops: Mapping[str, Mapping[str, Any]]
+
+
+def resolve(request: RunRequest) -> Subject:
+    """Raises NothingToMeasure, InterpreterUnusable, and whatever the registries raise for a name
+    they do not know."""
+    benchmarks = [describe(scenario, params) for scenario, params in request.benchmarks]
+    if not benchmarks:
+        raise NothingToMeasure("no benchmark was selected", "`bench list scenarios` names them")
+    names = list(dict.fromkeys([*request.arms, REFERENCE]))
+    pythons = [ask(path, names, request.path) for path in executables(request.pythons)]
+    _make_keys_unique(pythons)
+    arms = [arm for python in pythons for arm in arms_on(python, names, len(pythons) > 1)]
+    arms = with_twin(arms)
+    if all(not arm.available for arm in arms if arm.role != "aa"):
+        reasons = "; ".join(f"{arm.label}: {arm.reason}" for arm in arms)
+        raise NothingToMeasure(f"no loop can be made here ({reasons})", "`bench doctor` says more")
+    # Loops on different interpreters cannot share a process.
+    design: Design | None = "process" if len(pythons) > 1 else request.design
+    if design is not None:
+        benchmarks = [msgspec.structs.replace(b, design=design) for b in benchmarks]
+    return Subject(
+        arms=arms,
+        benchmarks=benchmarks,
+        environment=Environment(
+            machine=environment.machine(),
+            interpreters={python.key: python.interpreter for python in pythons},
+            variables=environment.relevant_variables(),
+            load=environment.load(),
+        ),
+        design=design,
+    )
+
+
+def describe(scenario: str, params: Mapping[str, Any]) -> Benchmark:
+    """An application's own coroutine is no registered scenario; only workers import it."""
+    if scenario.startswith(APPLICATION_PREFIX):
+        target = scenario.removeprefix(APPLICATION_PREFIX)
+        return Benchmark(
+            id=scenario,
+            scenario=scenario,
+            params=dict(params),
+            summary=f"the application's own {target}",
+            unit="run",
+        )
+    from loopgauge.scenarios import registry
+
+    made = registry.all_scenarios()[scenario](**params)
+    return Benchmark(
+        id=registry.benchmark_id(made),
+        scenario=scenario,
+        params=dict(params),
+        summary=made.summary,
+        unit=made.unit,
+        measure=made.measure,
+        direction=made.direction,
+        rules=list(made.rules),
+        requires=sorted(made.requires),
+        design=made.design,
+        grain=made.grain,
+    )
+
+
+def executables(pythons: Sequence[str]) -> list[str]:
+    """Of paths or versions such as "3.14"; the running one where none is asked for."""
+    if not pythons:
+        return [sys.executable]
+    return list(dict.fromkeys(_executable(name) for name in pythons))
+
+
+def _executable(name: str) -> str:
+    version = name if not name[:1].isdigit() else f"python{name}"
+    found = shutil.which(version)
+    if found is None:
+        raise InterpreterUnusable(
+            f"there is no Python {name!r} here",
+            "Give a path, or a version whose pythonX.Y is on PATH",
+        )
+    # Not resolved: the link in a virtual environment is what makes it that environment.
+    return str(Path(found).absolute())
+
+
+def ask(executable: str, loops: Sequence[str], path: Sequence[str]) -> Python:
+    question = json.dumps({"loops": list(loops), "path": list(path)})
+    try:
+        answer = subprocess.run(
+            [executable, *INTERPRETER_MODULE],
+            input=question,
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_S,
+            check=True,
+            env=environment.worker_environment(hash_seed=0, padding=0),
+        )
+        facts = json.loads(answer.stdout)
+    except subprocess.CalledProcessError as error:
+        raise _unusable(executable, error.stderr) from error
+    except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+        raise _unusable(executable, str(error)) from error
+    interpreter = msgspec.convert(facts["interpreter"], Interpreter)
+    key = ".".join(interpreter.version.split(".")[:2])
+    return Python(key + ("t" if interpreter.free_threaded else ""), interpreter, facts["loops"])
+
+
+def _unusable(executable: str, said: str) -> InterpreterUnusable:
+    last = said.strip().splitlines()[-1] if said.strip() else "it said nothing"
+    cure = "Run it by hand to see more"
+    if "No module named" in last:
+        cure = f"Install loopgauge for it: {executable} -m pip install loopgauge"
+    return InterpreterUnusable(f"{executable} cannot measure: {last}", cure)
+
+
+def _make_keys_unique(pythons: list[Python]) -> None:
+    """Two builds of one version are told apart by the full version, then by a number."""
+    for naming in (lambda p, i: p.interpreter.version, lambda p, i: f"{p.interpreter.version}-{i}"):
+        keys = [python.key for python in pythons]
+        for i, python in enumerate(pythons):
+            if keys.count(python.key) > 1:
+                pythons[i] = Python(naming(python, i), python.interpreter, python.loops)
+
+
+def arms_on(python: Python, names: Sequence[str], several: bool) -> list[Arm]:
+    return [
+        Arm(
+            label=f"{name}@{python.key}" if several else name,
+            loop=name,
+            factory=facts["factory"],
+            distribution=facts["distribution"],
+            version=facts["version"],
+            python=python.key,
+            capabilities=facts["capabilities"],
+            available=facts["available"],
+            reason=facts["reason"],
+        )
+        for name, facts in ((name, python.loops[name]) for name in names)
+    ]
+
+
+def with_twin(arms: list[Arm]) -> list[Arm]:
+    """The first stock asyncio becomes the reference, and gets a second instance of itself."""
+    reference = next(arm for arm in arms if arm.loop == REFERENCE)
+    reference.role = "reference"
+    label = f"{REFERENCE}~aa" + reference.label.removeprefix(REFERENCE)
+    return [*arms, msgspec.structs.replace(reference, label=label, role="aa")]

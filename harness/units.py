@@ -1,0 +1,142 @@
+"""What is left to do in a round, as worker processes. A pure function of the header, the roster
+and what is recorded: a first run, a run after a crash and a resumed run all ask the same question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from loopgauge.harness import schedule
+from loopgauge.harness.budget import SETUP_S, START_S
+from loopgauge.harness.isolation import Roster
+from loopgauge.harness.model import Design, Header, Sample
+
+
+@dataclass(frozen=True)
+class Job:
+    benchmark: str
+    arms: tuple[str, ...]
+    blocks: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One worker process to be."""
+
+    round: int
+    design: Design
+    creation: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    hash_seed: int
+    padding: int
+
+
+class Recorded:
+    """Which samples are there. One with fewer than half its blocks (another arm failed in the
+    middle) stays in the file, but is measured again."""
+
+    def __init__(self, header: Header, samples: Iterable[Sample] = ()) -> None:
+        self._planned = {name: a.blocks for name, a in header.plan.allocations.items()}
+        self._done: set[tuple[int, str, str]] = set()
+        for sample in samples:
+            self.add(sample)
+
+    def add(self, sample: Sample) -> None:
+        if 2 * len(sample.n) >= self._planned.get(sample.benchmark, 0):
+            self._done.add((sample.round, sample.benchmark, sample.arm))
+
+    def has(self, round_number: int, benchmark: str, arm: str) -> bool:
+        return (round_number, benchmark, arm) in self._done
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+
+def pending(header: Header, roster: Roster, recorded: Recorded, round_number: int) -> list[Unit]:
+    return [
+        *_shared_units(header, roster, recorded, round_number),
+        *_own_units(header, roster, recorded, round_number),
+    ]
+
+
+def next_unit(header: Header, roster: Roster, recorded: Recorded) -> Unit | None:
+    for round_number in range(header.plan.rounds):
+        units = pending(header, roster, recorded, round_number)
+        if units:
+            return units[0]
+    return None
+
+
+def _shared_units(
+    header: Header, roster: Roster, recorded: Recorded, round_number: int
+) -> list[Unit]:
+    names = [benchmark.id for benchmark in header.benchmarks]
+    batches = schedule.batches(header.seed, round_number, names, header.plan.batch)
+    units = []
+    for number, batch in enumerate(batches):
+        wanted = {}
+        for name in batch:
+            arms = roster.together(name)
+            if not all(recorded.has(round_number, name, arm) for arm in arms):
+                wanted[name] = arms
+        if wanted:
+            units.append(_unit(header, round_number, "hybrid", f"batch{number}", wanted))
+    return units
+
+
+def _own_units(header: Header, roster: Roster, recorded: Recorded, round_number: int) -> list[Unit]:
+    names = [benchmark.id for benchmark in header.benchmarks]
+    labels = [arm.label for arm in header.arms]
+    batches = schedule.batches(header.seed, round_number, names, header.plan.batch)
+    units = []
+    for arm in schedule.process_order(header.seed, round_number, header.plan.rounds, labels):
+        for number, batch in enumerate(batches):
+            wanted = {
+                name: [arm]
+                for name in batch
+                if arm in roster.alone(name) and not recorded.has(round_number, name, arm)
+            }
+            if wanted:
+                key = f"own{number}/{arm}"
+                units.append(_unit(header, round_number, "process", key, wanted))
+    return units
+
+
+def _unit(
+    header: Header, round_number: int, design: Design, key: str, wanted: dict[str, list[str]]
+) -> Unit:
+    labels = [arm.label for arm in header.arms]
+    present = {arm for arms in wanted.values() for arm in arms}
+    # Drawn over all labels, so that the order does not change when one of them drops out.
+    creation = schedule.creation_order(header.seed, round_number, key, labels)
+    jobs = tuple(
+        Job(
+            name,
+            tuple(arms),
+            tuple(
+                tuple(block)
+                for block in schedule.job_blocks(
+                    header.seed, round_number, name, arms, header.plan.allocations[name].blocks
+                )
+            ),
+        )
+        for name, arms in wanted.items()
+    )
+    return Unit(
+        round=round_number,
+        design=design,
+        creation=tuple(label for label in creation if label in present),
+        jobs=jobs,
+        hash_seed=schedule.hash_seed(header.seed, round_number, key),
+        padding=schedule.padding(header.seed, round_number, key),
+    )
+
+
+def expected_s(header: Header, unit: Unit, benchmark: str) -> float:
+    """Wall time of one benchmark in one process, with its share of the process's start."""
+    job = next(job for job in unit.jobs if job.benchmark == benchmark)
+    allocation = header.plan.allocations[benchmark]
+    share = len(job.arms) / max(1, len(allocation.iterations))
+    blocks = len(job.blocks) + header.plan.warmup
+    return allocation.block_s * share * blocks + SETUP_S * len(job.arms) + START_S / len(unit.jobs)

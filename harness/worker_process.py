@@ -1,0 +1,218 @@
+"""One worker process: started, listened to, and gone without a trace when `run_worker` returns.
+
+The worker leads a process group of its own, so that Ctrl-C in the terminal reaches the manager
+alone, which then kills the whole group. Should the manager itself be killed, the kernel kills the
+worker (PR_SET_PDEATHSIG).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from loopgauge.harness import messages
+from loopgauge.harness.messages import ProtocolError
+from loopgauge.harness.worker.plan import AnyMessage, Begin, Bye, Hello
+
+WORKER_MODULE = ("-P", "-m", "loopgauge.harness.worker")
+STDERR_KEPT = 16_000  # bytes of the worker's stderr that an event carries at most
+EXIT_GRACE_S = 5.0  # after the last message: interpreter shutdown
+ABORT_GRACE_S = 2.0  # after SIGABRT: faulthandler writes the stacks
+_PR_SET_PDEATHSIG = 1
+_HANG_DUMP = re.compile(rb"^Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Launch:
+    command: Sequence[str]  # interpreter and worker program; the pipe options are added
+    plan: Mapping[str, Any]
+    environment: Mapping[str, str]
+    silence_s: float  # no message for so long means that it hangs
+    cpus: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended. `last` is the last thing it said it was about to do."""
+
+    end: Literal["done", "crash", "hang", "protocol", "unstarted"]
+    reason: str = ""
+    signal: str = ""
+    detail: str = ""  # the end of what it wrote to stderr
+    last: Begin | None = None
+    pid: int = 0
+
+
+class _Conversation:
+    """Splits the pipe's bytes into messages and remembers the ones that matter for blame."""
+
+    def __init__(self, listener: Callable[[AnyMessage], None]) -> None:
+        self._listener = listener
+        self._partial = b""
+        self.greeted = False
+        self.finished = False
+        self.last: Begin | None = None
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            if not line:
+                continue
+            message = messages.decode(line)
+            self.greeted |= isinstance(message, Hello)
+            self.finished |= isinstance(message, Bye)
+            if isinstance(message, Begin):
+                self.last = message
+            self._listener(message)
+
+
+def run_worker(
+    launch: Launch,
+    listener: Callable[[AnyMessage], None],
+    started: Callable[[int], None] = lambda pid: None,
+) -> Outcome:
+    """Runs one worker to its end. The listener may raise ProtocolError to reject a message; any
+    other exception (Ctrl-C, a full disk) passes through after the group is dead."""
+    talk = _Conversation(listener)
+    stderr = os.memfd_create("worker-stderr")
+    try:
+        process, results = _start(launch, stderr)
+        try:
+            started(process.pid)
+            hung, rejected = _listen(process, results, talk, launch.silence_s)
+        finally:
+            os.close(results)
+            _kill_group(process)
+        return _outcome(process, talk, hung, rejected, _tail(stderr))
+    finally:
+        os.close(stderr)
+
+
+def _start(launch: Launch, stderr: int) -> tuple[subprocess.Popen[bytes], int]:
+    """The plan goes through a memory file: no pipe buffer to fill, nothing on disk."""
+    plan = os.memfd_create("worker-plan", 0)
+    results, results_write = os.pipe()
+    try:
+        os.write(plan, msgspec.json.encode(launch.plan))
+        os.lseek(plan, 0, os.SEEK_SET)
+        process = subprocess.Popen(
+            [*launch.command, "--plan-fd", str(plan), "--results-fd", str(results_write)],
+            stdin=subprocess.DEVNULL,
+            stdout=stderr,
+            stderr=stderr,
+            env=dict(launch.environment),
+            pass_fds=(plan, results_write),
+            process_group=0,
+            preexec_fn=_die_with_parent,
+        )
+        if launch.cpus is not None:
+            os.sched_setaffinity(process.pid, launch.cpus)
+    except BaseException:
+        os.close(results)
+        raise
+    finally:
+        os.close(plan)
+        os.close(results_write)
+    return process, results
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _listen(
+    process: subprocess.Popen[bytes], results: int, talk: _Conversation, silence_s: float
+) -> tuple[bool, str]:
+    """Until the pipe closes, the worker falls silent, or it says something absurd. Returns
+    whether it hung, and what was absurd."""
+    os.set_blocking(results, False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(results, selectors.EVENT_READ)
+        heard = time.monotonic()
+        while True:
+            left = heard + silence_s - time.monotonic()
+            # Woken twice a second for a worker that died while a child of it keeps the pipe open.
+            if selector.select(min(0.5, max(0.0, left))):
+                data = os.read(results, 1 << 20)
+                if not data:
+                    return _leave(process, talk), ""
+                heard = time.monotonic()
+                try:
+                    talk.feed(data)
+                except ProtocolError as error:
+                    return False, str(error)
+            elif process.poll() is not None:
+                return False, ""
+            elif left <= 0:
+                _abort(process)
+                return True, ""
+
+
+def _leave(process: subprocess.Popen[bytes], talk: _Conversation) -> bool:
+    """The pipe is closed: the process should end by itself. After `bye` nothing it does matters
+    any more; before, not ending is a hang."""
+    try:
+        process.wait(EXIT_GRACE_S)
+    except subprocess.TimeoutExpired:
+        _abort(process)
+        return not talk.finished
+    return False
+
+
+def _abort(process: subprocess.Popen[bytes]) -> None:
+    """SIGABRT first: faulthandler then writes every thread's stack to stderr."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGABRT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(ABORT_GRACE_S)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(stderr: int) -> bytes:
+    size = os.fstat(stderr).st_size
+    return os.pread(stderr, STDERR_KEPT, max(0, size - STDERR_KEPT))
+
+
+def _outcome(
+    process: subprocess.Popen[bytes], talk: _Conversation, hung: bool, rejected: str, tail: bytes
+) -> Outcome:
+    detail = tail.decode(errors="replace").strip()
+    status = process.returncode
+    name = _signal_name(-status) if status < 0 else ""
+    common: dict[str, Any] = {"detail": detail, "last": talk.last, "pid": process.pid}
+    if rejected:
+        return Outcome("protocol", f"the worker's message makes no sense: {rejected}", **common)
+    if talk.finished:
+        return Outcome("done", **common)
+    if hung or (status == 1 and _HANG_DUMP.search(tail)):
+        return Outcome("hang", "gave no sign of life within the time limit", **common)
+    how = f"killed by {name}" if name else f"exited with status {status}"
+    if not talk.greeted:
+        return Outcome("unstarted", how, name, **common)
+    return Outcome("crash", how, name, **common)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
