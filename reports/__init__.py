@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from loopgauge.reports.exports.csv import csv_text, write_csv
+from loopgauge.reports.exports.images import write_images
+from loopgauge.reports.exports.markdown import markdown
 from loopgauge.reports.html import render
 
-__all__ = ["render"]
+__all__ = ["csv_text", "markdown", "render", "write_csv", "write_images"]

@@ -92,10 +92,12 @@ def _build(interpreter: Interpreter) -> str:
 def _extent(run: RunSummary) -> str:
     loops = len({arm.label for arm in run.header.arms if arm.role != "aa"})
     benchmarks = len(run.benchmarks)
-    return (
-        f"{_count(benchmarks, 'benchmark')} × {_count(loops, 'loop')} × "
-        f"{_count(run.header.plan.rounds, 'fresh process', 'fresh processes')}"
+    counts = (
+        _count(benchmarks, "benchmark"),
+        _count(loops, "loop"),
+        _count(run.header.plan.rounds, "fresh process", "fresh processes"),
     )
+    return f" {wording.TIMES} ".join(counts)
 
 
 def _count(number: int, one: str, many: str = "") -> str:

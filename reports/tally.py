@@ -57,6 +57,11 @@ def standings(run: RunSummary) -> list[Standing]:
     return list(rows.values())
 
 
+def has_ratio(rows: list[Standing]) -> bool:
+    """True when at least one arm has a ratio to the reference, so that a plot has a point."""
+    return any(row.best is not None and not row.is_reference for row in rows)
+
+
 def _empty(arm: ArmSummary, run: RunSummary) -> Standing:
     return Standing(arm.arm, arm.loop, arm.version, arm.python, arm.arm == run.reference)
 
@@ -87,23 +92,42 @@ def absences(run: RunSummary) -> list[Absence]:
 
 
 def headline(run: RunSummary) -> str:
-    """The answer in one sentence."""
-    rows = sorted((row for row in standings(run) if row.leads), key=lambda row: -row.leads)
-    count = sum(1 for benchmark in run.benchmarks if benchmark.fastest)
-    if not rows:
+    """The answer in one sentence; every benchmark with a valid figure is counted once."""
+    decided = [benchmark.fastest for benchmark in run.benchmarks if benchmark.fastest]
+    if not decided:
         return "Nothing valid was measured, so there is no answer."
-    if count == 1:
+    if len(decided) == 1:
         return _single(run)
-    said = [f"{row.arm} in {row.leads} ({_alone(row)})" for row in rows[:4]]
-    more = len(rows) - 4
-    rest = f" and {more} more loop{'s' if more > 1 else ''} in a few" if more > 0 else ""
-    return f"Fastest, or not separated from the fastest, of {count} benchmarks: {', '.join(said)}{rest}."
+    winners = Counter(names[0] for names in decided if len(names) == 1).most_common()
+    shared = sum(len(names) > 1 for names in decided)
+    if not winners:
+        return f"No loop is alone in front in any of {len(decided)} benchmarks."
+    (first, count), *others = winners
+    said = [f"{first} is the fastest in {count} of {len(decided)} benchmarks"]
+    said += [f"{name} in {count}" for name, count in others[:3]]
+    if len(others) > 3:
+        said.append(f"others in {sum(count for _, count in others[3:])}")
+    sentence = ", ".join(said)
+    return f"{sentence}; in {shared} nobody is alone in front." if shared else f"{sentence}."
 
 
-def _alone(row: Standing) -> str:
-    if not row.alone:
-        return "never alone"
-    return "alone in all of them" if row.alone == row.leads else f"alone in {row.alone}"
+def subline(run: RunSummary) -> str:
+    """By how much: the loop that leads most often against the reference; empty without one."""
+    rows = [row for row in standings(run) if row.leads and not row.is_reference]
+    row = max(rows, key=lambda row: (row.alone, row.leads), default=None)
+    if row is None or row.best is None or row.worst is None:
+        return ""
+    verdicts = row.verdicts
+    said = [f"{word} in {verdicts[word]}" for word in ("faster", "slower") if verdicts[word]]
+    unclear = verdicts["equivalent"] + verdicts["inconclusive"]
+    said += [f"no clear difference in {unclear}"] if unclear else []
+    span = f"{row.best:.2g}"
+    if row.worst != row.best:
+        span += f" to {row.worst:.2g}"
+    return (
+        f"{row.arm} costs {span} times what {run.reference} costs: "
+        f"{', '.join(said)} of {row.measured}."
+    )
 
 
 def _single(run: RunSummary) -> str:

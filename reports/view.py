@@ -1,4 +1,4 @@
-"""One run as the page template wants it: drawn, counted, worded; nothing is left to decide there."""
+"""One run as the page template wants it: drawn, counted and worded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from loopgauge.harness.summary import BenchmarkSummary, RunSummary
 from loopgauge.reports import facts, tally, wording
+from loopgauge.reports.facts import Facts
 from loopgauge.reports.plots import arms as arm_plots
 from loopgauge.reports.plots import overview, swatch, theme
 from loopgauge.reports.plots.frame import Drawing
@@ -28,8 +29,9 @@ class RunView:
     key: str  # prefix of every id on the page that belongs to this run
     run: RunSummary
     headline: str
-    facts: facts.Facts
-    environment: facts.Facts
+    subline: str
+    facts: Facts
+    environment: Facts
     command: str
     standings: list[tally.Standing]
     absences: list[tally.Absence]
@@ -43,12 +45,13 @@ def view_of(run: RunSummary, number: int) -> RunView:
     key = f"r{number}"
     standings = tally.standings(run)
     looks = theme.marks([row.arm for row in standings], run.reference)
-    has_ratio = any(row.best is not None and not row.is_reference for row in standings)
+    has_ratio = tally.has_ratio(standings)
     anchors = _anchors(run, key)
     return RunView(
         key=key,
         run=run,
         headline=tally.headline(run),
+        subline=tally.subline(run),
         facts=facts.short(run),
         environment=facts.full(run),
         command=facts.command(run.header),
@@ -79,9 +82,7 @@ def benchmark_plots(
     return drawn
 
 
-def _overview(
-    run: RunSummary, looks: arm_plots.Looks, layout: overview.Layout, key: str
-) -> Markup:
+def _overview(run: RunSummary, looks: arm_plots.Looks, layout: overview.Layout, key: str) -> Markup:
     return Markup(overview.overview(run, looks, layout, theme.sentinel).page_svg(key))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
 
-DASH = "–"
+DASH = "\u2013"
+TIMES = "\u00d7"
 NARROW_SPACE = "\u202f"
 
 STATUS = {
@@ -73,11 +74,12 @@ def number(value: float) -> str:
     return f"{value:,.{max(0, 2 - size)}f}".replace(",", NARROW_SPACE)
 
 
-def nanoseconds(value: float) -> str:
-    for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if abs(value) >= factor:
-            return f"{number(value / factor)} {unit}"
-    return f"{number(value)} ns"
+def time_unit(nanoseconds: float) -> tuple[float, str]:
+    """The unit in which this many nanoseconds are a handy number, and its size in ns."""
+    for factor, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
+        if abs(nanoseconds) >= factor:
+            return factor, unit
+    return 1.0, "ns"
 
 
 def amount(value: float, benchmark: BenchmarkSummary) -> str:
@@ -86,12 +88,19 @@ def amount(value: float, benchmark: BenchmarkSummary) -> str:
         return DASH
     if benchmark.measure == "value":
         return f"{number(value)} {benchmark.unit}"
-    return nanoseconds(value)
+    factor, unit = time_unit(value)
+    return f"{number(value / factor)} {unit}"
 
 
 def cost_interval(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:
-    low, high = (amount(end, benchmark) for end in (arm.cost_low, arm.cost_high))
-    return f"{amount(arm.cost, benchmark)} [{low}, {high}]"
+    """'400 ns [394, 408]': the ends in the unit of the estimate."""
+    cost = amount(arm.cost, benchmark)
+    ends = (arm.cost_low, arm.cost_high)
+    if not all(math.isfinite(end) for end in ends):
+        return f"{cost} [no interval]"
+    factor = 1.0 if benchmark.measure == "value" else time_unit(arm.cost)[0]
+    low, high = (number(end / factor) for end in ends)
+    return f"{cost} [{low}, {high}]"
 
 
 def per_operation(benchmark: BenchmarkSummary) -> str:
@@ -127,12 +136,13 @@ def has_interval(of: Ratio) -> bool:
     return of.low > 0 and math.isfinite(of.high)
 
 
-def times(value: float, digits: int = 2) -> str:
-    """A cost ratio in the words people use: 0.25 is '4× as fast', 2 is '2× the cost'."""
+def times(value: float) -> str:
+    """A cost ratio in the words people use: 0.25 is 4.0 times as fast, 2 is 2.0 times the cost."""
     if not math.isfinite(value) or value <= 0:
         return DASH
     factor = 1 / value if value < 1 else value
-    return f"{factor:.{digits}g}× {'as fast' if value < 1 else 'the cost'}"
+    words = "as fast" if value < 1 else "the cost"
+    return f"{factor:.{0 if factor >= 9.95 else 1}f}{TIMES} {words}"
 
 
 def is_separated(arm: ArmSummary) -> bool:

@@ -12,12 +12,40 @@ from typing import Any
 
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary
 
-COLUMNS = (
-    "run benchmark measure unit direction arm loop version python role status reason "
-    "cost cost_low cost_high process_ns thread_ns wall_ns "
-    "ratio ratio_low ratio_high ratio_sign_low ratio_sign_high processes "
-    "to_fastest to_fastest_low to_fastest_high among_fastest verdict design isolated values"
-).split()
+COLUMNS = [
+    "run",
+    "benchmark",
+    "measure",
+    "unit",
+    "direction",
+    "arm",
+    "loop",
+    "version",
+    "python",
+    "role",
+    "status",
+    "reason",
+    "cost",
+    "cost_low",
+    "cost_high",
+    "process_ns",
+    "thread_ns",
+    "wall_ns",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "ratio_sign_low",
+    "ratio_sign_high",
+    "processes",
+    "to_fastest",
+    "to_fastest_low",
+    "to_fastest_high",
+    "among_fastest",
+    "verdict",
+    "design",
+    "isolated",
+    "values",
+]
 
 
 def csv_text(summaries: Sequence[RunSummary]) -> str:

@@ -48,9 +48,7 @@ def cost(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Drawing:
     return sheet.drawing(title, said)
 
 
-def ratio(
-    benchmark: BenchmarkSummary, looks: Looks, reference: str, colour: Colour
-) -> Drawing:
+def ratio(benchmark: BenchmarkSummary, looks: Looks, reference: str, colour: Colour) -> Drawing:
     """Cost relative to the reference with the paired interval; hollow where not separated."""
     sheet = _Sheet(benchmark, looks, colour)
     compared = [arm for arm in sheet.arms if arm.status == "ok" and arm.ratio is not None]
@@ -113,7 +111,7 @@ class _Sheet:
         self.arms = wording.candidates(benchmark)
         self.row = {arm.arm: HEAD + (index + 0.5) * ROW for index, arm in enumerate(self.arms)}
         self.bottom = HEAD + len(self.arms) * ROW
-        self.canvas = Canvas(WIDTH, self.bottom + FOOT - 12, colour)
+        self.canvas = Canvas(WIDTH, self.bottom + FOOT, colour)
 
     def head(self, title: str, subtitle: str) -> None:
         head(self.canvas, title, subtitle)
@@ -133,7 +131,7 @@ class _Sheet:
                 )
 
     def axis(self, scale: Scale, words: Callable[[float], str]) -> None:
-        axis(self.canvas, scale, HEAD, self.bottom, words, "")
+        axis(self.canvas, scale, HEAD, self.bottom, words, apart=54)
 
     def rule(self, x: float) -> None:
         self.canvas.lines([(x, HEAD, x, self.bottom)], theme.MUTED, 1.2)
@@ -177,8 +175,6 @@ class _Sheet:
         self.canvas.text(WIDTH - 2, self.row[arm.arm], words, role=role, align="right", size=10)
 
     def drawing(self, title: str, said: list[str]) -> Drawing:
-        absent = [
-            f"{arm.arm} {wording.status(arm)}" for arm in self.arms if arm.status != "ok"
-        ]
+        absent = [f"{arm.arm} {wording.status(arm)}" for arm in self.arms if arm.status != "ok"]
         words = "; ".join([*said, *absent]) or "no arm has a value"
         return Drawing(self.canvas, title, f"{self.benchmark.id}. {words}.")

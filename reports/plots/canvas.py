@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from io import BytesIO, StringIO
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -26,10 +26,13 @@ from loopgauge.reports.plots import theme
 
 POINTS_PER_INCH = 72  # one unit of the canvas is one point of the figure
 
+Align = Literal["left", "center", "right"]
+
+PAINTERS_ORDER = 1  # the same for all: what is drawn later lies on top
 BASELINE = 0.36  # of the text size: from the middle of capitals down to the baseline
 
 # Text stays text (searchable, in the reader's font); ids do not depend on the process.
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "loopgauge",
     "font.family": "DejaVu Sans",
@@ -77,8 +80,8 @@ class Canvas:
         words: str,
         *,
         role: str = theme.INK,
-        size: float = 10.5,
-        align: str = "left",
+        size: float = 11.0,
+        align: Align = "left",
         bold: bool = False,
     ) -> None:
         """One line of text, vertically centred on `y`; never read as mathematics."""
@@ -93,6 +96,7 @@ class Canvas:
                 horizontalalignment=align,
                 verticalalignment="baseline",
                 parse_math=False,
+                zorder=PAINTERS_ORDER,
                 transform=self.place,
             )
         )
@@ -104,7 +108,11 @@ class Canvas:
         segments = [((x0, y0), (x1, y1)) for x0, y0, x1, y1 in ends]
         self.figure.add_artist(
             LineCollection(
-                segments, colors=self.colour(role), linewidths=width, transform=self.place
+                segments,
+                colors=self.colour(role),
+                linewidths=width,
+                zorder=PAINTERS_ORDER,
+                transform=self.place,
             )
         )
 
@@ -120,6 +128,7 @@ class Canvas:
                 facecolor="none" if outline else colour,
                 edgecolor=colour if outline else "none",
                 linewidth=1.1 if outline else 0,
+                zorder=PAINTERS_ORDER,
                 transform=self.place,
             )
         )
@@ -144,6 +153,7 @@ class Canvas:
                 markerfacecolor=self.colour(theme.SURFACE if hollow else mark.role),
                 markeredgecolor=self.colour(mark.role),
                 markeredgewidth=1.3 if hollow else 0.4,
+                zorder=PAINTERS_ORDER,
                 transform=self.place,
             )
         )

@@ -1,4 +1,4 @@
-"""What every plot shares: a title, rows of arms, grid and ticks, and its words for a screen reader."""
+"""What every plot shares: a title, striped rows, grid and ticks, words for a screen reader."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from loopgauge.reports.plots.canvas import Canvas
 from loopgauge.reports.plots.scale import Scale
 
 HEAD = 44.0  # title and subtitle
-FOOT = 30.0  # tick labels and axis label
+FOOT = 18.0  # tick labels
 TITLE_SIZE = 12.5
-SMALL = 9.5
+SMALL = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,11 @@ def axis(
     top: float,
     bottom: float,
     words: Callable[[float], str],
-    label: str,
+    apart: float,
 ) -> None:
-    """Grid lines from top to bottom, tick labels and the axis label under them."""
-    ticks = scale.ticks()
+    """Grid lines from top to bottom with labels under them, at least `apart` pixels from each
+    other."""
+    ticks = scale.ticks(apart)
     canvas.lines([(scale(at), top, scale(at), bottom) for at in ticks], theme.GRID, 0.8)
     for at in ticks:
-        canvas.text(
-            scale(at), bottom + 9, words(at), role=theme.MUTED, size=SMALL, align="center"
-        )
-    if label:
-        middle = (scale.left + scale.right) / 2
-        canvas.text(middle, bottom + 23, label, role=theme.MUTED, size=SMALL, align="center")
+        canvas.text(scale(at), bottom + 9, words(at), role=theme.MUTED, size=SMALL, align="center")

@@ -13,12 +13,13 @@ from loopgauge.reports import wording
 from loopgauge.reports.plots import theme
 from loopgauge.reports.plots.arms import Looks
 from loopgauge.reports.plots.canvas import Canvas
-from loopgauge.reports.plots.frame import SMALL, Drawing, axis, head
+from loopgauge.reports.plots.frame import SMALL, Drawing, axis, head, stripes
 from loopgauge.reports.plots.scale import Scale, log_scale
 
-LETTER = 6.6  # a generous mean width at the text size used
+LETTER = 7.0  # a generous mean width at the text size used
 HEAD_LINES = 60.0  # title and two lines of subtitle
 LEGEND_LINE = 17.0
+TICKS_APART = 66.0
 FOOT = 48.0
 
 
@@ -37,7 +38,9 @@ WIDE = Layout(width=920, left=222, right=650, row=21, name_lift=0, lead=666, voi
 NARROW = Layout(width=370, left=10, right=360, row=44, name_lift=15, lead=368, void=None)
 
 
-def overview(run: RunSummary, looks: Looks, layout: Layout, colour: Callable[[str], str]) -> Drawing:
+def overview(
+    run: RunSummary, looks: Looks, layout: Layout, colour: Callable[[str], str]
+) -> Drawing:
     reference = run.reference
     drawn = {arm.arm for each in run.benchmarks for arm in _compared(each, reference)}
     legend = _legend_rows([name for name in looks if name in drawn], layout)
@@ -49,20 +52,27 @@ def overview(run: RunSummary, looks: Looks, layout: Layout, colour: Callable[[st
     _draw_legend(canvas, legend, looks)
 
     scale = log_scale(_ends(run), layout.left, layout.right, least=1.5)
-    _draw_rows(canvas, run, layout, top)
-    _draw_columns(canvas, run, layout, top)
+    stripes(canvas, top, layout.row, len(run.benchmarks))
     _draw_noise(canvas, run, layout, scale, top)
-    axis(canvas, scale, top, bottom, wording.tick, "")
-    _draw_foot(canvas, scale, bottom, layout, f"cost / cost of {reference}, log scale")
+    axis(canvas, scale, top, bottom, wording.tick, TICKS_APART)
+    # Above as well: the lower end of a long plot is not on the first screen.
+    _draw_ticks(canvas, scale, top - 9, wording.tick if layout.name_lift else _speedup)
+    if not layout.name_lift:
+        _draw_ticks(canvas, scale, bottom + 24, _speedup)
+    middle = (layout.left + layout.right) / 2
+    label = f"cost / cost of {reference}, log scale"
+    canvas.text(middle, bottom + 39, label, role=theme.MUTED, size=SMALL, align="center")
     canvas.lines([(scale(1.0), top, scale(1.0), bottom)], theme.MUTED, 1.4)
+    _draw_names(canvas, run, layout, top)
+    _draw_columns(canvas, run, layout, top)
     for index, benchmark in enumerate(run.benchmarks):
         _draw_arms(canvas, benchmark, looks, scale, _middle(layout, top, index), layout)
     return Drawing(canvas, title, _in_words(run))
 
 
 def _subtitles(reference: str, layout: Layout) -> tuple[str, ...]:
-    first = "Bar: paired interval over processes."
-    second = f"Hollow: not separated from {reference}."
+    first = "Bar: 95 % interval over processes."
+    second = "Hollow: no clear difference."
     third = f"Grey: {reference} against its own copy."
     if layout.name_lift:
         return (f"{first} {second}", third)
@@ -113,19 +123,26 @@ def _middle(layout: Layout, top: float, index: int) -> float:
     return top + layout.row * (index + 0.5) + layout.name_lift / 2
 
 
-def _draw_rows(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
+def _draw_names(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
+    if layout.name_lift:
+        _draw_names_above(canvas, run, layout, top)
+        return
     for index, benchmark in enumerate(run.benchmarks):
-        if index % 2 == 0:
-            canvas.box(0, top + layout.row * index, layout.width, layout.row, theme.STRIPE)
-        y = _middle(layout, top, index) - layout.name_lift - (2 if layout.name_lift else 0)
-        if layout.name_lift:
-            canvas.text(2, y, wording.shorten(_short_id(benchmark), 34))
-            canvas.text(
-                layout.lead, y, _lead(benchmark, 24), role=theme.MUTED, size=SMALL, align="right"
-            )
-        else:
-            name = wording.shorten(_short_id(benchmark), 36)
-            canvas.text(layout.left - 14, y, name, align="right")
+        name = wording.shorten(_short_id(benchmark), 34)
+        canvas.text(layout.left - 14, _middle(layout, top, index), name, align="right")
+
+
+def _draw_names_above(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
+    """Name and leaders on a strip of their own that no grid line crosses."""
+    for index, benchmark in enumerate(run.benchmarks):
+        edge = top + layout.row * index
+        tint = theme.SURFACE if index % 2 else theme.STRIPE
+        canvas.box(0, edge, layout.width, layout.name_lift + 5, tint)
+        y = edge + layout.name_lift - 4
+        canvas.text(4, y, wording.shorten(_short_id(benchmark), 31))
+        lead = _lead(benchmark, 22)
+        bold = len(benchmark.fastest) == 1
+        canvas.text(layout.lead, y, lead, size=SMALL, align="right", bold=bold)
 
 
 def _draw_columns(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> None:
@@ -133,20 +150,18 @@ def _draw_columns(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -
     if layout.void is None:
         return
     canvas.text(layout.lead, top - 9, "fastest", role=theme.MUTED, size=SMALL)
-    rows = [(_void(benchmark), _middle(layout, top, i)) for i, benchmark in enumerate(run.benchmarks)]
-    if any(void for void, _ in rows):
+    if any(_void(benchmark) for benchmark in run.benchmarks):
         canvas.text(layout.void, top - 9, "no valid result", role=theme.MUTED, size=SMALL)
-    for benchmark, (void, y) in zip(run.benchmarks, rows, strict=True):
+    for index, benchmark in enumerate(run.benchmarks):
+        y = _middle(layout, top, index)
         lead = _lead(benchmark, 23)
         canvas.text(layout.lead, y, lead, size=SMALL, bold=len(benchmark.fastest) == 1)
-        canvas.text(layout.void, y, void, role=theme.MUTED, size=SMALL)
+        canvas.text(layout.void, y, _void(benchmark), role=theme.MUTED, size=SMALL)
 
 
 def _void(benchmark: BenchmarkSummary) -> str:
     names = [
-        arm.arm
-        for arm in wording.candidates(benchmark)
-        if arm.status not in ("ok", "unavailable")
+        arm.arm for arm in wording.candidates(benchmark) if arm.status not in ("ok", "unavailable")
     ]
     joined = ", ".join(names)
     return joined if len(joined) <= 17 else f"{len(names)} loops"
@@ -165,9 +180,7 @@ def _lead(benchmark: BenchmarkSummary, length: int) -> str:
     return joined if len(joined) <= length else f"{len(names)} loops not separated"
 
 
-def _draw_noise(
-    canvas: Canvas, run: RunSummary, layout: Layout, scale: Scale, top: float
-) -> None:
+def _draw_noise(canvas: Canvas, run: RunSummary, layout: Layout, scale: Scale, top: float) -> None:
     for index, benchmark in enumerate(run.benchmarks):
         if benchmark.aa is None:
             continue
@@ -203,16 +216,14 @@ def _draw_arms(
         )
 
 
-def _draw_foot(canvas: Canvas, scale: Scale, bottom: float, layout: Layout, label: str) -> None:
-    """Under the tick labels: the same in the words people use (0.2 is 5× as fast), and the unit."""
-    y = bottom + 23
-    if not layout.name_lift:
-        for at in scale.ticks():
-            words = "same" if at == 1 else wording.times(at, digits=3)
-            canvas.text(scale(at), y, words, role=theme.MUTED, size=SMALL, align="center")
-        y += 15
-    middle = (scale.left + scale.right) / 2
-    canvas.text(middle, y, label, role=theme.MUTED, size=SMALL, align="center")
+def _draw_ticks(canvas: Canvas, scale: Scale, y: float, words: Callable[[float], str]) -> None:
+    for at in scale.ticks(TICKS_APART):
+        canvas.text(scale(at), y, words(at), role=theme.MUTED, size=SMALL, align="center")
+
+
+def _speedup(at: float) -> str:
+    """A tick in the words people use: 0.2 is five times as fast."""
+    return "same" if at == 1 else wording.times(at).replace(f".0{wording.TIMES}", wording.TIMES)
 
 
 def _in_words(run: RunSummary) -> str:

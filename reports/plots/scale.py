@@ -31,10 +31,15 @@ class Scale:
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high
 
-    def ticks(self) -> list[float]:
-        """At most MAX_TICKS round values inside the range."""
+    def ticks(self, apart: float = 0.0) -> list[float]:
+        """At most MAX_TICKS round values inside the range, at least `apart` pixels from each
+        other; 1 is kept where two are too close."""
         found = self._log_ticks() if self.logarithmic else self._even_ticks()
-        return found if found else self._even_ticks()
+        kept: list[float] = []
+        for at in sorted(found or self._even_ticks(), key=lambda at: (at != 1, at)):
+            if all(abs(self(at) - self(other)) >= apart for other in kept):
+                kept.append(at)
+        return sorted(kept)
 
     def _even_ticks(self) -> list[float]:
         steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import Affine2D
 
 from loopgauge.reports.plots import theme
 
@@ -10,9 +12,9 @@ from loopgauge.reports.plots import theme
 def swatch(mark: theme.Mark) -> str:
     """An <svg> of the marker; decoration, because the arm's name stands beside it."""
     style = MarkerStyle(mark.marker)
-    path = style.get_path().transformed(style.get_transform().scale(10))
+    path = style.get_path().transformed(style.get_transform() + Affine2D().scale(10, -10))
     outlines = " ".join(
-        "M" + "L".join(f"{x:.1f} {-y:.1f}" for x, y in polygon) + "Z"
+        "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in np.asarray(polygon)) + "Z"
         for polygon in path.to_polygons()
     )
     return (

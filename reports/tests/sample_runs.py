@@ -7,7 +7,14 @@ import random
 from typing import Any, Literal
 
 from loopgauge.harness import model
-from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary, Status
+from loopgauge.harness.summary import (
+    ArmSummary,
+    ArmVerdict,
+    BenchmarkSummary,
+    Ratio,
+    RunSummary,
+    Status,
+)
 
 SPEED = {
     "epoll": 0.21,
@@ -24,13 +31,35 @@ SPEED = {
     "veloxloop": 0.98,
     "uringcore": 0.7,
 }
-SCENARIOS = (
-    "call_soon_chain call_soon_batch call_soon_args call_soon_context call_soon_cancel "
-    "call_soon_threadsafe threadsafe_wakeup sleep0 task_spawn gather as_completed wait_first "
-    "task_group async_tree future_chain queue_producer_consumer semaphore_contention "
-    "lock_contention event_fanout cancellation_storm run_in_executor run_coroutine_threadsafe "
-    "loop_lifecycle idle_turns task_queue fairness io_under_busy_loop"
-).split()
+SCENARIOS = [
+    "call_soon_chain",
+    "call_soon_batch",
+    "call_soon_args",
+    "call_soon_context",
+    "call_soon_cancel",
+    "call_soon_threadsafe",
+    "threadsafe_wakeup",
+    "sleep0",
+    "task_spawn",
+    "gather",
+    "as_completed",
+    "wait_first",
+    "task_group",
+    "async_tree",
+    "future_chain",
+    "queue_producer_consumer",
+    "semaphore_contention",
+    "lock_contention",
+    "event_fanout",
+    "cancellation_storm",
+    "run_in_executor",
+    "run_coroutine_threadsafe",
+    "loop_lifecycle",
+    "idle_turns",
+    "task_queue",
+    "fairness",
+    "io_under_busy_loop",
+]
 MARGIN = 0.01
 
 
@@ -47,7 +76,7 @@ def ratio(estimate: float, half: float = 0.01, n: int = 15) -> Ratio:
     )
 
 
-def verdict(of: Ratio) -> str:
+def verdict(of: Ratio) -> ArmVerdict:
     if of.high < 1 - MARGIN:
         return "faster"
     if of.low > 1 + MARGIN:
@@ -193,7 +222,9 @@ def run(
     return RunSummary(**(facts | changes))
 
 
-def full_run(benchmarks: int = 45, processes: int = 15, arms: list[str] | None = None) -> RunSummary:
+def full_run(
+    benchmarks: int = 45, processes: int = 15, arms: list[str] | None = None
+) -> RunSummary:
     """As large as a full run gets: every scenario with variants, every loop, some that fail."""
     draw = random.Random(7)
     names = arms or [*SPEED]
