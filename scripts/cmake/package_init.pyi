@@ -1,3 +1,4 @@
+from loopgauge import _core as _core
 from loopgauge.loops.epoll import EventLoop as EventLoop
 from loopgauge.loops.epoll import EventLoopPolicy as EventLoopPolicy
 from loopgauge.loops.epoll import install as install
