@@ -33,7 +33,7 @@ class Session:
         self.watchdog.keep_alive()
 
     def check_guard(self, arm: str) -> None:
-        """Reports what changed process-wide since the last look, and blames `arm` for it."""
+        """Reports what changed process-wide since the last look, and blames `arm` ("": unknown)."""
         changed = self.guard.changes()
         if changed:
             self.send(Poison(arm=arm, what=changed))
