@@ -101,14 +101,17 @@ def headline(run: RunSummary) -> str:
     winners = Counter(names[0] for names in decided if len(names) == 1).most_common()
     shared = sum(len(names) > 1 for names in decided)
     if not winners:
-        return f"No loop is alone in front in any of {len(decided)} benchmarks."
+        return f"In none of {len(decided)} benchmarks is one loop alone in front."
     (first, count), *others = winners
     said = [f"{first} is the fastest in {count} of {len(decided)} benchmarks"]
     said += [f"{name} in {count}" for name, count in others[:3]]
     if len(others) > 3:
         said.append(f"others in {sum(count for _, count in others[3:])}")
-    sentence = ", ".join(said)
-    return f"{sentence}; in {shared} nobody is alone in front." if shared else f"{sentence}."
+    said = [", ".join(said)]
+    said += [f"in {shared} nobody is alone in front"] if shared else []
+    void = len(run.benchmarks) - len(decided)
+    said += [f"{void} {'has' if void == 1 else 'have'} no valid figure"] if void else []
+    return f"{'; '.join(said)}."
 
 
 def subline(run: RunSummary) -> str:

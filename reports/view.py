@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from loopgauge.harness.summary import BenchmarkSummary, RunSummary
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
 from loopgauge.reports import facts, tally, wording
 from loopgauge.reports.facts import Facts
 from loopgauge.reports.plots import arms as arm_plots
@@ -19,6 +19,7 @@ from loopgauge.reports.plots.frame import Drawing
 class BenchmarkView:
     anchor: str
     benchmark: BenchmarkSummary
+    arms: dict[str, ArmSummary]
     plots: list[Markup]
     nothing: str  # why there is no plot, "" where there are some
     aa: str
@@ -94,6 +95,7 @@ def _benchmark(
     return BenchmarkView(
         anchor=anchor,
         benchmark=benchmark,
+        arms={arm.arm: arm for arm in benchmark.arms},
         plots=plots,
         nothing="" if plots else "No loop has a valid result here, so there is nothing to draw.",
         aa=wording.interval(benchmark.aa),

@@ -22,7 +22,7 @@ WIDTH = 380.0
 LEFT = 92.0
 RIGHT = WIDTH - 84.0
 ROW = 19.0
-LONGEST_NAME = 14
+LONGEST_NAME = 12
 LONGEST_REASON = 34
 
 Looks = Mapping[str, theme.Mark]

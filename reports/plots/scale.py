@@ -25,7 +25,7 @@ class Scale:
         """The pixel; a value beyond the range (or infinite) lands on its end."""
         low, high, at = self.low, self.high, min(max(value, self.low), self.high)
         if self.logarithmic:
-            low, high, at = math.log(low), math.log(high), math.log(value)
+            low, high, at = math.log(low), math.log(high), math.log(at)
         return self.left + (at - low) / (high - low) * (self.right - self.left)
 
     def holds(self, value: float) -> bool:

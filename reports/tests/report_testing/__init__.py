@@ -1,0 +1,1 @@
+"""Summaries, run files and a reader of pages for the tests of the reports."""

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+from report_testing import samples
+from report_testing.files import write_run
+from report_testing.pages import Page
+
+from loopgauge.harness.store import read_run
+from loopgauge.harness.summary import summarise
+from loopgauge.reports import render
+from loopgauge.reports.html import page
+
+FIVE = ["epoll", "asyncio", "asyncio~aa", "uvloop", "blazio"]
+EVIL = "<b>evil</b>&\"'$x$"
+
+
+def made(*runs):
+    return Page(page(list(runs)))
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A full-sized page: rendered once, because it takes seconds."""
+    return Page(page([samples.full_run()]))
+
+
+@pytest.fixture
+def draw():
+    return random.Random(5)
+
+
+def test_first_screen_says_what_was_measured_on_what_and_how_sure(whole):
+    text = whole.text
+    assert "is the fastest in" in text
+    assert "Example CPU @ 2.50GHz" in text
+    assert "CPython 3.14.8" in text
+    assert "Self-check passed" in text
+    assert "45 benchmarks \u00d7 12 loops \u00d7 15 fresh processes" in text
+    assert text.index("Self-check passed") < text.index("Benchmark by benchmark")
+
+
+def test_every_benchmark_has_its_section_and_three_plots(whole):
+    sections = [each for each in whole.all("section") if each.get("class") == "benchmark"]
+    assert len(sections) == 45
+    drawn = [each for each in whole.all("svg") if each.get("role") == "img"]
+    assert len(drawn) == 2 + 3 * 45
+
+
+def test_tags_are_closed_in_order(whole):
+    assert whole.misplaced == []
+    assert whole.open == []
+
+
+def test_every_plot_has_a_title_and_a_text_alternative(whole):
+    drawn = [each for each in whole.all("svg") if each.get("role") == "img"]
+    labels = [label for each in drawn for label in each["aria-labelledby"].split()]
+    ids = whole.values("id")
+    assert set(labels) <= set(ids)
+    assert len(labels) == 2 * len(drawn)
+    assert len(whole.all("desc")) == len(drawn)
+
+
+def test_ids_are_unique_and_every_internal_link_leads_somewhere(whole):
+    ids = whole.values("id")
+    assert len(ids) == len(set(ids))
+    links = [href[1:] for href in whole.values("href") if href.startswith("#")]
+    assert links
+    assert set(links) <= set(ids)
+
+
+def test_loads_nothing_and_runs_nothing(whole):
+    outside = [href for href in whole.values("href") if not href.startswith(("#", "data:"))]
+    assert outside == []
+    assert whole.values("src") == []
+    assert not whole.all("script")
+    assert not whole.all("link")
+    assert not re.search(r"https?:|url\(|@import", whole.html)
+
+
+def test_is_small_enough_to_send_round(whole):
+    assert len(whole.html.encode()) < 5 * 2**20
+
+
+def test_plots_take_every_colour_from_the_theme(whole):
+    for drawing in re.findall(r"<svg.*?</svg>", whole.html, re.DOTALL):
+        assert not re.search(r"(fill|stroke): ?#", drawing)
+        assert "var(--" in drawing
+    assert "prefers-color-scheme:dark" in whole.html
+
+
+def test_names_with_markup_stay_text(draw):
+    arms = [samples.measured("asyncio", 10, samples.ratio(1), draw)]
+    arms.append(samples.measured(EVIL, 5, samples.ratio(0.5), draw))
+    arms.append(samples.failed("zloop", "error", "raised <script>alert(1)</script>"))
+    name = "throughput.<script>alert(2)</script>"
+    found = samples.benchmark(name, arms, [EVIL], summary="<i>what</i>", unit="<u>", rules=["<r>"])
+    run = samples.run([found], ["asyncio", EVIL], ["bench", "run", "<script>"], notes=["<n>"])
+    shown = made(run)
+    assert {"script", "u", "r", "n"}.isdisjoint({tag for tag, _ in shown.tags})
+    assert "<b>evil" not in shown.html
+    assert "<i>what" not in shown.html
+    for name in (EVIL, "alert(1)</script>", "<i>what</i>", "<u>", "<r>", "<n>"):
+        assert name in shown.text
+    assert shown.misplaced == []
+
+
+def test_no_run_gives_a_page_that_says_what_to_do():
+    assert "bench run throughput" in made().text
+
+
+def test_run_without_benchmarks_says_so():
+    assert "holds no benchmark" in made(samples.run([])).text
+
+
+def test_run_with_nothing_valid_says_what_is_missing_and_why():
+    arms = [
+        samples.failed("asyncio", "invalid", "lost 3 callbacks"),
+        samples.failed("epoll", "crashed", "SIGSEGV in phase slot"),
+        samples.failed("uvloop", "hung", "no answer for 20 s"),
+        samples.failed("zloop", "unsupported", "signal"),
+        samples.failed("zuvloop", "unavailable", "needs Python 3.14"),
+    ]
+    shown = made(samples.run([samples.benchmark(arms=arms, aa=None)]))
+    for word in ("INVALID", "CRASHED", "HUNG", "UNSUPPORTED", "unavailable"):
+        assert word in shown.text
+    for arm in arms:
+        assert arm.reason in shown.text
+    assert "Nothing valid was measured" in shown.text
+    assert "nothing to draw" in shown.text
+    assert not [each for each in shown.all("svg") if each.get("role") == "img"]
+
+
+def test_failed_self_check_makes_the_verdicts_advisory():
+    run = samples.full_run(2, arms=FIVE)
+    run.aa_ok, run.advisory, run.self_check = False, True, "A/A within the margin in 0 of 2"
+    run.benchmarks[0].aa_ok = False
+    text = made(run).text
+    assert "Self-check failed: the verdicts are advisory" in text
+    assert "A/A within the margin in 0 of 2" in text
+    assert "treat this benchmark with care" in text
+
+
+def test_too_few_processes_for_an_interval_are_called_that(draw):
+    open_ended = samples.ratio(0.5, n=2)
+    arm = samples.measured("epoll", 5, open_ended, draw, processes=2)
+    arm.ratio = samples.endless(0.5, 2)
+    arm.verdict = "inconclusive"
+    arm.cost_low = arm.cost_high = float("nan")
+    base = samples.measured("asyncio", 10, samples.ratio(1), draw, processes=2)
+    text = made(samples.run([samples.benchmark(arms=[base, arm], fastest=["epoll"])])).text
+    assert "no interval: 2 processes" in text
+    assert "INCONCLUSIVE" in text
+    assert not re.search(r"\b(nan|inf)\b", text)
+
+
+def test_loops_keep_the_order_of_the_file_whatever_their_figures(whole):
+    """A sorted list would rank loops that are not separated."""
+    order = [name for name in samples.SPEED if name != "asyncio~aa"]
+    for table in re.findall(r'aria-label="Figures of .*?</table>', whole.html, re.DOTALL):
+        found = re.findall(r'<th scope="row">.*?</svg>([a-z]+)</th>', table, re.DOTALL)
+        assert found == order
+
+
+def test_those_who_share_the_front_are_named_together(draw):
+    arms = [samples.measured(name, 5, samples.ratio(0.5), draw) for name in ("epoll", "blazio")]
+    arms.insert(0, samples.measured("asyncio", 10, samples.ratio(1), draw))
+    run = samples.run([samples.benchmark(arms=arms, fastest=["epoll", "blazio"])])
+    text = made(run).text
+    assert "nobody is alone in front: epoll, blazio are not separated" in text
+    assert "Fastest: epoll, blazio (not separated)" in text
+
+
+def test_tells_how_to_measure_again():
+    text = made(samples.full_run(1, arms=FIVE)).text
+    assert "bench run throughput --loop all --seed 42" in text
+    assert "6.1.0-30-amd64" in text
+    assert "glibc 2.42" in text
+
+
+def test_raw_values_are_all_there():
+    run = samples.full_run(3, processes=7, arms=FIVE)
+    tables = re.findall(r'<table class="raw">.*?</table>', made(run).html, re.DOTALL)
+    assert [table.count("<td>") for table in tables] == [7 * len(FIVE)] * 3
+
+
+def test_several_runs_share_a_page_without_being_compared():
+    one, two = samples.full_run(2, arms=FIVE), samples.full_run(2, arms=FIVE)
+    shown = made(one, two)
+    ids = shown.values("id")
+    assert len(ids) == len(set(ids))
+    assert "not compared with each other" in shown.text
+
+
+def test_benchmarks_that_differ_in_punctuation_only_have_anchors_of_their_own():
+    run = samples.full_run(2, arms=FIVE)
+    run.benchmarks[0].id, run.benchmarks[1].id = "a.b[x=1]", "a.b[x/1]"
+    ids = made(run).values("id")
+    assert len(ids) == len(set(ids))
+
+
+def test_renders_what_the_harness_summarises(tmp_path):
+    run = summarise(read_run(write_run(tmp_path / "run.jsonl")))
+    out = render([run], tmp_path / "new" / "folder" / "page.html")
+    text = Page(out.read_text(encoding="utf-8")).text
+    assert "epoll is the fastest at throughput.sleep0." in text
+    assert "Self-check passed" in text
+    assert "0.20 [" in text
