@@ -111,11 +111,14 @@ def _identify(composed: type, method: str) -> str:
 
 
 def prepare(tier: str) -> None:
-    """Once per process, before the first test: clean-up and, in tier B, the policy."""
+    """Once per process, before the test modules are imported: clean-up and tier B's loops."""
     from test.test_asyncio import utils
 
     utils.TestCase.close_loop = staticmethod(close_loop)
     if tier == "b":
+        if hasattr(asyncio, "EventLoop"):
+            # 3.14's task group tests say `loop_factory = asyncio.EventLoop`.
+            asyncio.EventLoop = new_loop  # type: ignore[misc, assignment]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             asyncio.set_event_loop_policy(_policy())
