@@ -62,8 +62,8 @@ def view_of(run: RunSummary, number: int) -> RunView:
         wide=_overview(run, looks, overview.WIDE, f"{key}w") if has_ratio else None,
         narrow=_overview(run, looks, overview.NARROW, f"{key}n") if has_ratio else None,
         benchmarks=[
-            _benchmark(benchmark, anchor, looks, run.reference)
-            for benchmark, anchor in zip(run.benchmarks, anchors, strict=True)
+            _benchmark(benchmark, anchor, f"{key}.{number}", looks, run.reference)
+            for number, (benchmark, anchor) in enumerate(zip(run.benchmarks, anchors, strict=True))
         ],
     )
 
@@ -88,10 +88,11 @@ def _overview(run: RunSummary, looks: arm_plots.Looks, layout: overview.Layout, 
 
 
 def _benchmark(
-    benchmark: BenchmarkSummary, anchor: str, looks: arm_plots.Looks, reference: str
+    benchmark: BenchmarkSummary, anchor: str, key: str, looks: arm_plots.Looks, reference: str
 ) -> BenchmarkView:
+    """`key` starts the ids inside the plots; it is short, because they are many."""
     drawings = benchmark_plots(benchmark, looks, reference, theme.sentinel)
-    plots = [Markup(drawn.page_svg(f"{anchor}-{name}")) for name, drawn in drawings.items()]
+    plots = [Markup(drawn.page_svg(f"{key}{name[0]}")) for name, drawn in drawings.items()]
     return BenchmarkView(
         anchor=anchor,
         benchmark=benchmark,

@@ -15,10 +15,10 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
@@ -104,13 +104,16 @@ class Canvas:
     def lines(
         self, ends: Sequence[tuple[float, float, float, float]], role: str, width: float = 1.0
     ) -> None:
-        """Straight strokes (x0, y0, x1, y1), one artist for all."""
-        segments = [((x0, y0), (x1, y1)) for x0, y0, x1, y1 in ends]
+        """Straight strokes (x0, y0, x1, y1) as one path: it is one element of the SVG."""
+        points = [point for x0, y0, x1, y1 in ends for point in ((x0, y0), (x1, y1))]
+        codes = [Path.MOVETO, Path.LINETO] * len(ends)
         self.figure.add_artist(
-            LineCollection(
-                segments,
-                colors=self.colour(role),
-                linewidths=width,
+            PathPatch(
+                Path(points, codes),
+                facecolor="none",
+                edgecolor=self.colour(role),
+                linewidth=width,
+                capstyle="butt",
                 zorder=PAINTERS_ORDER,
                 transform=self.place,
             )

@@ -22,6 +22,7 @@ _FONT = re.compile(r"font: ((?:bold |700 )?)([\d.]+)px [^;\"]*|font-size: ([\d.]
 _FONT_FAMILY = re.compile(r"font-family: [^;\"]*; ?")
 _NO_ROTATION = re.compile(r' transform="rotate\(-?0 [^"]*\)"')
 _DOTS = re.compile(r'<g>((?:<use [^>]*style="([^"]*)"/>)(?:<use [^>]*style="\2"/>)*)</g>')
+_STYLE = re.compile(r'style="[^"]*"')
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BLANKS = re.compile(r">\s+<")
 _BREAKS = re.compile(r"\s*\n\s*")
@@ -30,7 +31,7 @@ _BREAKS = re.compile(r"\s*\n\s*")
 def for_page(document: str, key: str, title: str, description: str) -> str:
     """An <svg> element to put inside HTML. `key` must differ for every plot of the page."""
     body = _clean(document)
-    body = _MARKER_ID.sub(lambda match: f'{match[1]}{key}{match[2]}"', body)
+    body = _short_ids(body, key)
     body = body.replace("xlink:href", "href")
     root = (
         f'<svg viewBox="{_view_box(document)}" role="img" aria-labelledby="{key}t {key}d">'
@@ -56,6 +57,16 @@ def for_file(document: str, title: str, description: str) -> str:
     return _ROOT.sub(lambda _: root, _clean(document), count=1)
 
 
+def _short_ids(text: str, key: str) -> str:
+    """Marker ids as key plus a number: they stand at every point of a plot."""
+    numbers: dict[str, int] = {}
+
+    def short(match: re.Match[str]) -> str:
+        return f'{match[1]}{key}.{numbers.setdefault(match[2], len(numbers))}"'
+
+    return _MARKER_ID.sub(short, text)
+
+
 def _view_box(document: str) -> str:
     found = _VIEW_BOX.search(document)
     assert found, "matplotlib wrote an SVG without a viewBox"
@@ -73,6 +84,7 @@ def _clean(document: str) -> str:
     text = _FONT_FAMILY.sub("", text)
     text = _NO_ROTATION.sub("", text)
     text = _BREAKS.sub(" ", _BLANKS.sub("><", text))
+    text = _STYLE.sub(lambda match: match[0].replace(": ", ":").replace("; ", ";"), text)
     return _DOTS.sub(_style_once, text).strip()
 
 

@@ -87,9 +87,9 @@ def test_only_separated_arms_are_filled(found):
     """In the ratio plot epoll is separated from asyncio, uvloop is not."""
     picture = arms.ratio(found, LOOKS, "asyncio", theme.sentinel).page_svg("k")
     epoll, uvloop = LOOKS["epoll"].role, LOOKS["uvloop"].role
-    assert f"fill: var(--{epoll}); stroke: var(--{epoll})" in picture
-    assert f"fill: var(--surface); stroke: var(--{uvloop})" in picture
-    assert f"fill: var(--{uvloop})" not in picture
+    assert f"fill:var(--{epoll});stroke:var(--{epoll})" in picture
+    assert f"fill:var(--surface);stroke:var(--{uvloop})" in picture
+    assert f"fill:var(--{uvloop})" not in picture
 
 
 def test_an_interval_without_end_reaches_both_edges(found):
