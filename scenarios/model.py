@@ -54,7 +54,7 @@ class Scenario(ABC):
     design: ClassVar[Design] = "hybrid"
 
     # Seconds without an end after which a run is given up, see guard.py. Slots last milliseconds.
-    patience: float = 5.0
+    patience: float = 3.0
     # How a scenario that needs further loops makes them; whoever drives it may set it before
     # `setup`. Without it the type of the loop is called.
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -157,8 +157,10 @@ class Scenario(ABC):
             name = type(self._error).__name__
             raise CheckFailed(f"a callback raised {name}: {self._error}") from self._error
         if self._guard is not None and self._guard.fired:
-            lost = f"no end within {self._guard.patience:g} s: work was lost or never woken"
-            raise CheckFailed(f"{lost} ({error})" if error else lost) from error
+            raise CheckFailed(
+                f"did not end within {self._guard.patience:g} s and was stopped:"
+                " callbacks were lost, or the loop is far too slow"
+            ) from error
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """Ends the run at once when a callback raises, instead of waiting for the guard."""

@@ -61,7 +61,7 @@ class RunCoroutineThreadsafe(Scenario):
     id = "throughput.run_coroutine_threadsafe"
     summary = "another thread runs coroutines on the loop and waits for each result"
     unit = "call"
-    rules = ("SOON-015", "SOON-019", "TASK-002", "TASK-003")
+    rules = ("SOON-015", "SOON-019", "TASK-002")
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_order(loop, loop.call_soon_threadsafe)

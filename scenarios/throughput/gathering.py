@@ -8,7 +8,7 @@ from typing import Any
 from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_result
 
-_RULES = ("TASK-002", "TASK-003", "TASK-017", "SOON-001", "SOON-002")
+_RULES = ("TASK-002", "TASK-017", "SOON-001", "SOON-002")
 
 
 async def echo(value: int) -> int:
