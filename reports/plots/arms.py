@@ -23,7 +23,7 @@ LEFT = 92.0
 RIGHT = WIDTH - 84.0
 ROW = 19.0
 LONGEST_NAME = 12
-LONGEST_REASON = 34
+LONGEST_REASON = 44
 
 Looks = Mapping[str, theme.Mark]
 Colour = Callable[[str], str]
@@ -38,7 +38,7 @@ def cost(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Drawing:
     title = f"{what[:1].upper()}{what[1:]}: {better}"
     sheet.head(title, "bar: 95 % interval over processes · log scale")
     scale = log_scale(_ends(measured), LEFT, RIGHT, least=1.5)
-    sheet.axis(scale, lambda at: wording.amount(at, benchmark))
+    sheet.axis(scale, lambda at: wording.amount(at, benchmark), apart=54)
 
     said = []
     for arm in measured:
@@ -60,7 +60,7 @@ def ratio(benchmark: BenchmarkSummary, looks: Looks, reference: str, colour: Col
         ends += [arm.ratio.low, arm.ratio.estimate, arm.ratio.high]
     scale = log_scale(ends, LEFT, RIGHT, least=1.25)
     sheet.noise(scale)
-    sheet.axis(scale, wording.tick)
+    sheet.axis(scale, wording.tick, apart=34)
     sheet.rule(scale(1.0))
 
     said = []
@@ -87,7 +87,7 @@ def spread(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Drawing
     sheet.head(title, "dot: one process · box: middle half · % off the loop's own cost")
     offs = {arm.arm: [(value / arm.cost - 1) * 100 for value in arm.values] for arm in shown}
     scale = even_scale([off for row in offs.values() for off in row], LEFT, RIGHT, least=2.0)
-    sheet.axis(scale, lambda at: f"{at:+g}" if at else "0")
+    sheet.axis(scale, lambda at: f"{at:+g}" if at else "0", apart=30)
     sheet.rule(scale(0.0))
 
     said = []
@@ -120,18 +120,9 @@ class _Sheet:
             leads = arm.arm in self.benchmark.fastest
             name = wording.shorten(arm.arm, LONGEST_NAME)
             self.canvas.text(LEFT - 8, self.row[arm.arm], name, align="right", bold=leads)
-            if arm.status != "ok":
-                words = f"{wording.status(arm)} {arm.reason}"
-                self.canvas.text(
-                    LEFT + 2,
-                    self.row[arm.arm],
-                    wording.shorten(words, LONGEST_REASON),
-                    role=theme.MUTED,
-                    size=SMALL,
-                )
 
-    def axis(self, scale: Scale, words: Callable[[float], str]) -> None:
-        axis(self.canvas, scale, HEAD, self.bottom, words, apart=54)
+    def axis(self, scale: Scale, words: Callable[[float], str], apart: float) -> None:
+        axis(self.canvas, scale, HEAD, self.bottom, words, apart)
 
     def rule(self, x: float) -> None:
         self.canvas.lines([(x, HEAD, x, self.bottom)], theme.MUTED, 1.2)
@@ -174,7 +165,17 @@ class _Sheet:
     def value(self, arm: ArmSummary, words: str, role: str = theme.INK) -> None:
         self.canvas.text(WIDTH - 2, self.row[arm.arm], words, role=role, align="right", size=10)
 
+    def absent(self, arm: ArmSummary, tint: str) -> None:
+        """Why the row is empty, on a strip that no grid line crosses."""
+        y = self.row[arm.arm]
+        words = wording.shorten(f"{wording.status(arm)} {arm.reason}", LONGEST_REASON)
+        self.canvas.box(LEFT, y - ROW / 2, WIDTH - LEFT, ROW, tint)
+        self.canvas.text(LEFT + 2, y, words, role=theme.MUTED, size=SMALL)
+
     def drawing(self, title: str, said: list[str]) -> Drawing:
+        for index, arm in enumerate(self.arms):
+            if arm.status != "ok":
+                self.absent(arm, theme.SURFACE if index % 2 else theme.STRIPE)
         absent = [f"{arm.arm} {wording.status(arm)}" for arm in self.arms if arm.status != "ok"]
         words = "; ".join([*said, *absent]) or "no arm has a value"
         return Drawing(self.canvas, title, f"{self.benchmark.id}. {words}.")

@@ -20,9 +20,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, Bbox
 
 from loopgauge.reports.plots import theme
+from loopgauge.reports.plots.svg import MARGIN
 
 POINTS_PER_INCH = 72  # one unit of the canvas is one point of the figure
 
@@ -173,8 +174,14 @@ class Canvas:
         """A bitmap on white, `scale` device pixels per unit."""
         FigureCanvasAgg(self.figure)
         out = BytesIO()
+        corners = (-MARGIN, -MARGIN, self.width + MARGIN, self.height + MARGIN)
+        sheet = Bbox.from_extents(*(corner / POINTS_PER_INCH for corner in corners))
         with matplotlib.rc_context(STYLE):
             self.figure.savefig(
-                out, format="png", dpi=POINTS_PER_INCH * scale, facecolor=theme.LIGHT[theme.SURFACE]
+                out,
+                format="png",
+                dpi=POINTS_PER_INCH * scale,
+                facecolor=theme.LIGHT[theme.SURFACE],
+                bbox_inches=sheet,
             )
         return out.getvalue()

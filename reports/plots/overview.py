@@ -34,7 +34,7 @@ class Layout:
     void: float | None  # of the names without a valid result, where there is room
 
 
-WIDE = Layout(width=920, left=222, right=650, row=21, name_lift=0, lead=666, void=816)
+WIDE = Layout(width=920, left=240, right=660, row=21, name_lift=0, lead=674, void=816)
 NARROW = Layout(width=370, left=10, right=360, row=44, name_lift=15, lead=368, void=None)
 
 
@@ -128,7 +128,7 @@ def _draw_names(canvas: Canvas, run: RunSummary, layout: Layout, top: float) -> 
         _draw_names_above(canvas, run, layout, top)
         return
     for index, benchmark in enumerate(run.benchmarks):
-        name = wording.shorten(_short_id(benchmark), 34)
+        name = wording.shorten(_short_id(benchmark), 33)
         canvas.text(layout.left - 14, _middle(layout, top, index), name, align="right")
 
 

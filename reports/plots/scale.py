@@ -33,10 +33,10 @@ class Scale:
 
     def ticks(self, apart: float = 0.0) -> list[float]:
         """At most MAX_TICKS round values inside the range, at least `apart` pixels from each
-        other; 1 is kept where two are too close."""
+        other; 0 and 1 are kept where two are too close."""
         found = self._log_ticks() if self.logarithmic else self._even_ticks()
         kept: list[float] = []
-        for at in sorted(found or self._even_ticks(), key=lambda at: (at != 1, at)):
+        for at in sorted(found or self._even_ticks(), key=lambda at: (at not in (0, 1), at)):
             if all(abs(self(at) - self(other)) >= apart for other in kept):
                 kept.append(at)
         return sorted(kept)

@@ -11,6 +11,8 @@ from html import escape
 
 from loopgauge.reports.plots import theme
 
+MARGIN = 12  # around a plot in a file of its own; a page has margins already
+
 _STYLE_SHEET = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _ROOT = re.compile(r"<svg[^>]*>")
 _VIEW_BOX = re.compile(r'viewBox="([^"]*)"')
@@ -42,17 +44,18 @@ def for_page(document: str, key: str, title: str, description: str) -> str:
 
 def for_file(document: str, title: str, description: str) -> str:
     """A stand-alone SVG file that follows the reader's light or dark setting."""
-    box = _view_box(document)
-    width, height = box.split()[2:]
+    width, height = (float(size) + 2 * MARGIN for size in _view_box(document).split()[2:])
+    box = f"{-MARGIN} {-MARGIN} {width:g} {height:g}"
     style = (
         f"svg{{{theme.css_variables(dark=False)}font-family:system-ui,sans-serif}}"
         f"@media (prefers-color-scheme:dark){{svg{{{theme.css_variables(dark=True)}}}}}"
     )
     root = (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'width="{width}" height="{height}" viewBox="{box}" role="img">'
+        f'width="{width:g}" height="{height:g}" viewBox="{box}" role="img">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc><style>{style}</style>"
-        '<rect width="100%" height="100%" style="fill:var(--surface)"/>'
+        f'<rect x="{-MARGIN}" y="{-MARGIN}" width="100%" height="100%" '
+        'style="fill:var(--surface)"/>'
     )
     return _ROOT.sub(lambda _: root, _clean(document), count=1)
 

@@ -138,6 +138,7 @@ def test_file_svg_is_a_document_with_both_themes(found):
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme:dark" in text
     assert "--arm0" in text
+    assert float(root.get("width")) == arms.WIDTH + 2 * svg.MARGIN
 
 
 def test_svg_is_the_same_every_time(found):
@@ -148,7 +149,9 @@ def test_svg_is_the_same_every_time(found):
 def test_png_is_a_bitmap_of_twice_the_size(found):
     data = arms.cost(found, LOOKS, theme.light).png()
     assert data.startswith(b"\x89PNG")
-    assert int.from_bytes(data[16:20], "big") == pytest.approx(2 * arms.WIDTH, abs=1)
+    assert int.from_bytes(data[16:20], "big") == pytest.approx(
+        2 * (arms.WIDTH + 2 * svg.MARGIN), abs=2
+    )
 
 
 def test_words_in_a_plot_are_escaped():
