@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.text import Text
-from matplotlib.transforms import Affine2D, Bbox
+from matplotlib.transforms import Affine2D
 
 from loopgauge.reports.plots import theme
 from loopgauge.reports.plots.svg import MARGIN
@@ -66,11 +66,12 @@ class Canvas:
     def __init__(self, width: float, height: float, colour: Callable[[str], str]) -> None:
         self.width, self.height = width, height
         self.colour = colour
-        self.figure = Figure(figsize=(width / POINTS_PER_INCH, height / POINTS_PER_INCH))
+        self.figure = Figure()
         self.figure.patch.set_visible(False)
+        self.origin = Affine2D()
         self.place = (
             Affine2D().scale(1 / POINTS_PER_INCH, -1 / POINTS_PER_INCH)
-            + Affine2D().translate(0, height / POINTS_PER_INCH)
+            + self.origin
             + self.figure.dpi_scale_trans
         )
 
@@ -164,6 +165,7 @@ class Canvas:
 
     def svg(self) -> str:
         """Matplotlib's own SVG document."""
+        self._lay_out(margin=0)
         FigureCanvasSVG(self.figure)
         out = StringIO()
         with matplotlib.rc_context(STYLE):
@@ -171,17 +173,20 @@ class Canvas:
         return out.getvalue()
 
     def png(self, scale: float = 2.0) -> bytes:
-        """A bitmap on white, `scale` device pixels per unit."""
+        """A bitmap on white with a margin, `scale` device pixels per unit."""
+        self._lay_out(MARGIN)
         FigureCanvasAgg(self.figure)
         out = BytesIO()
-        corners = (-MARGIN, -MARGIN, self.width + MARGIN, self.height + MARGIN)
-        sheet = Bbox.from_extents(*(corner / POINTS_PER_INCH for corner in corners))
         with matplotlib.rc_context(STYLE):
             self.figure.savefig(
-                out,
-                format="png",
-                dpi=POINTS_PER_INCH * scale,
-                facecolor=theme.LIGHT[theme.SURFACE],
-                bbox_inches=sheet,
+                out, format="png", dpi=POINTS_PER_INCH * scale, facecolor=theme.LIGHT[theme.SURFACE]
             )
         return out.getvalue()
+
+    def _lay_out(self, margin: float) -> None:
+        """The figure as large as the canvas and its margin; the origin at the upper left."""
+        width, height = self.width + 2 * margin, self.height + 2 * margin
+        self.figure.set_size_inches(width / POINTS_PER_INCH, height / POINTS_PER_INCH)
+        self.origin.clear().translate(
+            margin / POINTS_PER_INCH, (self.height + margin) / POINTS_PER_INCH
+        )
