@@ -24,11 +24,15 @@ Handle* allocate(FreeList& free_list, PyTypeObject* type) {
   handle->args = nullptr;
   handle->repr = nullptr;
   handle->source_traceback = nullptr;
+#if PY_VERSION_HEX < 0x030C0000
   handle->weaklist = nullptr;
+#endif
   handle->scheduled = nullptr;
   handle->when = nullptr;
   handle->heap_index = kNotInHeap;
-  handle->is_timer = type != state_of(type)->handle_type;
+  const ModuleState* state = state_of(type);
+  handle->is_timer = type == state->timer_handle_type;
+  handle->thread_safe = type == state->thread_safe_handle_type;
   return handle;
 }
 
@@ -61,7 +65,6 @@ Handle* make(PyTypeObject* type, FreeList& free_list, PyObject* loop,
   handle->cancelled = Py_False;
   handle->context = own_context;
   handle->loop = Py_NewRef(loop);
-  handle->thread_safe = false;
   handle->running = false;
   PyObject_GC_Track(as_object(handle));
   return handle;
@@ -104,15 +107,21 @@ int handle_traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
+bool has_weak_references(PyObject* self, PyTypeObject* type) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + type->tp_weaklistoffset);
+}
+
 void handle_dealloc(PyObject* self) {
   Handle* handle = as_handle(self);
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (handle->weaklist) PyObject_ClearWeakRefs(self);
+  if (has_weak_references(self, type)) PyObject_ClearWeakRefs(self);
   Py_TRASHCAN_BEGIN(self, handle_dealloc);
   handle_clear(self);
   ModuleState* state = state_of(type);
-  FreeList& free_list = handle->is_timer ? state->timer_handles : state->handles;
+  FreeList& free_list = handle->is_timer      ? state->timer_handles
+                        : handle->thread_safe ? state->thread_safe_handles
+                                              : state->handles;
   if (free_list.size < FreeList::kCapacity) {
     // The recycled object keeps its reference to the type.
     handle->callback = reinterpret_cast<PyObject*>(free_list.head);
@@ -243,18 +252,18 @@ void* offset_of(std::size_t offset) { return reinterpret_cast<void*>(offset); }
 PyObject* handle_cancel(PyObject* self, PyObject*) {
   Handle* handle = as_handle(self);
   const Ref keep = Ref::borrow(self);
+  if (handle->thread_safe) loop_wait_for_callback(handle);
   if (is_cancelled(handle)) Py_RETURN_NONE;
   if (handle->is_timer && loop_timer_cancelled(handle) < 0) return nullptr;
   if (cancel_handle(handle) < 0) return nullptr;
-#if PY_VERSION_HEX >= 0x030E0000
-  // From 3.14 on a handle of call_soon_threadsafe() that is cancelled by another thread while its
-  // callback runs has finished running when cancel() returns (there: a lock in each handle).
-  if (handle->thread_safe && handle->running) loop_wait_for_callback(handle);
-#endif
   Py_RETURN_NONE;
 }
 
-PyObject* handle_cancelled(PyObject* self, PyObject*) { return Py_NewRef(as_handle(self)->cancelled); }
+PyObject* handle_cancelled(PyObject* self, PyObject*) {
+  const Ref keep = Ref::borrow(self);
+  if (as_handle(self)->thread_safe) loop_wait_for_callback(as_handle(self));
+  return Py_NewRef(as_handle(self)->cancelled);
+}
 
 PyObject* handle_get_context(PyObject* self, PyObject*) { return none_or(as_handle(self)->context); }
 
@@ -349,8 +358,7 @@ bool has_expected_layout(PyObject* handle, PyObject* timer_handle) {
   for (const ExpectedSlot& slot : expected) {
     if (slot_offset(timer_handle, slot.name) != static_cast<Py_ssize_t>(slot.offset)) return false;
   }
-  return reinterpret_cast<PyTypeObject*>(handle)->tp_basicsize == offsetof(Handle, scheduled) &&
-         reinterpret_cast<PyTypeObject*>(handle)->tp_weaklistoffset == offsetof(Handle, weaklist);
+  return reinterpret_cast<PyTypeObject*>(handle)->tp_basicsize == offsetof(Handle, scheduled);
 }
 
 void clear_free_list(FreeList& free_list, PyTypeObject* type) {
@@ -369,6 +377,12 @@ Handle* new_handle(ModuleState* state, PyObject* loop, PyObject* callback, PyObj
   return make(state->handle_type, state->handles, loop, callback, args, nargs, context);
 }
 
+Handle* new_thread_safe_handle(ModuleState* state, PyObject* loop, PyObject* callback, PyObject* const* args,
+                               Py_ssize_t nargs, PyObject* context) {
+  if (!state->thread_safe_handle_type) return new_handle(state, loop, callback, args, nargs, context);
+  return make(state->thread_safe_handle_type, state->thread_safe_handles, loop, callback, args, nargs, context);
+}
+
 Handle* new_timer_handle(ModuleState* state, PyObject* loop, double when_seconds, PyObject* when,
                          PyObject* callback, PyObject* const* args, Py_ssize_t nargs, PyObject* context) {
   Handle* handle =
@@ -383,8 +397,10 @@ bool run_handle(Handle* handle) {
   PyObject* context = handle->context;
   if (PyContext_Enter(context) < 0) return report(handle);
   const bool was_running = std::exchange(handle->running, true);
+  if (handle->thread_safe) loop_callback_begins(handle);
   PyObject* result = call(handle);
   handle->running = was_running;
+  if (handle->thread_safe) loop_callback_finished(handle);
   if (result) [[likely]] {
     Py_DECREF(result);
     if (PyContext_Exit(context) < 0) return false;
@@ -398,10 +414,7 @@ bool run_handle(Handle* handle) {
       return false;
     }
   }
-  if (is_cancelled(handle) && !was_running) [[unlikely]] {
-    release_call(handle);
-    if (handle->thread_safe) loop_callback_finished(handle);
-  }
+  if (is_cancelled(handle) && !was_running) [[unlikely]] release_call(handle);
   return true;
 }
 
@@ -434,10 +447,17 @@ int add_handle_types(PyObject* module, ModuleState* state) {
   if (!state->handle_type) return -1;
   state->timer_handle_type = make_type(module, "loopgauge._core.TimerHandle", timer_handle_methods,
                                        timer_handle_getset, timer_handle.get());
-  return state->timer_handle_type ? 0 : -1;
+  if (!state->timer_handle_type) return -1;
+  const Ref thread_safe(PyObject_GetAttrString(events.get(), "_ThreadSafeHandle"));
+  PyErr_Clear();
+  if (!thread_safe) return 0;
+  state->thread_safe_handle_type = make_type(module, "loopgauge._core._ThreadSafeHandle", handle_methods,
+                                             handle_getset, thread_safe.get());
+  return state->thread_safe_handle_type ? 0 : -1;
 }
 
 void clear_free_lists(ModuleState* state) {
+  clear_free_list(state->thread_safe_handles, state->thread_safe_handle_type);
   clear_free_list(state->handles, state->handle_type);
   clear_free_list(state->timer_handles, state->timer_handle_type);
 }

@@ -30,7 +30,9 @@ struct Handle {
   PyObject* loop;
   PyObject* repr;              // null: None
   PyObject* source_traceback;  // null: None
-  PyObject* weaklist;
+#if PY_VERSION_HEX < 0x030C0000
+  PyObject* weaklist;  // later versions keep it in front of the object
+#endif
   // Slots of asyncio.TimerHandle.
   PyObject* scheduled;  // what Python code assigned to `_scheduled`; null: False
   PyObject* when;       // null: `when_seconds` is the value
@@ -40,7 +42,7 @@ struct Handle {
   std::size_t heap_index;                  // position in the loop's timer heap, or kNotInHeap
   std::uint8_t inline_count;               // used only while `args` is null
   bool is_timer;
-  bool thread_safe;   // made by call_soon_threadsafe()
+  bool thread_safe;   // of the version's thread-safe type
   bool running;       // its callback is being called: cancel() must not release what the call borrows
 };
 
@@ -51,6 +53,11 @@ inline PyObject* as_object(Handle* handle) { return reinterpret_cast<PyObject*>(
 /// Returns a new reference, or null with an exception.
 Handle* new_handle(ModuleState* state, PyObject* loop, PyObject* callback, PyObject* const* args,
                    Py_ssize_t nargs, PyObject* context);
+
+/// The same for call_soon_threadsafe(). From 3.14 on it is a handle that another thread can cancel:
+/// its cancel() returns when a callback that has begun is over. Before, a plain handle.
+Handle* new_thread_safe_handle(ModuleState* state, PyObject* loop, PyObject* callback, PyObject* const* args,
+                               Py_ssize_t nargs, PyObject* context);
 
 /// The same for call_at(); `when` null means that `when_seconds` says it.
 Handle* new_timer_handle(ModuleState* state, PyObject* loop, double when_seconds, PyObject* when,
@@ -65,7 +72,8 @@ int cancel_handle(Handle* handle);
 
 /// True for a handle of this module.
 inline bool is_native_handle(const ModuleState* state, PyObject* object) {
-  return Py_IS_TYPE(object, state->handle_type) || Py_IS_TYPE(object, state->timer_handle_type);
+  return Py_IS_TYPE(object, state->handle_type) || Py_IS_TYPE(object, state->timer_handle_type) ||
+         Py_IS_TYPE(object, state->thread_safe_handle_type);
 }
 
 /// Creates both types. Returns -1 with an exception, also when asyncio's handle classes do not have

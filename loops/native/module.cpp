@@ -79,6 +79,7 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
   ModuleState* state = get_state(module);
   for (PyObject* object : {reinterpret_cast<PyObject*>(state->handle_type),
                            reinterpret_cast<PyObject*>(state->timer_handle_type),
+                           reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
                            reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
                            state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
                            state->deque, state->time_module, state->monotonic}) {
@@ -92,6 +93,7 @@ int module_clear(PyObject* module) {
   clear_free_lists(state);
   Py_CLEAR(state->handle_type);
   Py_CLEAR(state->timer_handle_type);
+  Py_CLEAR(state->thread_safe_handle_type);
   Py_CLEAR(state->loop_type);
   Py_CLEAR(state->selector_event_loop);
   Py_CLEAR(state->futures_module);

@@ -44,12 +44,10 @@ PyObject* run_turns(PyObject* self, PyObject*) {
   if (refresh_overrides(loop) < 0) return nullptr;
   if (loop->flags & kCompatible) Py_RETURN_FALSE;
   loop->core.policy.begin_run();
-  loop->run_thread = PyThread_get_thread_ident();
   int state;
   do {
     state = one_turn(loop);
   } while (state == 1 && !loop->core.stopping);
-  loop->run_thread = 0;
   if (state < 0) return nullptr;
   return PyBool_FromLong(loop->core.stopping);
 }

@@ -70,10 +70,10 @@ PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* ar
     return PyObject_CallMethodObjArgs(as_object(loop), state->names.call_soon_inner, args[0], rest.get(),
                                       context ? context : Py_None, nullptr);
   }
-  Handle* handle = new_handle(state, as_object(loop), args[0], args + 1, nargs - 1, context);
+  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(state, as_object(loop), args[0], args + 1,
+                                                                      nargs - 1, context);
   if (!handle) return nullptr;
   Ref owned(as_object(handle));
-  handle->thread_safe = any_thread;
   if (note_source(loop, handle) < 0) return nullptr;
   if (loop->flags & kCompatible) {
     const Ref done(PyObject_CallMethodOneArg(loop->py_ready, state->names.append, owned.get()));
@@ -93,9 +93,9 @@ PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* arg
     return call_stock_named(self, method, args, nargs, kwnames);
   }
   if (!is_fast(self)) [[unlikely]] return call_soon_slow(loop, method, args, nargs, context, any_thread);
-  Handle* handle = new_handle(loop->state, self, args[0], args + 1, nargs - 1, context);
+  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(loop->state, self, args[0], args + 1, nargs - 1,
+                                                                      context);
   if (!handle) return nullptr;
-  handle->thread_safe = any_thread;
   loop->core.ready.push_back(handle);
   return Py_NewRef(as_object(handle));
 }
@@ -272,9 +272,11 @@ int loop_timer_cancelled(Handle* handle) {
   return done ? 0 : -1;
 }
 
+void loop_callback_begins(Handle* handle) { as_loop(handle->loop)->callback_thread = PyThread_get_thread_ident(); }
+
 void loop_wait_for_callback(Handle* handle) {
   LoopBase* loop = as_loop(handle->loop);
-  if (PyThread_get_thread_ident() == loop->run_thread) return;
+  if (!handle->running || PyThread_get_thread_ident() == loop->callback_thread) return;
   const Ref keep = Ref::borrow(handle->loop);
   ++loop->cancel_waiters;
   while (handle->running) {

@@ -39,6 +39,7 @@ struct Names {
 struct ModuleState {
   PyTypeObject* handle_type;
   PyTypeObject* timer_handle_type;
+  PyTypeObject* thread_safe_handle_type;  // null before 3.14
   PyTypeObject* loop_type;
 
   PyObject* selector_event_loop;  // asyncio.SelectorEventLoop: CPython's own scheduler, for the compatible path
@@ -62,6 +63,7 @@ struct ModuleState {
   Names names;
   FreeList handles;
   FreeList timer_handles;
+  FreeList thread_safe_handles;
 };
 
 /// The state of the module that made `type` (one of the module's own types). Never null.
