@@ -72,7 +72,7 @@ class Roster:
     def on_death(self, outcome: Outcome, process: int | None) -> list[Event]:
         """What a worker's death means for the arm that was at work: events to be recorded."""
         assert outcome.last is not None
-        benchmark, arm = outcome.last.benchmark or "", outcome.last.arm
+        benchmark, arm = outcome.last.benchmark, outcome.last.arm
         key = (benchmark or ALL_BENCHMARKS, arm)
         death = Event(
             event=outcome.end if outcome.end in ("hang", "protocol") else "crash",

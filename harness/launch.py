@@ -113,4 +113,6 @@ def _job_plan(benchmark: Benchmark) -> dict[str, Any]:
         "benchmark": benchmark.id,
         "scenario": benchmark.scenario,
         "params": benchmark.params,
+        "iterations": {},
+        "blocks": [],
     }

@@ -173,10 +173,11 @@ class Session:
             outcome = self._run_unit(unit)
             learned = any(e.event not in ("worker", "note") for e in self.file.events[knew:])
             fruitless = 0 if len(self.recorded) > had or learned else fruitless + 1
-            if outcome.end == "unstarted" or fruitless >= FRUITLESS:
+            if fruitless >= FRUITLESS:
+                said = f"; it said: {outcome.detail[-500:]}" if outcome.detail else ""
                 raise WorkerUnusable(
-                    f"the worker brings nothing: it {outcome.reason or 'just ended'}; it said: "
-                    f"{outcome.detail[-500:]}",
+                    f"{FRUITLESS} workers in a row brought nothing "
+                    f"({outcome.reason or 'just ended'}){said}",
                     f"Everything recorded is in {self.file.path}",
                 )
             self.process += 1
@@ -223,7 +224,7 @@ class Session:
             if event.event == "poison" and event.arm:
                 why = f"it changed {event.reason}"
                 self.record(isolated(event.arm, ALL_BENCHMARKS, why, self.process))
-        if outcome.end not in ("done", "unstarted"):
+        if outcome.end != "done":
             self._bury(outcome)
         return outcome
 

@@ -59,7 +59,7 @@ def _probe_arm(arm: Arm, benchmarks: list[Benchmark], run: RunProbe, findings: F
         if outcome.end == "done":
             return
         guilty = _blame(outcome, arm, left, findings, roster)
-        left = [b for b in left if b is not guilty]
+        left = [b for b in left if b is not guilty and roster.takes_part(b.id, arm.label)]
         while guilty and roster.takes_part(guilty.id, arm.label):
             outcome, _ = _run_once(arm, [guilty], run, findings, roster)
             if outcome.end == "done":
@@ -75,7 +75,7 @@ def _run_once(
         {(benchmark.id, arm.label): 1 for benchmark in benchmarks}, on_samples=_keep(findings)
     )
     outcome = run(arm, benchmarks, reception)
-    if outcome.end == "unstarted":
+    if outcome.end != "done" and outcome.last is None:
         raise WorkerUnusable(
             f"the worker cannot start: it {outcome.reason}; it said: {outcome.detail[-500:]}",
             "Is loopgauge built for this Python? scripts/dev build, or reinstall it",
@@ -102,15 +102,14 @@ def _blame(
     outcome: Outcome, arm: Arm, left: list[Benchmark], findings: Findings, roster: Roster
 ) -> Benchmark | None:
     """Records the death. None where it was the arm as a whole, which is then given up."""
-    name = (outcome.last.benchmark if outcome.last else "") or ""
+    assert outcome.last is not None
+    name = outcome.last.benchmark
     guilty = next((benchmark for benchmark in left if benchmark.id == name), None)
-    if outcome.last is None or guilty is None:
-        kind = "hang" if outcome.end == "hang" else "crash"
-        phase = outcome.last.phase if outcome.last else ""
+    if guilty is None:
         death = Event(
-            event="hang" if kind == "hang" else "crash",
+            event="hang" if outcome.end == "hang" else "crash",
             arm=arm.label,
-            phase=phase,
+            phase=outcome.last.phase,
             reason=f"{outcome.reason} outside of any benchmark",
             signal=outcome.signal,
             detail=outcome.detail,

@@ -15,7 +15,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ STDERR_KEPT = 16_000  # bytes of the worker's stderr that an event carries at mo
 EXIT_GRACE_S = 5.0  # after the last message: interpreter shutdown
 ABORT_GRACE_S = 2.0  # after SIGABRT: faulthandler writes the stacks
 _PR_SET_PDEATHSIG = 1
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HANG_DUMP = re.compile(rb"^Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!", re.MULTILINE)
 
 
@@ -106,16 +107,17 @@ def _start(launch: Launch, stderr: int) -> tuple[subprocess.Popen[bytes], int]:
     try:
         os.write(plan, msgspec.json.encode(launch.plan))
         os.lseek(plan, 0, os.SEEK_SET)
-        process = subprocess.Popen(
-            [*launch.command, "--plan-fd", str(plan), "--results-fd", str(results_write)],
-            stdin=subprocess.DEVNULL,
-            stdout=stderr,
-            stderr=stderr,
-            env=dict(launch.environment),
-            pass_fds=(plan, results_write),
-            process_group=0,
-            preexec_fn=_die_with_parent,
-        )
+        with _interruptions_held() as mask:
+            process = subprocess.Popen(
+                [*launch.command, "--plan-fd", str(plan), "--results-fd", str(results_write)],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                env=dict(launch.environment),
+                pass_fds=(plan, results_write),
+                process_group=0,
+                preexec_fn=lambda: _begin_child(mask),
+            )
         if launch.cpus is not None:
             os.sched_setaffinity(process.pid, launch.cpus)
     except BaseException:
@@ -130,8 +132,20 @@ def _start(launch: Launch, stderr: int) -> tuple[subprocess.Popen[bytes], int]:
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent() -> None:
+@contextlib.contextmanager
+def _interruptions_held() -> Iterator[set[signal.Signals]]:
+    """Ctrl-C and SIGTERM wait until the block ends. With a preexec_fn the fork runs Python hooks
+    (logging has some), and an exception raised in one of those is printed and forgotten."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    try:
+        yield {signal.Signals(number) for number in before}
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_child(mask: set[signal.Signals]) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _listen(
