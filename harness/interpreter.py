@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 EXTENSIONS = ("loopgauge._core", "loopgauge._bench")
+NO_EXTENSIONS = ""
 
 
 def describe() -> dict[str, Any]:
@@ -61,14 +62,16 @@ def build_kind(facts: dict[str, Any]) -> str:
 
 
 def extensions_hash() -> str:
-    """Of the built modules' bytes: tells two builds of one version apart."""
-    digest = hashlib.sha256()
+    """Of the built modules' bytes: tells two builds of one version apart. NO_EXTENSIONS where
+    none is built."""
+    digest, found = hashlib.sha256(), False
     for name in EXTENSIONS:
         with contextlib.suppress(ImportError, ValueError, OSError):
             spec = importlib.util.find_spec(name)
             if spec is not None and spec.origin:
                 digest.update(Path(spec.origin).read_bytes())
-    return digest.hexdigest()[:12]
+                found = True
+    return digest.hexdigest()[:12] if found else NO_EXTENSIONS
 
 
 def _jit_enabled() -> bool:
