@@ -85,7 +85,7 @@ def _pythons(header: Header) -> str:
 
 def _build(interpreter: Interpreter) -> str:
     if interpreter.build_kind:
-        return interpreter.build_kind
+        return f"{interpreter.build_kind} build"
     return "optimised build" if interpreter.optimized else "build without optimisation"
 
 

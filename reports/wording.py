@@ -145,6 +145,14 @@ def times(value: float) -> str:
     return f"{factor:.{0 if factor >= 9.95 else 1}f}{TIMES} {words}"
 
 
+def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:
+    """The verdict in a word; a value of its own is better or worse, not faster or slower."""
+    word = VERDICT.get(arm.verdict, arm.verdict)
+    if benchmark.measure == "value":
+        return {"faster": "better", "slower": "worse"}.get(word, word)
+    return word
+
+
 def is_separated(arm: ArmSummary) -> bool:
     """True when the summary calls the difference to the reference real."""
     return arm.verdict in ("faster", "slower")

@@ -75,7 +75,7 @@ def ratio(benchmark: BenchmarkSummary, looks: Looks, reference: str, colour: Col
         hollow = not wording.is_separated(arm)
         sheet.interval(arm, scale, of.estimate, of.low, of.high, hollow=hollow)
         sheet.value(arm, wording.ratio(of.estimate), role=theme.MUTED if hollow else theme.INK)
-        said.append(f"{arm.arm} {wording.interval(of)} {wording.VERDICT.get(arm.verdict, '')}")
+        said.append(f"{arm.arm} {wording.interval(of)} {wording.verdict(arm, benchmark)}")
     return sheet.drawing(title, said)
 
 

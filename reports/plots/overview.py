@@ -16,10 +16,12 @@ from loopgauge.reports.plots.canvas import Canvas
 from loopgauge.reports.plots.frame import SMALL, Drawing, axis, head, stripes
 from loopgauge.reports.plots.scale import Scale, log_scale
 
+ARROW = "\u2192"
 LETTER = 7.0  # a generous mean width at the text size used
 HEAD_LINES = 60.0  # title and two lines of subtitle
 LEGEND_LINE = 17.0
-TICKS_APART = 66.0
+TICKS_APART = 74.0
+FURTHEST = 5.0  # one arm at 80 times the cost would squeeze all others into a corner
 FOOT = 48.0
 
 
@@ -66,7 +68,11 @@ def overview(
     _draw_names(canvas, run, layout, top)
     _draw_columns(canvas, run, layout, top)
     for index, benchmark in enumerate(run.benchmarks):
-        _draw_arms(canvas, benchmark, looks, scale, _middle(layout, top, index), layout)
+        y = _middle(layout, top, index)
+        _draw_arms(canvas, benchmark, looks, scale, y)
+        if beyond := _beyond(benchmark, reference, scale):
+            words = f"{beyond} {ARROW}"
+            canvas.text(layout.right - 6, y, words, role=theme.MUTED, size=SMALL, align="right")
     return Drawing(canvas, title, _in_words(run))
 
 
@@ -107,7 +113,16 @@ def _ends(run: RunSummary) -> list[float]:
         for arm in _compared(benchmark, run.reference):
             assert arm.ratio is not None
             ends += [arm.ratio.low, arm.ratio.estimate, arm.ratio.high]
-    return ends
+    return [end for end in ends if end <= FURTHEST]
+
+
+def _beyond(benchmark: BenchmarkSummary, reference: str, scale: Scale) -> str:
+    """The arms whose estimate lies right of the plot, with their figures."""
+    return ", ".join(
+        f"{arm.arm} {arm.ratio.estimate:.2g}"
+        for arm in _compared(benchmark, reference)
+        if arm.ratio is not None and arm.ratio.estimate > scale.high
+    )
 
 
 def _compared(benchmark: BenchmarkSummary, reference: str) -> list[ArmSummary]:
@@ -196,7 +211,6 @@ def _draw_arms(
     looks: Looks,
     scale: Scale,
     middle: float,
-    layout: Layout,
 ) -> None:
     """The arms share a row, each on its own height, so that none hides another."""
     others = [name for name, mark in looks.items() if mark.role != theme.MUTED]

@@ -173,6 +173,16 @@ def test_those_who_share_the_front_are_named_together(draw):
     assert "Fastest: epoll, blazio (not separated)" in text
 
 
+def test_a_value_of_its_own_is_better_or_worse_and_not_faster(draw):
+    arms = [samples.measured("asyncio", 10, samples.ratio(1), draw)]
+    arms.append(samples.measured("epoll", 5, samples.ratio(0.5), draw))
+    found = samples.benchmark(arms=arms, fastest=["epoll"], measure="value", unit="turns")
+    shown = made(samples.run([found]))
+    assert '<td class="verdict faster">better</td>' in shown.html
+    assert "Best: epoll" in shown.text
+    assert "5.00 turns [" in shown.text
+
+
 def test_tells_how_to_measure_again():
     text = made(samples.full_run(1, arms=FIVE)).text
     assert "bench run throughput --loop all --seed 42" in text

@@ -123,6 +123,17 @@ def test_overview_names_the_fastest_of_each_benchmark(found, layout):
     assert "throughput.sleep0: fastest epoll" in drawn.description
 
 
+def test_an_arm_far_beyond_is_named_at_the_edge_and_does_not_squeeze_the_others(found):
+    found.arms[2].ratio = samples.ratio(80)
+    found.arms[2].verdict = "slower"
+    drawn = overview.overview(samples.run([found]), LOOKS, overview.WIDE, theme.sentinel)
+    picture = drawn.page_svg("k")
+    assert ">uvloop 80 \u2192<" in picture
+    assert ">0.5<" in picture
+    assert ">10<" not in picture
+    assert "uvloop 80.00 [" in drawn.description
+
+
 def test_page_svg_has_a_prefix_on_every_id(found):
     picture = arms.cost(found, LOOKS, theme.sentinel).page_svg("here")
     ids = [part.split('"')[0] for part in picture.split(' id="')[1:]]
