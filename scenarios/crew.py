@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from loopgauge.scenarios.model import CheckFailed
 
-# Longest wait of a thread inside a run, in seconds. Reached only if a loop loses a wake-up.
-PATIENCE = 10.0
+# Seconds that close() waits for one thread. Threads wait no longer than their scenario's patience.
+_JOIN_TIMEOUT = 10.0
 
 
 class Crew:
@@ -54,7 +54,7 @@ class Crew:
         for orders in self._orders:
             orders.put(None)
         for thread in self._threads:
-            thread.join(timeout=PATIENCE)
+            thread.join(timeout=_JOIN_TIMEOUT)
 
     def _serve(self, index: int) -> None:
         while (amount := self._orders[index].get()) is not None:

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from loopgauge.scenarios.crew import PATIENCE, Crew
+from loopgauge.scenarios.crew import Crew
 from loopgauge.scenarios.model import Scenario, require
 from loopgauge.scenarios.proofs import prove_order
 
@@ -87,6 +87,6 @@ class RunCoroutineThreadsafe(Scenario):
         answered = 0
         for number in range(calls):
             future = asyncio.run_coroutine_threadsafe(answer(number), loop)
-            answered += future.result(PATIENCE) == number
+            answered += future.result(self.patience) == number
         self._answered = answered
         loop.call_soon_threadsafe(loop.stop)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 
-from loopgauge.scenarios.crew import PATIENCE, Crew
+from loopgauge.scenarios.crew import Crew
 from loopgauge.scenarios.model import CheckFailed, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_order, require_sequence
 from loopgauge.scenarios.throughput.scheduling import Batches, Callback, counting
@@ -151,6 +151,6 @@ class ThreadsafeWakeup(Scenario):
 
         for _ in range(calls):
             loop.call_soon_threadsafe(answer)
-            if not self._answered.acquire(timeout=PATIENCE):
+            if not self._answered.acquire(timeout=self.patience):
                 raise CheckFailed("call_soon_threadsafe did not wake the loop")
         loop.call_soon_threadsafe(loop.stop)

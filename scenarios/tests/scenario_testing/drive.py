@@ -1,0 +1,57 @@
+"""Runs a scenario as the worker does, a few operations only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+from loopgauge.scenarios.model import Scenario
+
+# Operations of one run in the tests, rounded up to the grain.
+OPERATIONS = 50
+# Seconds after which a run of a loop that loses work is given up. Honest loops get the default.
+SHORT_PATIENCE = 0.15
+
+
+@contextmanager
+def ready(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = None):
+    """A scenario between setup and teardown."""
+    scenario.setup(loop, native)
+    try:
+        yield scenario
+    finally:
+        scenario.teardown(loop)
+
+
+def operations(scenario: Scenario, wanted: int = OPERATIONS) -> int:
+    """The smallest number of operations from `wanted` on that the scenario takes."""
+    grain = scenario.grain
+    return -(-wanted // grain) * grain
+
+
+def slow_ones(scenario: Scenario) -> int:
+    """Fewer operations where one takes milliseconds."""
+    few = {"throughput.fairness", "throughput.loop_lifecycle"}
+    return 2 if scenario.id in few else OPERATIONS
+
+
+def measure(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = None) -> int:
+    """setup, two runs, teardown; the operations of the second run."""
+    n = operations(scenario, slow_ones(scenario))
+    with ready(scenario, loop, native):
+        scenario.run(loop, n)
+        return scenario.run(loop, n)
+
+
+def cheat_from(
+    moment: str, scenario: Scenario, loop: Any, factory: Callable[[], Any] | None = None
+) -> None:
+    """Measures a cheating loop that begins to cheat at `moment`: "setup", or only in a "run"."""
+    scenario.patience = SHORT_PATIENCE
+    scenario.loop_factory = factory
+    loop.cheating = moment == "setup"
+    with ready(scenario, loop):
+        loop.cheating = True
+        scenario.run(loop, operations(scenario, slow_ones(scenario)))

@@ -1,0 +1,110 @@
+"""A loop that saves work is caught: in the setup, or by the run itself where a setup was honest."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from scenario_testing import cheats
+from scenario_testing.drive import cheat_from
+
+from loopgauge.scenarios.model import CheckFailed
+from loopgauge.scenarios.registry import all_scenarios, benchmark_id, parse_benchmark_id
+
+SCHEDULING = (cheats.Drops, cheats.Repeats, cheats.Reorders, cheats.RunsAtOnce)
+TASKS = (cheats.Drops, cheats.Reorders, cheats.SkipsRuns)
+
+# What is caught by the proofs of the setup, which every process makes once.
+CAUGHT_IN_SETUP = {
+    "throughput.call_soon_chain": SCHEDULING,
+    "throughput.call_soon_batch": SCHEDULING,
+    "throughput.call_soon_args": (*SCHEDULING, cheats.ForgetsArguments),
+    "throughput.call_soon_context": (*SCHEDULING, cheats.IgnoresContext),
+    "throughput.call_soon_cancel": (*SCHEDULING, cheats.RunsCancelled),
+    "throughput.call_soon_threadsafe": (cheats.DropsFromThreads, cheats.Reorders),
+    "throughput.call_soon_threadsafe[producers=2]": (cheats.DropsFromThreads, cheats.Reorders),
+    "throughput.threadsafe_wakeup": (cheats.DropsFromThreads, cheats.Reorders),
+    "throughput.sleep0": (cheats.Drops, cheats.Reorders),
+    "throughput.task_spawn": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.future_chain": SCHEDULING,
+    "throughput.async_tree[eager=true]": (cheats.IgnoresTaskFactory,),
+    "throughput.run_in_executor": (cheats.RunsExecutorInline,),
+    "throughput.run_coroutine_threadsafe": (cheats.DropsFromThreads, cheats.Reorders),
+    "throughput.idle_turns": (cheats.IsDeaf,),
+    "throughput.fairness": (cheats.FiresEarly, cheats.NeverFires, cheats.DropsFromThreads),
+    "throughput.io_under_busy_loop": (cheats.IsDeaf,),
+    "timer.schedule_cancel": (cheats.FiresCancelled, cheats.FiresEarly, cheats.NeverFires),
+}
+
+# What each run notices even when the loop was honest in the setup.
+CAUGHT_IN_RUN = {
+    "throughput.call_soon_chain": (cheats.Drops, cheats.Repeats),
+    "throughput.call_soon_batch": SCHEDULING,
+    "throughput.call_soon_args": (*SCHEDULING, cheats.ForgetsArguments),
+    "throughput.call_soon_context": (*SCHEDULING, cheats.IgnoresContext),
+    "throughput.call_soon_cancel": (cheats.Drops, cheats.Repeats, cheats.RunsCancelled),
+    "throughput.call_soon_threadsafe": (cheats.DropsFromThreads, cheats.Reorders),
+    "throughput.call_soon_threadsafe[producers=2]": (cheats.DropsFromThreads,),
+    "throughput.threadsafe_wakeup": (cheats.DropsFromThreads,),
+    "throughput.sleep0": (cheats.Drops,),
+    "throughput.task_spawn": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.gather": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.as_completed": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.wait_first": (cheats.Drops,),
+    "throughput.task_group": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.async_tree": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.async_tree[work=memoization]": (cheats.NeverFires, cheats.SkipsTasks),
+    "throughput.future_chain": (cheats.Drops,),
+    "throughput.queue_producer_consumer": (cheats.Drops,),
+    "throughput.semaphore_contention": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.lock_contention": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.event_fanout": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.cancellation_storm": (cheats.Drops, cheats.SkipsTasks),
+    "throughput.run_in_executor": (cheats.SkipsExecutor, cheats.DropsFromThreads),
+    "throughput.run_coroutine_threadsafe": (cheats.DropsFromThreads,),
+    "throughput.idle_turns": (cheats.Drops, cheats.Repeats),
+    "throughput.task_queue": (cheats.Drops,),
+    "throughput.fairness": (cheats.NeverFires, cheats.DropsFromThreads),
+    "throughput.io_under_busy_loop": (cheats.IsDeaf,),
+    "timer.schedule_cancel": (cheats.FiresCancelled,),
+}
+
+
+def cases() -> list:
+    return [
+        pytest.param(moment, benchmark, cheat, id=f"{benchmark}-{cheat.__name__}-{moment}")
+        for moment, table in (("setup", CAUGHT_IN_SETUP), ("run", CAUGHT_IN_RUN))
+        for benchmark, caught in table.items()
+        for cheat in caught
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")  # abandoned coroutines and tasks are what cheating leaves
+@pytest.mark.parametrize(("moment", "benchmark", "cheat"), cases())
+def test_cheating_is_caught(moment, benchmark, cheat) -> None:
+    scenario_id, params = parse_benchmark_id(benchmark)
+    if params.get("eager") and not hasattr(asyncio, "eager_task_factory"):
+        pytest.skip("eager tasks need Python 3.12")
+    scenario = all_scenarios()[scenario_id](**params)
+    loop = cheat()
+    try:
+        with pytest.raises(CheckFailed):
+            cheat_from(moment, scenario, loop)
+    finally:
+        loop.close()
+
+
+def test_every_scenario_is_cheated() -> None:
+    covered = {parse_benchmark_id(name)[0] for name in (*CAUGHT_IN_SETUP, *CAUGHT_IN_RUN)}
+    by_their_factory = {"throughput.loop_lifecycle"}
+    assert covered | by_their_factory == set(all_scenarios())
+
+
+def test_the_same_loops_pass_while_they_are_honest() -> None:
+    for cheat in (cheats.Drops, cheats.Reorders, cheats.DropsFromThreads, cheats.SkipsTasks):
+        loop = cheat()
+        scenario = all_scenarios()["throughput.task_spawn"]()
+        scenario.setup(loop)
+        assert scenario.run(loop, 20) == 20, benchmark_id(scenario)
+        scenario.teardown(loop)
+        loop.close()
