@@ -1,0 +1,1 @@
+"""One exporter per file: CSV, Markdown, images."""
