@@ -83,11 +83,9 @@ def cpp_tests(python: Interpreter, preset: str = "release", **env: str) -> tuple
 def python_tests(python: Interpreter, arguments: Sequence[str] = (), **env: str) -> tuple[int, str]:
     """pytest's exit code and its summary line, which is printed as it comes."""
     say(f"Python tests ({python.release})")
-    environment = ["env", *(f"{key}={value}" for key, value in env.items())] if env else []
-    words = [str(python.launcher), "-m", "pytest", *arguments]
-    process = subprocess.Popen(
-        [*environment, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+    settings = ["env", *(f"{key}={value}" for key, value in env.items())]
+    words = python.inside(*settings, python.venv / "bin/python", "-m", "pytest", *arguments)
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     summary = ""
     assert process.stdout
     for line in process.stdout:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from devtools import build, check, packages
@@ -19,7 +17,7 @@ def asan(python: Interpreter, arguments: list[str]) -> int:
     """AddressSanitizer and UBSan: C++ tests with leak check, then the loop's Python tests."""
     build.build(python, "asan")
     cpp, _ = check.cpp_tests(python, "asan", UBSAN_OPTIONS=UBSAN)
-    libraries = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
+    libraries = " ".join(_runtime(python, name) for name in ("libasan.so", "libubsan.so"))
     py, _ = check.python_tests(
         python,
         arguments or ["loops", "-p", "no:cacheprovider"],
@@ -67,9 +65,9 @@ def _fuzzers(folder: Path) -> list[Path]:
     return [folder / "loops" / name for name in names]
 
 
-def _runtime(name: str) -> str:
-    compiler = os.environ.get("CXX") or shutil.which("g++") or "c++"
-    path = output([compiler, f"-print-file-name={name}"])
+def _runtime(python: Interpreter, name: str) -> str:
+    """The sanitizer's library, which must be loaded before a Python that is not built with it."""
+    path = output(python.inside("c++", f"-print-file-name={name}"))
     if not path or not Path(path).is_absolute():
-        raise SetupError(f"{compiler} has no {name}")
-    return str(Path(path).resolve())
+        raise SetupError(f"the compiler has no {name}")
+    return path
