@@ -11,7 +11,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
@@ -28,9 +28,9 @@ def replaced(owner: Any, name: str) -> AbstractContextManager[object]:
 @contextmanager
 def added_method() -> Iterator[None]:
     """Hides the one that the class inherits."""
-    asyncio.SelectorEventLoop.call_soon = print  # type: ignore[method-assign,assignment]
-    yield
-    del asyncio.SelectorEventLoop.call_soon  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.SelectorEventLoop, "call_soon", print)
+        yield
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def test_ordinary_use_is_no_change(loop: asyncio.AbstractEventLoop) -> None:
     watch = guard.Guard()
 
     async def work() -> None:
-        async def generator():  # type: ignore[no-untyped-def]
+        async def generator() -> AsyncIterator[int]:
             yield 1
 
         async for _ in generator():

@@ -55,7 +55,7 @@ class Steps:
 
     def run(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
         self.runs.append(n)
-        assert asyncio.get_event_loop_policy().get_event_loop() is loop
+        assert asyncio.get_event_loop() is loop
         result = self.trouble(loop, len(self.runs))
 
         async def steps() -> None:
@@ -382,7 +382,12 @@ def test_a_scenario_that_does_not_exist_is_an_error_of_every_arm(
     make_rig: Callable[..., Rig],
 ) -> None:
     rig = make_rig(*AB)
-    rig.kind = lambda trouble: {}["nothing"]  # type: ignore[assignment]
+
+    class Missing(Steps):
+        def __init__(self, trouble: Any) -> None:
+            raise LookupError("nothing")
+
+    rig.kind = Missing
     rig.run(AB)
     assert Counter(message.status for message in rig.sent(Status)) == {"error": 2}
     assert rig.sent(Samples) == []

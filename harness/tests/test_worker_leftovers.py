@@ -13,7 +13,7 @@ from loopgauge.harness.worker import leftovers
 
 
 def test_what_was_closed_is_gone() -> None:
-    threads, files = leftovers.count_threads(), leftovers.open_files()
+    threads, files = leftovers.threads(), leftovers.open_files()
     loop = asyncio.SelectorEventLoop()
     loop.run_until_complete(loop.run_in_executor(None, time.monotonic))
     loop.close()  # shuts the executor down without waiting for its thread
@@ -21,14 +21,14 @@ def test_what_was_closed_is_gone() -> None:
 
 
 def test_a_descriptor_and_a_thread_are_named() -> None:
-    threads, files = leftovers.count_threads(), leftovers.open_files()
+    threads, files = leftovers.threads(), leftovers.open_files()
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait, daemon=True)
     thread.start()
     fd = os.eventfd(0)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(leftovers, "JOIN_S", 0.0)
+            patch.setattr(leftovers, "PATIENCE_S", 0.0)
             left = leftovers.after_close(threads, files)
     finally:
         os.close(fd)

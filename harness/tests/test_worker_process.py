@@ -226,7 +226,7 @@ def test_an_application_that_cannot_be_used_is_an_error(
     [
         ("trouble:absent", "absent"),
         ("no_such_module:loop", "no_such_module"),
-        ("trouble:nothing", "not an asyncio.AbstractEventLoop"),
+        ("trouble:nothing", "returned a NoneType"),
         ("not a factory", "module:attribute"),
     ],
 )

@@ -19,7 +19,7 @@ from loopgauge.loops.spec import LoopSpec
 class Arm:
     """One candidate and its loop, which this module owns.
 
-    `threads` and `files` are how many and what the process had before the loop was made.
+    `threads` and `files` are what the process had before the loop was made.
     """
 
     label: str
@@ -27,7 +27,7 @@ class Arm:
     capabilities: frozenset[str]
     factory: LoopFactory
     loop: asyncio.AbstractEventLoop
-    threads: int
+    threads: frozenset[int]
     files: dict[int, str]
 
 
@@ -73,8 +73,7 @@ def _try_make_arm(session: Session, plan: ArmPlan) -> Arm:
     session.begin("import", plan.arm)
     factory = load_factory(spec)
     session.check_guard(plan.arm)
-    session.watchdog.stop()  # its thread is not counted
-    threads, files = leftovers.count_threads(), leftovers.open_files()
+    threads, files = leftovers.threads(), leftovers.open_files()
     session.begin("create", plan.arm)
     loop = new_loop(spec)
     session.check_guard(plan.arm)
@@ -109,7 +108,7 @@ def _close(session: Session, arm: Arm) -> None:
 def _report_restlessness(session: Session, arms: dict[str, Arm]) -> None:
     """In the probe, where every arm is alone and somebody's threads are its own."""
     session.watchdog.stop()
-    if len(arms) != 1 or leftovers.count_threads() == 1:
+    if len(arms) != 1 or len(leftovers.threads()) == 1:
         return
     busy = leftovers.busy_at_rest()
     if busy:

@@ -15,9 +15,9 @@ import os
 import signal
 import sys
 import threading
+import types
 import warnings
 from collections.abc import Iterator
-from types import ModuleType
 
 # Modules whose attributes libraries replace ("monkey-patching"); compared where they are loaded.
 PATCHED_MODULES = frozenset(
@@ -38,6 +38,9 @@ PATCHED_MODULES = frozenset(
 )
 # Changed by ordinary use; the policy has an entry of its own.
 VOLATILE = frozenset({"_event_loop_policy", "_shutdown", "_abc_impl"})
+
+# What a name is until it is first used, from Python 3.15 on (`lazy import`).
+LAZY_IMPORT: tuple[type, ...] = tuple(filter(None, [getattr(types, "LazyImportType", None)]))
 
 PROCESS = "process"
 
@@ -155,7 +158,7 @@ def _wakeup_fd() -> int:
     return fd
 
 
-def _classes(module: ModuleType) -> Iterator[type]:
+def _classes(module: types.ModuleType) -> Iterator[type]:
     """Those that `module` defines; the C accelerated ones are found where they are imported."""
     for value in list(vars(module).values()):
         if isinstance(value, type) and value.__module__ in (module.__name__, "_asyncio"):
@@ -180,7 +183,7 @@ _BY_VALUE = (bool, int, float, str, tuple, frozenset, dict)
 
 def _same(before: dict[str, object], after: dict[str, object], name: str) -> bool:
     old, new = before.get(name, _MISSING), after.get(name, _MISSING)
-    if old is new:
+    if old is new or isinstance(old, LAZY_IMPORT):
         return True
     return isinstance(old, _BY_VALUE) and type(old) is type(new) and old == new
 

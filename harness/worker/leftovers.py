@@ -4,18 +4,18 @@ with open files, after close()."""
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from pathlib import Path
 
 REST_S = 0.05
 BUSY_SHARE = 0.05
-JOIN_S = 1.0
+PATIENCE_S = 1.0
+POLL_S = 0.002
 
 
-def count_threads() -> int:
+def threads() -> frozenset[int]:
     """Of the operating system: native helper threads are invisible to `threading`."""
-    return sum(1 for _ in Path("/proc/self/task").iterdir())
+    return frozenset(int(entry.name) for entry in Path("/proc/self/task").iterdir())
 
 
 def open_files() -> dict[int, str]:
@@ -39,22 +39,22 @@ def busy_at_rest() -> list[str]:
     return [f"its helper threads use {share:.0%} of a CPU while the loop rests"]
 
 
-def after_close(threads_before: int, files_before: dict[int, str]) -> list[str]:
+def after_close(threads_before: frozenset[int], files_before: dict[int, str]) -> list[str]:
     """What is still there of the loop that was closed."""
-    _await_threads()
     left = []
-    threads = count_threads() - threads_before
-    if threads > 0:
-        left.append(f"left {threads} running thread{'s' * (threads > 1)} behind after close()")
+    stayed = len(_threads_that_stay(threads_before))
+    if stayed:
+        left.append(f"left {stayed} running thread{'s' * (stayed > 1)} behind after close()")
     for fd, what in open_files().items():
         if files_before.get(fd) != what:
             left.append(f"left descriptor {fd} ({what}) open after close()")
     return left
 
 
-def _await_threads() -> None:
-    """An executor that was shut down without waiting ends by itself, a moment later."""
-    deadline = time.monotonic() + JOIN_S
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
+def _threads_that_stay(before: frozenset[int]) -> frozenset[int]:
+    """An executor that was shut down without waiting ends by itself, a moment later; so does the
+    watchdog's thread. What is new and still there after a second stays."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (new := threads() - before) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return new
