@@ -50,7 +50,7 @@ def resolve(request: RunRequest) -> Subject:
         raise NothingToMeasure("no benchmark was selected", "`bench list scenarios` names them")
     names = list(dict.fromkeys([*request.arms, REFERENCE]))
     pythons = [ask(path, names, request.path) for path in executables(request.pythons)]
-    _make_keys_unique(pythons)
+    make_keys_unique(pythons)
     arms = [arm for python in pythons for arm in arms_on(python, names, len(pythons) > 1)]
     arms = with_twin(arms)
     if all(not arm.available for arm in arms if arm.role != "aa"):
@@ -151,7 +151,7 @@ def _unusable(executable: str, said: str) -> InterpreterUnusable:
     return InterpreterUnusable(f"{executable} cannot measure: {last}", cure)
 
 
-def _make_keys_unique(pythons: list[Python]) -> None:
+def make_keys_unique(pythons: list[Python]) -> None:
     """Two builds of one version are told apart by the full version, then by a number."""
     for naming in (lambda p, i: p.interpreter.version, lambda p, i: f"{p.interpreter.version}-{i}"):
         keys = [python.key for python in pythons]
