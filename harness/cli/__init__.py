@@ -21,6 +21,11 @@ COMMANDS = {
         "Make a report from result files.",
         "bench report latest --open",
     ),
+    "doctor": CommandEntry(
+        "loopgauge.harness.cli.doctor:doctor",
+        "Say what makes this machine noisy or is missing, and the cure.",
+        "bench doctor",
+    ),
 }
 
 main = BenchGroup(

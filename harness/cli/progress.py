@@ -92,6 +92,7 @@ class Lines:
     def __call__(self, progress: Progress) -> None:
         if progress.notice:
             self.write(progress.notice)
+            return
         # In the probe every process tries one loop.
         subject = progress.arm if progress.phase == "probe" else ""
         step = (progress.phase, progress.process, subject)

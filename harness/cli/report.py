@@ -79,7 +79,9 @@ def read(names: Sequence[str]) -> tuple[list[RunSummary], list[str]]:
         run, problem = read_whole(find_run(name))
         summaries.append(summarise(run))
         if problem:
-            problems.append(f"{problem}; the report shows those")
+            problems.append(
+                f"{problem}, and the report shows those. Go on with: bench run --resume {run.path}"
+            )
     return summaries, problems
 
 

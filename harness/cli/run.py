@@ -191,9 +191,17 @@ def measure(request: RunRequest) -> Path:
     try:
         with termination_as_interrupt(), progress_display() as display:
             return manager.run(request, display)
-    except KeyboardInterrupt as interruption:
-        say_how_to_go_on(request, interruption)
+    except BaseException as error:
+        drop_if_empty(request.out)
+        if isinstance(error, KeyboardInterrupt):
+            say_how_to_go_on(request, error)
         raise
+
+
+def drop_if_empty(path: Path | None) -> None:
+    """A run that ends before its first record must not become `latest`."""
+    if path is not None and path.is_file() and not path.stat().st_size:
+        path.unlink()
 
 
 def say_how_to_go_on(request: RunRequest, interruption: KeyboardInterrupt) -> None:

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -94,3 +100,90 @@ class Build:
 @pytest.fixture
 def build() -> type[Build]:
     return Build
+
+
+# `bench` with a tiny quick setting; workers, run file and exit codes are the real ones.
+FAST_BENCH = """
+import dataclasses, sys
+from loopgauge.harness import budget
+from loopgauge.harness.cli import main
+
+rounds, sys.argv[1:] = int(sys.argv[1]), sys.argv[2:]
+budget.LIMITS["quick"] = dataclasses.replace(
+    budget.LIMITS["quick"], budget_s=1.0, rounds_least=rounds, rounds_most=rounds,
+    blocks_least=2, blocks_wanted=2, blocks_most=2, slot_s=0.001, hang_timeout_s=2.0,
+)
+main(prog_name="bench")
+"""
+
+
+class Bench:
+    """Runs the command in a folder of its own, as a user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def command(self, *words: str, rounds: int = 2) -> list[str]:
+        program = self.folder / "fast_bench.py"
+        program.write_text(FAST_BENCH)
+        return [sys.executable, "-P", str(program), str(rounds), *words]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        hidden = ("CI", "NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR")
+        kept = {key: value for key, value in os.environ.items() if key not in hidden}
+        return {**kept, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables}
+
+    def __call__(
+        self, *words: str, rounds: int = 2, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words, rounds=rounds),
+            cwd=self.folder,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    @contextmanager
+    def started(self, *words: str, rounds: int = 40) -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen(
+            self.command(*words, rounds=rounds),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def runs(self) -> list[Path]:
+        return sorted(self.folder.glob(".bench/runs/*.jsonl"))
+
+    @staticmethod
+    def read_until(stream: IO[str], words: str) -> str:
+        """Everything up to the line with `words`, which must come."""
+        seen = []
+        for line in stream:
+            seen.append(line)
+            if words in line:
+                return "".join(seen)
+        raise AssertionError(f"{words!r} never came in:\n{''.join(seen)}")
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(textwrap.dedent(text))
+        return path
+
+
+@pytest.fixture(scope="session")
+def bench_in() -> type[Bench]:
+    return Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
