@@ -211,6 +211,18 @@ def test_arguments_by_name(name: str) -> None:
     assert on_both(scenario) == [1]
 
 
+@pytest.mark.parametrize("method", ["call_soon", "call_soon_threadsafe"])
+def test_context_that_is_none_of_ours(loop, method: str) -> None:
+    """Refused at once or reported when it should run: never a crash, never run."""
+    told: list[object] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    ran: list[int] = []
+    result = outcome(getattr(loop, method), ran.append, 1, context=5)
+    run_once(loop)
+    assert result is TypeError or told
+    assert ran == []
+
+
 async def coroutine_function() -> None:
     pass
 
