@@ -9,7 +9,7 @@ from loopgauge.harness.budget import LIMITS, Fit, Limits, Load
 from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.isolation import Roster
 from loopgauge.harness.model import Allocation, Benchmark, Plan
-from loopgauge.harness.probe import Findings, iterations_of
+from loopgauge.harness.probe import Findings
 from loopgauge.harness.request import RunRequest
 from loopgauge.harness.subject import Subject
 
@@ -63,14 +63,18 @@ def slot_counts(
     benchmark: Benchmark, roster: Roster, findings: Findings, slot_s: float
 ) -> dict[str, int]:
     arms = [*roster.together(benchmark.id), *roster.alone(benchmark.id)]
-    return iterations_of(findings, benchmark, arms, slot_s)
+    return {
+        arm: findings.slots[benchmark.id, arm].iterations(benchmark, slot_s)
+        for arm in arms
+        if (benchmark.id, arm) in findings.slots
+    }
 
 
 def load_of(benchmark: Benchmark, findings: Findings, counts: dict[str, int]) -> Load:
     slots = {}
     for arm, count in counts.items():
-        done, seconds = findings.slots[benchmark.id, arm]
-        slots[arm] = seconds * count / done
+        slot = findings.slots[benchmark.id, arm]
+        slots[arm] = slot.wall_s * count / slot.done
     return Load(slots, alone=benchmark.design == "process")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 
 from loopgauge.harness import budget
 from loopgauge.harness.errors import WorkerUnusable
@@ -20,13 +19,30 @@ from loopgauge.harness.reception import Reception
 from loopgauge.harness.worker.plan import AnyMessage, Samples
 from loopgauge.harness.worker_process import Outcome
 
+MOST_WALL = 3.0  # a slot may last that many times its meant length in wall time
+
+
+@dataclass(frozen=True)
+class ProbeSlot:
+    done: int
+    wall_s: float
+    cpu_s: float
+
+    def iterations(self, benchmark: Benchmark, slot_s: float) -> int:
+        """How many operations fill a slot by the clock that counts: on a loaded machine wall time
+        would make CPU slots too short. One that mostly waits must not become endless either."""
+        seconds = self.wall_s
+        if benchmark.measure == "cpu":
+            seconds = max(self.cpu_s, self.wall_s / MOST_WALL)
+        return budget.iterations(seconds, self.done, slot_s, benchmark.grain)
+
 
 @dataclass
 class Findings:
-    """`slots`: (benchmark, arm) -> operations and wall seconds of the checked slot."""
+    """`slots`: (benchmark, arm) -> the checked slot."""
 
     events: list[Event] = field(default_factory=list)
-    slots: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    slots: dict[tuple[str, str], ProbeSlot] = field(default_factory=dict)
 
 
 # Runs one probe worker: arm, benchmarks, where its messages go.
@@ -92,8 +108,9 @@ def _run_once(
 
 def _keep(findings: Findings) -> Callable[[Samples], None]:
     def keep(message: Samples) -> None:
-        seconds = float(np.median(message.wall_ns)) / 1e9
-        findings.slots[message.benchmark, message.arm] = (message.n[0], seconds)
+        findings.slots[message.benchmark, message.arm] = ProbeSlot(
+            message.n[0], message.wall_ns[0] / 1e9, message.process_ns[0] / 1e9
+        )
 
     return keep
 
@@ -141,15 +158,3 @@ def _extend_to_twin(arms: list[Arm], findings: Findings) -> None:
         if event.arm == reference.label
     ]
     findings.events += copies
-
-
-def iterations_of(
-    findings: Findings, benchmark: Benchmark, arms: list[str], slot_s: float
-) -> dict[str, int]:
-    """Operations of one slot, per arm that came through the probe."""
-    return {
-        arm: budget.iterations(seconds, done, slot_s, benchmark.grain)
-        for arm in arms
-        for done, seconds in (findings.slots.get((benchmark.id, arm), (0, 0.0)),)
-        if done
-    }
