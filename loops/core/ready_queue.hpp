@@ -21,7 +21,7 @@ class ReadyQueue {
   /// Capacity that is never given back: 8 KiB of pointers.
   static constexpr std::size_t kKept = 1024;
   /// From here on (1 MiB of pointers) trim() does not wait for a calm period.
-  static constexpr std::size_t kHuge = 128 * 1024;
+  static constexpr std::size_t kHuge = 131'072;
   /// Calls of trim() in a row that must find the queue nearly empty before it shrinks. Without
   /// this a batch of 5 000 callbacks in every other turn would be reallocated every other turn.
   static constexpr unsigned kCalmTurns = 64;

@@ -195,6 +195,7 @@ TEST_F(NativeLoopTest, PostsFromThreadsWakeTheLoopAndNoneIsLost) {
     }
   });
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       for (int post = 0; post < kPosts; ++post) {
@@ -209,8 +210,14 @@ TEST_F(NativeLoopTest, PostsFromThreadsWakeTheLoopAndNoneIsLost) {
   EXPECT_EQ(seen, kThreads * kPosts);
 }
 
+TEST_F(NativeLoopTest, APostBetweenTheLastLookAndTheSleepEndsTheSleep) {
+  // Nothing has drained the inbox since this post, and the loop did not sleep when it was made.
+  loop.post(stop);
+  EXPECT_EQ(loop.engine().turn(), Loop<NativeLoop::Host>::Turn::again);
+  EXPECT_EQ(loop.engine().ready.size(), 1U);
+}
+
 TEST_F(NativeLoopTest, APingPongWithAThreadNeverHangs) {
-  // The loop sleeps before every post: the narrow window of Wakeup, two thousand times.
   constexpr int kRounds = 2000;
   std::atomic<int> answered{0};
   Lambda answer([&] {

@@ -47,9 +47,9 @@ TEST_F(PollPolicyTest, NeverPollsWithoutAWatchedDescriptor) {
 }
 
 TEST_F(PollPolicyTest, PollsInTheFirstTurnAndThenInEverySecond) {
-  std::vector<bool> polled;
-  for (int i = 0; i < 6; ++i) {
-    polled.push_back(turn());
+  std::vector<bool> polled(6);
+  for (auto&& did_poll : polled) {
+    did_poll = turn();
   }
   EXPECT_EQ(polled, (std::vector<bool>{true, false, true, false, true, false}));
 }

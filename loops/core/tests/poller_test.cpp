@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <span>
+#include <sys/mman.h>
 
 #include "loops/core/clock.hpp"
 #include "loops/core/poller.hpp"
@@ -144,7 +144,7 @@ TEST(Poller, DoesNotNeedThePreciseCallToLookOrToWaitWithoutEnd) {
 TEST_F(PollerTest, ASignalInterruptsAWait) {
   const Alarms alarms;
   EXPECT_EQ(poller.wait(events, -1).error, EINTR);
-  EXPECT_EQ(poller.wait(events, 3600 * 1000 * kMs).error, EINTR);
+  EXPECT_EQ(poller.wait(events, 3'600'000 * kMs).error, EINTR);
 }
 
 TEST_F(PollerTest, AForkedChildCannotChangeTheParentsSet) {

@@ -27,6 +27,7 @@ TEST(Inbox, KeepsTheOrderOfEachThread) {
   constexpr int kPosts = 10'000;
   Inbox<int> inbox;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&inbox, thread] {
       for (int i = 0; i < kPosts; ++i) {

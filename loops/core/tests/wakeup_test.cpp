@@ -87,6 +87,7 @@ TEST_F(WakeupTest, NothingPostedIsLost) {
   int queued = 0;
 
   std::vector<std::thread> producers;
+  producers.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     producers.emplace_back([&] {
       for (int post = 0; post < kPosts; ++post) {
