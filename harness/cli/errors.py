@@ -120,6 +120,8 @@ def harness_code(error: Exception) -> ExitCode:
 
     if isinstance(error, harness.RunFileError):
         return ExitCode.UNREADABLE
+    if isinstance(error, harness.PlaceTaken):
+        return ExitCode.USAGE
     # A run that cannot be taken up again is design.md's "baseline missing or incompatible".
     if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch):
         return ExitCode.NOTHING_MEASURED

@@ -61,7 +61,7 @@ def arms(done: Done) -> dict[str, Any]:
     ("kind", "status", "reason"),
     [
         ("raises", "unavailable", "RuntimeError: no licence found"),
-        ("no_loop", "unavailable", "returned an int, not an asyncio.AbstractEventLoop"),
+        ("no_loop", "unavailable", "broken:no_loop returned an int"),
         ("not_callable", "unavailable", "is an int, which cannot be called"),
         ("absent", "unavailable", "has no attribute 'absent'"),
         ("hangs", "hung", "no sign of life"),

@@ -141,6 +141,6 @@ def test_a_folder_that_cannot_be_made(bench: Bench) -> None:
 def test_a_run_file_is_never_overwritten(bench: Bench) -> None:
     precious = bench.write("precious.jsonl", "precious")
     done = bench(*RUN, "--out", "precious.jsonl")
-    assert done.returncode == 4
+    assert done.returncode == 2
     assert "--out" in done.stderr
     assert precious.read_text() == "precious"
