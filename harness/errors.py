@@ -33,6 +33,10 @@ class ResumeMismatch(HarnessError):
     """The run to be resumed belongs to another machine, interpreter or set of loop versions."""
 
 
+class PlaceTaken(HarnessError):
+    """The file that the run is to be written to holds something already."""
+
+
 class RunFileError(HarnessError):
     """A result file cannot be read."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loopgauge.harness import environment, planning, subject, units
-from loopgauge.harness.errors import NothingToMeasure, ResumeMismatch, WorkerUnusable
+from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
 from loopgauge.harness.launch import Launcher
 from loopgauge.harness.model import (
@@ -331,7 +331,7 @@ def new_path() -> Path:
 
 def require_empty(path: Path) -> None:
     if path.is_file() and path.stat().st_size:
-        raise NothingToMeasure(
+        raise PlaceTaken(
             f"{path} exists already, and a run file is never overwritten",
             f"Choose another --out, or go on with --resume {path}",
         )

@@ -138,7 +138,8 @@ def ask(executable: str, loops: Sequence[str], path: Sequence[str]) -> Python:
         raise _unusable(executable, error.stderr) from error
     except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
         raise _unusable(executable, str(error)) from error
-    interpreter = msgspec.convert(facts["interpreter"], Interpreter)
+    # As it was called: a launcher may enter a container, in which the interpreter has another path.
+    interpreter = msgspec.convert({**facts["interpreter"], "executable": executable}, Interpreter)
     key = ".".join(interpreter.version.split(".")[:2])
     return Python(key + ("t" if interpreter.free_threaded else ""), interpreter, facts["loops"])
 

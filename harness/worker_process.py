@@ -15,7 +15,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,8 +88,14 @@ def run_worker(
     talk = _Conversation(listener)
     stderr = os.memfd_create("worker-stderr")
     try:
-        process, results = _start(launch, stderr)
+        held = _hold_interruptions()
         try:
+            process, results = _start(launch, stderr, held)
+        except BaseException:
+            _release_interruptions(held)
+            raise
+        try:
+            _release_interruptions(held)  # from here on whoever interrupts meets the `finally`
             started(process.pid)
             hung, rejected = _listen(process, results, talk, launch.silence_s)
         finally:
@@ -100,26 +106,25 @@ def run_worker(
         os.close(stderr)
 
 
-def _start(launch: Launch, stderr: int) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    launch: Launch, stderr: int, mask: set[signal.Signals]
+) -> tuple[subprocess.Popen[bytes], int]:
     """The plan goes through a memory file: no pipe buffer to fill, nothing on disk."""
     plan = os.memfd_create("worker-plan", 0)
     results, results_write = os.pipe()
     try:
         os.write(plan, msgspec.json.encode(launch.plan))
         os.lseek(plan, 0, os.SEEK_SET)
-        with _interruptions_held() as mask:
-            process = subprocess.Popen(
-                [*launch.command, "--plan-fd", str(plan), "--results-fd", str(results_write)],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                env=dict(launch.environment),
-                pass_fds=(plan, results_write),
-                process_group=0,
-                preexec_fn=lambda: _begin_child(mask),
-            )
-        if launch.cpus is not None:
-            os.sched_setaffinity(process.pid, launch.cpus)
+        process = subprocess.Popen(
+            [*launch.command, "--plan-fd", str(plan), "--results-fd", str(results_write)],
+            stdin=subprocess.DEVNULL,
+            stdout=stderr,
+            stderr=stderr,
+            env=dict(launch.environment),
+            pass_fds=(plan, results_write),
+            process_group=0,
+            preexec_fn=lambda: _begin_child(launch, mask),
+        )
     except BaseException:
         os.close(results)
         raise
@@ -132,19 +137,24 @@ def _start(launch: Launch, stderr: int) -> tuple[subprocess.Popen[bytes], int]:
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@contextlib.contextmanager
-def _interruptions_held() -> Iterator[set[signal.Signals]]:
-    """Ctrl-C and SIGTERM wait until the block ends. With a preexec_fn the fork runs Python hooks
-    (logging has some), and an exception raised in one of those is printed and forgotten."""
+def _hold_interruptions() -> set[signal.Signals]:
+    """Ctrl-C and SIGTERM wait until the worker is in safe hands. With a preexec_fn the fork runs
+    Python hooks (logging has some), and an exception raised in one of those is printed and
+    forgotten; one raised right after the fork would leave the worker to itself. Returns the mask
+    that was."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
-    try:
-        yield {signal.Signals(number) for number in before}
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return {signal.Signals(number) for number in before}
 
 
-def _begin_child(mask: set[signal.Signals]) -> None:
+def _release_interruptions(before: set[signal.Signals]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_child(launch: Launch, mask: set[signal.Signals]) -> None:
+    """In the child, before exec: all of it survives exec."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if launch.cpus is not None:
+        os.sched_setaffinity(0, launch.cpus)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

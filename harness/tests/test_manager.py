@@ -17,6 +17,7 @@ from manager_testing.runs import arm, benchmark, subject
 from loopgauge.harness import environment, manager
 from loopgauge.harness.errors import (
     NothingToMeasure,
+    PlaceTaken,
     ResumeMismatch,
     StoreFull,
     WorkerUnusable,
@@ -389,7 +390,7 @@ def wait_until_gone(pid: int) -> None:
 def test_a_run_file_is_never_overwritten(out: Path) -> None:
     runs.run(subject([], [benchmark()]), out)
     had = out.read_bytes()
-    with pytest.raises(NothingToMeasure, match="never overwritten"):
+    with pytest.raises(PlaceTaken, match="never overwritten"):
         runs.run(subject([], [benchmark()]), out)
     assert out.read_bytes() == had
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import textwrap
 
@@ -144,12 +145,25 @@ def test_an_exception_of_the_listener_kills_the_worker_and_passes() -> None:
 
 def test_pinning() -> None:
     cpu = min(os.sched_getaffinity(0))
-    # Waits for the pinning, which the manager does after the start.
     body = f"""
-        while os.sched_getaffinity(0) != {{{cpu}}}: pass
+        assert os.sched_getaffinity(0) == {{{cpu}}}
         hello(); send(t="bye")
     """
     assert run(body, cpus=[cpu]).end == "done"
+
+
+def test_an_interruption_right_after_the_start_leaves_no_worker_behind() -> None:
+    command = [sys.executable, "-I", "-S", "-c", PRELUDE + "hello(); signal.pause()"]
+    pids: list[int] = []
+
+    def started(pid: int) -> None:
+        pids.append(pid)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_worker(Launch(command, {}, dict(os.environ), 60.0), lambda m: None, started)
+    wait_until_gone(pids[0])
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def wait_until_gone(pid: int) -> None:
