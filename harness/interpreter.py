@@ -25,14 +25,17 @@ def describe() -> dict[str, Any]:
     """Fields of model.Interpreter."""
     config = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     flags = str(sysconfig.get_config_var("PY_CORE_CFLAGS") or "") + config
+    debian = "deb_system" in sysconfig.get_scheme_names()
     facts: dict[str, Any] = {
         "executable": sys.executable,
         "version": platform.python_version(),
         "implementation": sys.implementation.name,
         "compiler": platform.python_compiler(),
         "config_args": config,
-        "optimized": "--enable-optimizations" in config or "-fprofile-use" in flags,
-        "lto": "--with-lto" in config or "-flto" in flags,
+        # Debian and Ubuntu run `make profile-opt` with LTO by their own rules, and strip the flags
+        # from what sysconfig tells.
+        "optimized": debian or "--enable-optimizations" in config or "-fprofile-use" in flags,
+        "lto": debian or "--with-lto" in config or "-flto" in flags,
         "jit": _jit_enabled(),
         "tail_call": "--with-tail-call-interp" in config,
         "debug": hasattr(sys, "gettotalrefcount"),
