@@ -30,10 +30,10 @@ py::object new_exception(py::module_& module, const char* name, const char* doc,
 [[noreturn]] void raise_slot_error(py::error_already_set& error, const py::object& slot_error,
                                    std::size_t slot) {
   if (error.matches(PyExc_KeyboardInterrupt))
-    throw error;
+    throw py::error_already_set(error);
   py::object raised = slot_error(slot);
   raised.attr("slot") = slot;
-  const py::object cause = error.value();
+  const py::object& cause = error.value();
   if (error.trace())
     PyException_SetTraceback(cause.ptr(), error.trace().ptr());
   PyException_SetCause(raised.ptr(), py::object(cause).release().ptr()); // steals
@@ -79,7 +79,7 @@ std::int64_t calibrate_python(const py::object& run, double min_time, std::int64
   const auto clock = wall ? CalibrationClock::wall : CalibrationClock::thread_cpu;
   const auto operations = calibrate(host, min_time, grain, clock);
   if (!operations)
-    throw *host.error();
+    throw py::error_already_set(*host.error());
   return *operations;
 }
 
