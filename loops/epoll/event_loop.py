@@ -46,16 +46,14 @@ class EventLoop(_core.LoopBase, _Stock):
 
     # ---- running ------------------------------------------------------------------------------
 
-    def run_forever(self) -> None:
-        """Runs until stop() is called."""
+    def _run_forever_compatible(self) -> None:
+        """run_forever() with CPython's scheduler: debug mode, an override, a patched clock."""
         self._run_forever_setup()
         try:
-            if not self._run_turns():
-                # Somebody needs CPython's scheduler: debug mode, an override, a patched clock.
-                while True:
-                    self._run_once()
-                    if self._stopping:
-                        break
+            while True:
+                self._run_once()
+                if self._stopping:
+                    break
         finally:
             self._run_forever_cleanup()
 

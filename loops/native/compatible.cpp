@@ -60,7 +60,9 @@ PyObject* take_ready(ModuleState* state, Core& core) {
   Ref deque(PyObject_CallNoArgs(state->deque));
   if (!deque) return nullptr;
   while (!core.ready.empty()) {
-    const Ref owned(as_object(core.ready.pop_front()));
+    Handle* handle = core.ready.pop_front();
+    track(handle);
+    const Ref owned(as_object(handle));
     const Ref done(PyObject_CallMethodOneArg(deque.get(), state->names.append, owned.get()));
     if (!done) return nullptr;
   }

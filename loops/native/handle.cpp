@@ -66,7 +66,7 @@ Handle* make(PyTypeObject* type, FreeList& free_list, PyObject* loop,
   handle->context = own_context;
   handle->loop = Py_NewRef(loop);
   handle->running = false;
-  PyObject_GC_Track(as_object(handle));
+  handle->tracked = false;
   return handle;
 }
 
@@ -92,9 +92,7 @@ int handle_clear(PyObject* self) {
   return 0;
 }
 
-int handle_traverse(PyObject* self, visitproc visit, void* arg) {
-  Handle* handle = as_handle(self);
-  Py_VISIT(Py_TYPE(self));
+int visit_references(Handle* handle, visitproc visit, void* arg) {
   Py_VISIT(handle->args);
   Py_VISIT(handle->callback);
   Py_VISIT(handle->context);
@@ -107,30 +105,41 @@ int handle_traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
+int handle_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  return visit_references(as_handle(self), visit, arg);
+}
+
 bool has_weak_references(PyObject* self, PyTypeObject* type) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + type->tp_weaklistoffset);
 }
 
-void handle_dealloc(PyObject* self) {
-  Handle* handle = as_handle(self);
-  PyTypeObject* type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
-  if (has_weak_references(self, type)) PyObject_ClearWeakRefs(self);
-  Py_TRASHCAN_BEGIN(self, handle_dealloc);
-  handle_clear(self);
-  ModuleState* state = state_of(type);
-  FreeList& free_list = handle->is_timer      ? state->timer_handles
-                        : handle->thread_safe ? state->thread_safe_handles
-                                              : state->handles;
+FreeList& free_list_of(ModuleState* state, const Handle* handle) {
+  if (handle->is_timer) return state->timer_handles;
+  return handle->thread_safe ? state->thread_safe_handles : state->handles;
+}
+
+// What is left of a handle goes back to where allocate() looks first. The recycled object keeps its
+// reference to the type.
+void recycle(Handle* handle, ModuleState* state, PyTypeObject* type) {
+  FreeList& free_list = free_list_of(state, handle);
   if (free_list.size < FreeList::kCapacity) {
-    // The recycled object keeps its reference to the type.
     handle->callback = reinterpret_cast<PyObject*>(free_list.head);
     free_list.head = handle;
     ++free_list.size;
   } else {
-    PyObject_GC_Del(self);
+    PyObject_GC_Del(handle);
     Py_DECREF(type);
   }
+}
+
+void handle_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  if (as_handle(self)->tracked) PyObject_GC_UnTrack(self);
+  if (has_weak_references(self, type)) PyObject_ClearWeakRefs(self);
+  Py_TRASHCAN_BEGIN(self, handle_dealloc);
+  handle_clear(self);
+  recycle(as_handle(self), state_of(type), type);
   Py_TRASHCAN_END;
 }
 
@@ -265,8 +274,6 @@ PyObject* handle_cancelled(PyObject* self, PyObject*) {
   return Py_NewRef(as_handle(self)->cancelled);
 }
 
-PyObject* handle_get_context(PyObject* self, PyObject*) { return none_or(as_handle(self)->context); }
-
 PyObject* handle_run(PyObject* self, PyObject*) {
   const Ref keep = Ref::borrow(self);
   // CPython calls the context with whatever `_callback` is; a cancelled handle has none.
@@ -285,7 +292,6 @@ PyObject* handle_when(PyObject* self, PyObject*) { return get_when(self, nullptr
 PyMethodDef handle_methods[] = {
     {"cancel", handle_cancel, METH_NOARGS, "Prevents the callback from being called; a second call does nothing."},
     {"cancelled", handle_cancelled, METH_NOARGS, "True if the callback was cancelled."},
-    {"get_context", handle_get_context, METH_NOARGS, "The contextvars.Context the callback runs in."},
     {"_run", handle_run, METH_NOARGS, nullptr},
     {},
 };
@@ -293,7 +299,6 @@ PyMethodDef handle_methods[] = {
 PyMethodDef timer_handle_methods[] = {
     {"cancel", handle_cancel, METH_NOARGS, "Prevents the callback from being called; a second call does nothing."},
     {"cancelled", handle_cancelled, METH_NOARGS, "True if the callback was cancelled."},
-    {"get_context", handle_get_context, METH_NOARGS, "The contextvars.Context the callback runs in."},
     {"when", handle_when, METH_NOARGS, "The deadline in seconds of loop.time()."},
     {"_run", handle_run, METH_NOARGS, nullptr},
     {},
@@ -390,7 +395,15 @@ Handle* new_timer_handle(ModuleState* state, PyObject* loop, double when_seconds
   if (!handle) return nullptr;
   handle->when_seconds = when_seconds;
   handle->when = Py_XNewRef(when);
+  track(handle);  // timers live long and are kept by those who may cancel them
   return handle;
+}
+
+int visit_held_handle(Handle* handle, visitproc visit, void* arg) {
+  if (handle->tracked) return visit(as_object(handle), arg);
+  // Ours alone: its references are the loop's. If its user still has it too, they are not counted,
+  // and what it refers to stays alive until it has run.
+  return Py_REFCNT(as_object(handle)) == 1 ? visit_references(handle, visit, arg) : 0;
 }
 
 bool run_handle(Handle* handle) {
@@ -416,6 +429,24 @@ bool run_handle(Handle* handle) {
   }
   if (is_cancelled(handle) && !was_running) [[unlikely]] release_call(handle);
   return true;
+}
+
+void drop_handle(ModuleState* state, Handle* handle) {
+  PyObject* self = as_object(handle);
+  PyTypeObject* type = Py_TYPE(self);
+  if (Py_REFCNT(self) != 1 || has_weak_references(self, type)) {
+    track(handle);
+    Py_DECREF(self);
+    return;
+  }
+  // The usual case, nobody kept it: the same as the deallocator, without the detour.
+  if (handle->tracked) PyObject_GC_UnTrack(self);
+  release_call(handle);
+  Py_CLEAR(handle->context);
+  Py_CLEAR(handle->loop);
+  if (handle->repr || handle->source_traceback || handle->scheduled || handle->when) release_rest(handle);
+  Py_SET_REFCNT(self, 0);
+  recycle(handle, state, type);
 }
 
 int cancel_handle(Handle* handle) {

@@ -43,11 +43,25 @@ struct Handle {
   std::uint8_t inline_count;               // used only while `args` is null
   bool is_timer;
   bool thread_safe;   // of the version's thread-safe type
+  bool tracked;       // known to the garbage collector; see track()
   bool running;       // its callback is being called: cancel() must not release what the call borrows
 };
 
 inline bool is_cancelled(const Handle* handle) { return handle->cancelled == Py_True; }
 inline PyObject* as_object(Handle* handle) { return reinterpret_cast<PyObject*>(handle); }
+
+/// Makes the handle known to the garbage collector. One that only the ready queue refers to is not:
+/// nearly all of them are born, run and recycled without a collection having to look at them, and the
+/// loop's own traversal looks through them. To be called when a handle is given to anything else that
+/// keeps it: a Python container, or its user, once it left the queue. Idempotent.
+inline void track(Handle* handle) {
+  if (handle->tracked) return;
+  handle->tracked = true;
+  PyObject_GC_Track(as_object(handle));
+}
+
+/// Traversal of the loop for a handle it holds.
+int visit_held_handle(Handle* handle, visitproc visit, void* arg);
 
 /// A new handle; `context` null means a copy of the current one. Borrows everything it is given.
 /// Returns a new reference, or null with an exception.
@@ -66,6 +80,9 @@ Handle* new_timer_handle(ModuleState* state, PyObject* loop, double when_seconds
 /// Calls the callback in its context. Reports what it raises to the loop's exception handler.
 /// False: SystemExit, KeyboardInterrupt or a failed report is set and must leave the loop.
 bool run_handle(Handle* handle);
+
+/// Gives up one reference, as Py_DECREF does.
+void drop_handle(ModuleState* state, Handle* handle);
 
 /// Marks as cancelled and releases callback and arguments, without telling the loop. Returns -1 on error.
 int cancel_handle(Handle* handle);

@@ -94,6 +94,7 @@ PyObject* add(PyObject* self, const char* method, Side side, PyObject* const* ar
   if (fd < 0) return nullptr;
   Handle* handle = new_handle(loop->state, self, args[1], args + 2, nargs - 2, context);
   if (!handle) return nullptr;
+  track(handle);
   Ref owned(as_object(handle));
   if (note_source(loop, handle) < 0) return nullptr;
   if (set_handle(loop, fd, side, reinterpret_cast<Handle*>(Py_NewRef(owned.get()))) < 0) return nullptr;

@@ -90,6 +90,7 @@ struct LoopBase {
   ModuleState* state;       // kept alive by the type
   std::uint32_t flags;      // of Flag; 0 on the fast path
   unsigned int type_tag;    // tp_version_tag of the type when its overrides were last looked at
+  PyObject* thread_id;      // `_thread_id`; null: None, the loop is not running
   PyObject* task_factory;   // `_task_factory`; null: None
   PyObject* py_ready;       // `_ready` and `_scheduled`, once kCompatible
   PyObject* py_scheduled;

@@ -28,12 +28,13 @@ PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
 int loop_traverse(PyObject* self, visitproc visit, void* arg) {
   LoopBase* loop = as_loop(self);
   Py_VISIT(Py_TYPE(self));
+  Py_VISIT(loop->thread_id);
   Py_VISIT(loop->task_factory);
   Py_VISIT(loop->py_ready);
   Py_VISIT(loop->py_scheduled);
   int stopped = 0;
   const auto visit_handle = [&](Handle* handle) {
-    if (handle && stopped == 0) stopped = visit(as_object(handle), arg);
+    if (handle && stopped == 0) stopped = visit_held_handle(handle, visit, arg);
   };
   loop->core.ready.for_each(visit_handle);
   loop->core.timers.for_each(visit_handle);
@@ -46,6 +47,7 @@ int loop_traverse(PyObject* self, visitproc visit, void* arg) {
 
 int loop_clear(PyObject* self) {
   LoopBase* loop = as_loop(self);
+  Py_CLEAR(loop->thread_id);
   Py_CLEAR(loop->task_factory);
   Py_CLEAR(loop->py_ready);
   Py_CLEAR(loop->py_scheduled);
@@ -102,15 +104,28 @@ int set_stopping(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
+// Object attributes that are null for None.
 PyObject* get_task_factory(PyObject* self, void*) {
   PyObject* factory = as_loop(self)->task_factory;
   return Py_NewRef(factory ? factory : Py_None);
 }
 
 int set_task_factory(PyObject* self, PyObject* value, void*) {
-  Py_XSETREF(as_loop(self)->task_factory, Py_XNewRef(value));
+  Py_XSETREF(as_loop(self)->task_factory, value == Py_None ? nullptr : Py_XNewRef(value));
   return 0;
 }
+
+PyObject* get_thread_id(PyObject* self, void*) {
+  PyObject* thread = as_loop(self)->thread_id;
+  return Py_NewRef(thread ? thread : Py_None);
+}
+
+int set_thread_id(PyObject* self, PyObject* value, void*) {
+  Py_XSETREF(as_loop(self)->thread_id, value == Py_None ? nullptr : Py_XNewRef(value));
+  return 0;
+}
+
+PyObject* is_running(PyObject* self, PyObject*) { return PyBool_FromLong(as_loop(self)->thread_id != nullptr); }
 
 PyObject* use_foreign_selector(PyObject* self, PyObject*) {
   as_loop(self)->flags |= kForeignSelector;
@@ -128,6 +143,7 @@ void* flag_closure(Flag flag) { return reinterpret_cast<void*>(static_cast<std::
 PyMethodDef attribute_methods[] = {
     {"get_debug", get_debug, METH_NOARGS, "get_debug($self, /)\n--\n\nTrue in debug mode."},
     {"is_closed", is_closed, METH_NOARGS, "is_closed($self, /)\n--\n\nTrue once close() was called."},
+    {"is_running", is_running, METH_NOARGS, "is_running($self, /)\n--\n\nTrue while run_forever() runs."},
     {"_use_foreign_selector", use_foreign_selector, METH_NOARGS, nullptr},
     {"_become_compatible", become_compatible_method, METH_NOARGS, nullptr},
     {},
@@ -140,6 +156,7 @@ PyGetSetDef loop_getset[] = {
     {"_scheduled", get_scheduled_list, set_scheduled_list, nullptr, nullptr},
     {"_stopping", get_stopping, set_stopping, nullptr, nullptr},
     {"_task_factory", get_task_factory, set_task_factory, nullptr, nullptr},
+    {"_thread_id", get_thread_id, set_thread_id, nullptr, nullptr},
     {},
 };
 

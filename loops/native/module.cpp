@@ -25,6 +25,7 @@ constexpr NameField kNames[] = {
     {"monotonic", &Names::monotonic},
     {"popleft", &Names::popleft},
     {"_run", &Names::run},
+    {"_run_forever_compatible", &Names::run_forever_compatible},
     {"_run_once", &Names::run_once},
     {"Task", &Names::task},
     {"_timer_handle_cancelled", &Names::timer_handle_cancelled},
@@ -62,10 +63,13 @@ int import_what_is_used(ModuleState* state) {
   state->deque = import_from("collections", "deque");
   state->time_module = PyImport_ImportModule("time");
   state->monotonic = import_from("time", "monotonic");
+  state->get_running_loop = import_from("asyncio.events", "_get_running_loop");
+  state->set_running_loop = import_from("asyncio.events", "_set_running_loop");
   state->loop_kwnames = Py_BuildValue("(s)", "loop");
   const bool complete = state->selector_event_loop && state->futures_module && state->tasks_module &&
                         state->extract_stack && state->heappush && state->deque && state->time_module &&
-                        state->monotonic && state->loop_kwnames;
+                        state->monotonic && state->get_running_loop && state->set_running_loop &&
+                        state->loop_kwnames;
   return complete ? find_task_signature(state) : -1;
 }
 
@@ -82,7 +86,8 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
                            reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
                            state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
-                           state->deque, state->time_module, state->monotonic}) {
+                           state->deque, state->time_module, state->monotonic, state->get_running_loop,
+                           state->set_running_loop}) {
     Py_VISIT(object);
   }
   return 0;
@@ -103,6 +108,8 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->deque);
   Py_CLEAR(state->time_module);
   Py_CLEAR(state->monotonic);
+  Py_CLEAR(state->get_running_loop);
+  Py_CLEAR(state->set_running_loop);
   Py_CLEAR(state->loop_kwnames);
   Py_CLEAR(state->context_kwnames);
   Py_CLEAR(state->task_kwnames);

@@ -38,18 +38,83 @@ int one_turn(LoopBase* loop) {
   return 1;
 }
 
-// _run_turns() -> bool. True: stop() was called. False: the caller goes on with `_run_once`.
-PyObject* run_turns(PyObject* self, PyObject*) {
-  LoopBase* loop = as_loop(self);
-  if (refresh_overrides(loop) < 0) return nullptr;
-  if (loop->flags & kCompatible) Py_RETURN_FALSE;
+// Runs turns until stop(). 1: stopped, 0: the compatible scheduler must take over, -1: an exception.
+int run_turns(LoopBase* loop) {
   loop->core.policy.begin_run();
   int state;
   do {
     state = one_turn(loop);
   } while (state == 1 && !loop->core.stopping);
-  if (state < 0) return nullptr;
-  return PyBool_FromLong(loop->core.stopping);
+  return state == 0 && loop->core.stopping ? 1 : state;
+}
+
+int refuse_to_run(LoopBase* loop) {
+  if (check_closed(as_object(loop)) < 0) return -1;
+  if (loop->thread_id) {
+    PyErr_SetString(PyExc_RuntimeError, "This event loop is already running");
+    return -1;
+  }
+  const Ref running(PyObject_CallNoArgs(loop->state->get_running_loop));
+  if (!running) return -1;
+  if (running.get() == Py_None) return 0;
+  PyErr_SetString(PyExc_RuntimeError, "Cannot run the event loop while another loop is running");
+  return -1;
+}
+
+int set_running_loop(LoopBase* loop, PyObject* running) {
+  const Ref done(PyObject_CallOneArg(loop->state->set_running_loop, running));
+  return done ? 0 : -1;
+}
+
+// What BaseEventLoop sets up for the time of a run. The asynchronous generator hooks are exchanged in
+// the thread state directly: sys.get_asyncgen_hooks() and two set_asyncgen_hooks() are a fifth of what
+// a run_until_complete() costs.
+struct RunScope {
+  LoopBase* loop;
+  PyThreadState* thread = PyThreadState_Get();
+  PyObject* firstiter = nullptr;  // the thread's own, while ours are installed
+  PyObject* finalizer = nullptr;
+
+  int enter() {
+    Ref first(PyObject_GetAttrString(as_object(loop), "_asyncgen_firstiter_hook"));
+    Ref final(PyObject_GetAttrString(as_object(loop), "_asyncgen_finalizer_hook"));
+    if (!first || !final || set_running_loop(loop, as_object(loop)) < 0) return -1;
+    loop->thread_id = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
+    if (!loop->thread_id) return set_running_loop(loop, Py_None), -1;
+    firstiter = std::exchange(thread->async_gen_firstiter, first.release());
+    finalizer = std::exchange(thread->async_gen_finalizer, final.release());
+    return 0;
+  }
+
+  // Keeps an exception that is set. -1 if the running loop cannot be reset.
+  int leave() {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    loop->core.stopping = false;
+    Py_CLEAR(loop->thread_id);
+    Py_XSETREF(thread->async_gen_firstiter, firstiter);
+    Py_XSETREF(thread->async_gen_finalizer, finalizer);
+    const int reset = set_running_loop(loop, Py_None);
+    if (type) PyErr_Restore(type, value, traceback);
+    return reset;
+  }
+};
+
+// run_forever(): CPython's, with its set-up and clean-up in C, because run_until_complete() is one too.
+PyObject* run_forever(PyObject* self, PyObject*) {
+  LoopBase* loop = as_loop(self);
+  if (refuse_to_run(loop) < 0) return nullptr;
+  if ((!is_fast(self) || clock_is_patched(loop->state)) && refresh_overrides(loop) < 0) return nullptr;
+  if (!(loop->flags & kCompatible)) {
+    RunScope scope{loop};
+    if (scope.enter() < 0) return nullptr;
+    const int state = run_turns(loop);
+    const bool stopping = loop->core.stopping;
+    if (scope.leave() < 0 || state < 0) return nullptr;
+    if (state == 1) Py_RETURN_NONE;
+    loop->core.stopping = stopping;
+  }
+  return PyObject_CallMethodNoArgs(self, loop->state->names.run_forever_compatible);
 }
 
 // _run_once(): a single turn, for those who drive the loop themselves.
@@ -87,13 +152,14 @@ PyObject* set_poll_every_turn(PyObject* self, PyObject* value) {
 }  // namespace
 
 void release_queues(LoopBase* loop) {
-  loop->core.ready.clear([](Handle* handle) { Py_DECREF(as_object(handle)); });
-  loop->core.timers.clear([](Handle* handle) { Py_DECREF(as_object(handle)); });
+  const auto drop = [state = loop->state](Handle* handle) { drop_handle(state, handle); };
+  loop->core.ready.clear(drop);
+  loop->core.timers.clear(drop);
 }
 
 bool Host::run(Handle* handle) {
   const bool stay = is_cancelled(handle) || run_handle(handle);
-  Py_DECREF(as_object(handle));
+  drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
     loop_->fairness.yield_if_held_long();
     if (stay && PyErr_CheckSignals() < 0) return false;
@@ -135,9 +201,9 @@ void GilFairness::yield_if_held_long() {
 }
 
 PyMethodDef run_methods[] = {
+    {"run_forever", run_forever, METH_NOARGS, "run_forever($self, /)\n--\n\nRuns until stop() is called."},
     {"stop", stop, METH_NOARGS, "stop($self, /)\n--\n\nEnds run_forever() after the turn in progress."},
     {"_run_once", run_once, METH_NOARGS, nullptr},
-    {"_run_turns", run_turns, METH_NOARGS, nullptr},
     {"_close_native", close_native, METH_NOARGS, nullptr},
     {"_set_poll_every_turn", set_poll_every_turn, METH_O, nullptr},
     {},

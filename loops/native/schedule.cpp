@@ -57,6 +57,17 @@ bool inner_is_overridden(LoopBase* loop) {
   return found.get() != ours.get();
 }
 
+// Queues the handle wherever handles are queued now, and returns it.
+PyObject* enqueue(LoopBase* loop, Ref handle) {
+  if (loop->flags & kCompatible) {
+    track(reinterpret_cast<Handle*>(handle.get()));
+    const Ref done(PyObject_CallMethodOneArg(loop->py_ready, loop->state->names.append, handle.get()));
+    return done ? handle.release() : nullptr;
+  }
+  loop->core.ready.push_back(reinterpret_cast<Handle*>(handle.get()));
+  return Py_NewRef(handle.release());
+}
+
 // CPython's scheduler, or about to find out that it must take over.
 PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* args, Py_ssize_t nargs,
                          PyObject* context, bool any_thread) {
@@ -75,14 +86,7 @@ PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* ar
   if (!handle) return nullptr;
   Ref owned(as_object(handle));
   if (note_source(loop, handle) < 0) return nullptr;
-  if (loop->flags & kCompatible) {
-    const Ref done(PyObject_CallMethodOneArg(loop->py_ready, state->names.append, owned.get()));
-    if (!done) return nullptr;
-  } else {
-    loop->core.ready.push_back(handle);
-    Py_INCREF(owned.get());
-  }
-  return owned.release();
+  return enqueue(loop, std::move(owned));
 }
 
 PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* args, Py_ssize_t nargs,
@@ -124,12 +128,7 @@ PyObject* call_soon_inner(PyObject* self, PyObject* const* args, Py_ssize_t narg
   if (!handle) return nullptr;
   Ref owned(as_object(handle));
   if (note_source(loop, handle) < 0) return nullptr;
-  if (loop->flags & kCompatible) {
-    const Ref done(PyObject_CallMethodOneArg(loop->py_ready, loop->state->names.append, owned.get()));
-    return done ? owned.release() : nullptr;
-  }
-  loop->core.ready.push_back(handle);
-  return Py_NewRef(owned.get());
+  return enqueue(loop, std::move(owned));
 }
 
 // Any number: floats and ints at once, everything else through __float__ (Decimal, Fraction, numpy).
@@ -264,7 +263,7 @@ int loop_timer_cancelled(Handle* handle) {
   if (handle->heap_index != kNotInHeap) {
     // Out of the heap at once: a cancelled timer costs no memory until its deadline.
     loop->core.timers.remove(handle->heap_index);
-    Py_DECREF(as_object(handle));
+    drop_handle(loop->state, handle);
     return 0;
   }
   if (!(loop->flags & kCompatible)) return 0;

@@ -31,6 +31,7 @@ struct Names {
   PyObject* monotonic;
   PyObject* popleft;
   PyObject* run;
+  PyObject* run_forever_compatible;
   PyObject* run_once;
   PyObject* task;
   PyObject* timer_handle_cancelled;
@@ -50,6 +51,8 @@ struct ModuleState {
   PyObject* deque;                // collections.deque
   PyObject* time_module;
   PyObject* monotonic;            // time.monotonic as it was at import: another one there now is a patched clock
+  PyObject* get_running_loop;     // asyncio.events._get_running_loop and _set_running_loop
+  PyObject* set_running_loop;
   PyObject* loop_kwnames;         // ("loop",)
   bool task_takes_any_keyword;    // create_task(coro, **kwargs): 3.13.3, 3.14 and newer
 

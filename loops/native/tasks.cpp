@@ -42,8 +42,7 @@ PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
   LoopBase* loop = as_loop(self);
   ModuleState* state = loop->state;
   const Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  const bool has_factory = loop->task_factory && loop->task_factory != Py_None;
-  if (has_factory || nargs != 1 || keywords + 2 > kMaxArguments || !keywords_fit(state, kwnames)) {
+  if (loop->task_factory || nargs != 1 || keywords + 2 > kMaxArguments || !keywords_fit(state, kwnames)) {
     const Ref name(PyUnicode_InternFromString("create_task"));
     return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;
   }
