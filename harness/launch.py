@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from loopgauge.harness import environment
+from loopgauge.harness import environment, units
 from loopgauge.harness.model import Arm, Benchmark, Header, Interpreter
 from loopgauge.harness.units import Unit
 from loopgauge.harness.worker.plan import SCHEMA, AnyMessage
@@ -63,7 +63,7 @@ class Launcher:
                     "min_time": header.plan.slot_s,
                     "warmup": header.plan.warmup,
                     "iterations": {arm: counts[arm] for arm in job.arms if arm in counts},
-                    "blocks": [list(block) for block in job.blocks],
+                    "blocks": units.blocks(header, unit, job),
                 }
             )
         plan = {

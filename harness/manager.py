@@ -181,7 +181,7 @@ class Session:
                     f"Everything recorded is in {self.file.path}",
                 )
             self.process += 1
-            self.tracker.process_finished(self._processes_left())
+            self.tracker.process_finished(len(self._pending()))
 
     def _run_unit(self, unit: Unit) -> Outcome:
         """One worker process. Each benchmark's samples are on disk before its successor's."""
@@ -212,7 +212,7 @@ class Session:
             self._append([event], sync=False)
 
         reception = Reception(
-            {(job.benchmark, arm): len(job.blocks) for job in unit.jobs for arm in job.arms},
+            {(job.benchmark, arm): job.slots for job in unit.jobs for arm in job.arms},
             on_samples=keep,
             on_end=flush,
             on_begin=self._show,
@@ -269,9 +269,6 @@ class Session:
             for number in range(self.header.plan.rounds)
             for unit in units.pending(self.header, self.roster, self.recorded, number)
         ]
-
-    def _processes_left(self) -> int:
-        return len(self._pending())
 
     def _work_of(self, unit: Unit, benchmark: str) -> float:
         """Expected seconds, the start of the process spread over its benchmarks."""

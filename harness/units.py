@@ -17,7 +17,7 @@ from loopgauge.harness.model import Design, Header, Sample
 class Job:
     benchmark: str
     arms: tuple[str, ...]
-    blocks: tuple[tuple[str, ...], ...]
+    slots: int  # of each arm
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,7 @@ def _unit(
     # Drawn over all labels, so that the order does not change when one of them drops out.
     creation = schedule.creation_order(header.seed, round_number, key, labels)
     jobs = tuple(
-        Job(
-            name,
-            tuple(arms),
-            tuple(
-                tuple(block)
-                for block in schedule.job_blocks(
-                    header.seed, round_number, name, arms, header.plan.allocations[name].blocks
-                )
-            ),
-        )
+        Job(name, tuple(arms), header.plan.allocations[name].blocks)
         for name, arms in wanted.items()
     )
     return Unit(
@@ -133,10 +124,15 @@ def _unit(
     )
 
 
+def blocks(header: Header, unit: Unit, job: Job) -> list[list[str]]:
+    """The slot order of a job; drawn when it is needed, since planning asks for units often."""
+    return schedule.job_blocks(header.seed, unit.round, job.benchmark, job.arms, job.slots)
+
+
 def expected_s(header: Header, unit: Unit, benchmark: str) -> float:
     """Wall time of one benchmark in one process, with its share of the process's start."""
     job = next(job for job in unit.jobs if job.benchmark == benchmark)
     allocation = header.plan.allocations[benchmark]
     share = len(job.arms) / max(1, len(allocation.iterations))
-    blocks = len(job.blocks) + header.plan.warmup
-    return allocation.block_s * share * blocks + SETUP_S * len(job.arms) + START_S / len(unit.jobs)
+    slots = job.slots + header.plan.warmup
+    return allocation.block_s * share * slots + SETUP_S * len(job.arms) + START_S / len(unit.jobs)
