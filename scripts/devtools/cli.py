@@ -76,14 +76,16 @@ def _parser() -> argparse.ArgumentParser:
 def _ready(
     arguments: argparse.Namespace, *, dev: bool = True, compiled: bool = True
 ) -> Interpreter:
+    """Set-up, by one process at a time: a second one waits and then finds everything done."""
     wanted = arguments.python or os.environ.get("PYTHON")
-    python = pythons.find(wanted)
-    packages.ensure(tests=dev)
-    environment.ensure(python, dev=dev)
-    if not wanted:
-        environment.remember_default(python)
-    if compiled:
-        build.build(python, tests=dev)
+    with environment.locked():
+        python = pythons.find(wanted)
+        packages.ensure(tests=dev)
+        environment.ensure(python, dev=dev)
+        if not wanted:
+            environment.remember_default(python)
+        if compiled:
+            build.build(python, tests=dev)
     return python
 
 

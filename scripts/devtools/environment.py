@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from devtools.pythons import Interpreter
@@ -33,6 +36,16 @@ def ensure(python: Interpreter, *, dev: bool) -> None:
     _install_peers(python)
     _write_command(python)
     stamp.write_text(key())
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Two first starts at once would write the same files."""
+    folder = ROOT / ".venv"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def pip(python: Interpreter, *words: str | Path) -> list[str]:

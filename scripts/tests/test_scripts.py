@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import loopgauge
+from loopgauge.loops.registry import known_loops
 
 ROOT = Path(__file__).resolve().parents[2]
+FROM_FORKY = {"3.14", "3.15"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -72,6 +74,37 @@ def test_an_unknown_python_is_an_environment_error() -> None:
     assert answer.returncode == 8
     assert "no-such-python" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_missing_compiler_is_one_line_to_type() -> None:
+    answer = dev("setup", PATH="/nonexistent")
+    assert answer.returncode == 8
+    assert len(answer.stderr.splitlines()) == 1
+    assert re.search(r"sudo apt-get install g\+\+ cmake ninja-build", answer.stderr)
+
+
+def test_a_peer_is_known_to_the_project_and_to_the_registry() -> None:
+    peers = PROJECT["project"]["optional-dependencies"]["peers"]
+    names = {re.split(r"[ ;<>=]", line)[0] for line in peers}
+    distributions = {spec.distribution for spec in known_loops().values()}
+    assert names == distributions - {None, "loopgauge"}
+
+
+@pytest.mark.parametrize("version", ["own", *sorted(FROM_FORKY)])
+def test_a_launcher_is_the_interpreter(version: str) -> None:
+    """Descriptors, the exit code and the process number are those of the Python it starts."""
+    if version == "own":
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    launcher = ROOT / ".venv" / f"python{version}"
+    if not launcher.exists() or subprocess.run([launcher, "-c", ""], check=False).returncode:
+        pytest.skip(f"no Python {version} here")
+    program = "import os, sys; os.write(int(sys.argv[1]), str(os.getpid()).encode()); sys.exit(7)"
+    read, write = os.pipe()
+    process = subprocess.Popen([launcher, "-c", program, str(write)], pass_fds=[write])
+    os.close(write)
+    with os.fdopen(read) as stream:
+        assert stream.read() == str(process.pid)
+    assert process.wait() == 7
 
 
 def test_an_unknown_study_names_the_known_ones() -> None:
