@@ -6,7 +6,7 @@ import asyncio
 import selectors
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVarTuple, Unpack
 
 from loopgauge import _core
 from loopgauge.loops.epoll.selector import EpollSelector
@@ -18,6 +18,8 @@ else:
 
     class _Stock(RunForeverParts, asyncio.SelectorEventLoop):
         """CPython's loop with the two parts of run_forever() that 3.13 gave a name."""
+
+_Ts = TypeVarTuple("_Ts")
 
 
 class _SignalEnd:
@@ -80,7 +82,9 @@ class EventLoop(_core.LoopBase, _Stock):
         self._csock = None
         self._internal_fds -= 1
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+    ) -> None:
         """Calls the callback when the signal arrives. Main thread only.
 
         Raises TypeError for a coroutine, ValueError for a signal number that is none, RuntimeError

@@ -7,7 +7,7 @@ import inspect
 from asyncio import format_helpers
 from typing import Any
 
-_format: Any = format_helpers._format_callback_source  # type: ignore[attr-defined]
+_format: Any = format_helpers._format_callback_source
 _TAKES_DEBUG = "debug" in inspect.signature(_format).parameters
 
 

@@ -36,7 +36,7 @@ def _lint_steps(python: Interpreter, *, fix: bool) -> list[tuple[str, list[str]]
         ("ruff check", tool("ruff", "check", "-q", *(["--fix"] if fix else []), ".")),
     ]
     if cpp:
-        words = ["-i"] if fix else ["--dry-run", "-Werror"]
+        words = ["-i"] if fix else ["--dry-run", "-Werror", "--ferror-limit=1"]
         steps.append(("clang-format", [*clang_format, *words, *cpp]))
     if not fix:
         mypy = ["env", f"MYPYPATH={pyroot}", *tool("mypy", "-p", "loopgauge")]
