@@ -1,4 +1,4 @@
-"""The built-in loop: C++ on epoll where it runs per callback, CPython's own code everywhere else."""
+"""The built-in loop: C++ on epoll where it runs per callback, CPython's own code elsewhere."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
 def install() -> None:
     """Makes `asyncio.run()` and `asyncio.new_event_loop()` use the built-in loop in this process.
 
-    Uses the event loop policy, which CPython deprecated in 3.14 and removes in 3.16; prefer `run()` or
-    `asyncio.Runner(loop_factory=loopgauge.new_event_loop)`.
+    Uses the event loop policy, which CPython deprecated in 3.14 and removes in 3.16; prefer `run()`
+    or `asyncio.Runner(loop_factory=loopgauge.new_event_loop)`.
     """
     from loopgauge.loops.epoll.policy import EventLoopPolicy
 

@@ -19,11 +19,12 @@ else:
     class _Stock(RunForeverParts, asyncio.SelectorEventLoop):
         """CPython's loop with the two parts of run_forever() that 3.13 gave a name."""
 
+
 _Ts = TypeVarTuple("_Ts")
 
 
 class _SignalEnd:
-    """What CPython knows as the writing socket of the self-pipe: only its number is ever asked for."""
+    """What CPython knows as the writing socket of the self-pipe: only its number is asked for."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -35,8 +36,8 @@ class _SignalEnd:
 class EventLoop(_core.LoopBase, _Stock):
     """A drop-in asyncio event loop on epoll.
 
-    `selector` is for compatibility: with a selector of your own the loop schedules as CPython's does,
-    and is as slow.
+    `selector` is for compatibility: with a selector of your own the loop schedules as CPython's
+    does, and is as slow.
     """
 
     _signal_read_fd: int | None = None
@@ -83,7 +84,7 @@ class EventLoop(_core.LoopBase, _Stock):
         self._internal_fds -= 1
 
     def add_signal_handler(
-        self, sig: int, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+        self, sig: int, callback: Callable[[Unpack[_Ts]], Any], *args: *_Ts
     ) -> None:
         """Calls the callback when the signal arrives. Main thread only.
 

@@ -7,9 +7,10 @@ import asyncio.unix_events
 from loopgauge.loops.epoll.event_loop import EventLoop
 
 # 3.14 renamed the class and warns whoever asks for the old name.
-_Base = getattr(
-    asyncio.unix_events, "_DefaultEventLoopPolicy", None
-) or asyncio.unix_events.DefaultEventLoopPolicy
+_Base = (
+    getattr(asyncio.unix_events, "_DefaultEventLoopPolicy", None)
+    or asyncio.unix_events.DefaultEventLoopPolicy
+)
 
 
 class EventLoopPolicy(_Base):  # type: ignore[misc, valid-type]

@@ -1,4 +1,4 @@
-"""How an exception that left a callback is reported: asyncio.Handle._run's words, version by version."""
+"""How an exception that left a callback is reported: the words of asyncio.Handle._run, per version."""
 
 from __future__ import annotations
 

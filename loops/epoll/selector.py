@@ -1,7 +1,7 @@
 """The loop's `_selector`: a view of the native watch table with the interface of `selectors`.
 
-CPython's transports ask it what is registered, its scheduler calls select(). The storage is the loop's
-own: one epoll instance, one table.
+CPython's transports ask it what is registered, its scheduler calls select(). The storage is the
+loop's own: one epoll instance, one table.
 """
 
 from __future__ import annotations
