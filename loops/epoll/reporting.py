@@ -1,4 +1,4 @@
-"""How an exception that left a callback is reported: the words of asyncio.Handle._run, per version."""
+"""How an exception that left a callback is reported: in the words of asyncio.Handle._run."""
 
 from __future__ import annotations
 
