@@ -8,6 +8,7 @@ shortest slot is long gets fewer.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -61,10 +62,10 @@ SETUP_S = 0.002  # one arm's setup and teardown of a benchmark
 
 @dataclass(frozen=True)
 class Load:
-    """What one benchmark costs in a process: seconds of one slot, per arm."""
+    """What one benchmark costs in a round: seconds of one slot, per arm."""
 
     slots_s: Mapping[str, float]
-    alone: bool = False  # each arm in a process of its own
+    alone: frozenset[str] = frozenset()  # arms in a process of their own
 
     @property
     def block_s(self) -> float:
@@ -127,10 +128,6 @@ def round_s(loads: Mapping[str, Load], counts: Mapping[str, int], limits: Limits
 
 def processes(loads: Mapping[str, Load], batch: int) -> int:
     """Worker processes in one round."""
-    hybrid = sum(not load.alone for load in loads.values())
-    per_arm: dict[str, int] = {}
-    for load in loads.values():
-        if load.alone:
-            for arm in load.slots_s:
-                per_arm[arm] = per_arm.get(arm, 0) + 1
-    return -(-hybrid // batch) + sum(-(-count // batch) for count in per_arm.values())
+    shared = sum(not load.slots_s.keys() <= load.alone for load in loads.values())
+    own = Counter(arm for load in loads.values() for arm in load.alone)
+    return sum(-(-count // batch) for count in (shared, *own.values()))

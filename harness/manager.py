@@ -219,14 +219,21 @@ class Session:
             process=self.process,
         )
         outcome = self.launcher.measure(self.header, unit, self.process, reception, started)
+        if waiting and outcome.end != "protocol":
+            flush(waiting[0].benchmark)  # measured and sent, then it died while cleaning up
         for event in reception.events:
-            self.record(event)
-            if event.event == "poison" and event.arm:
-                why = f"it changed {event.reason}"
-                self.record(isolated(event.arm, ALL_BENCHMARKS, why, self.process))
+            self._learn(event)
         if outcome.end != "done":
             self._bury(outcome)
         return outcome
+
+    def _learn(self, event: Event) -> None:
+        """A poisoner that is by itself already is no news."""
+        if event.event == "poison" and self.roster.is_alone(ALL_BENCHMARKS, event.arm):
+            return
+        self.record(event)
+        if event.event == "poison" and event.arm:
+            self.record(isolated(event.arm, ALL_BENCHMARKS, event.reason, self.process))
 
     def _bury(self, outcome: Outcome) -> None:
         if outcome.last is not None and outcome.last.arm:
@@ -305,7 +312,7 @@ def announce(tracker: Tracker, event: Event) -> None:
         "invalid": "INVALID",
         "error": "error",
         "poison": "disturbs its neighbours",
-        "isolated": "measured in a process of its own from here on",
+        "isolated": "in a process of its own from here on",
     }
     if event.event in words:
         tracker.notice(

@@ -37,7 +37,7 @@ def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: flo
         )
         raise NothingToMeasure(f"no loop came through any benchmark ({reasons})")
     loads = {
-        benchmark.id: load_of(benchmark, findings, counts[benchmark.id])
+        benchmark.id: load_of(benchmark, roster, findings, counts[benchmark.id])
         for benchmark in subject.benchmarks
         if counts[benchmark.id]
     }
@@ -70,12 +70,14 @@ def slot_counts(
     }
 
 
-def load_of(benchmark: Benchmark, findings: Findings, counts: dict[str, int]) -> Load:
+def load_of(
+    benchmark: Benchmark, roster: Roster, findings: Findings, counts: dict[str, int]
+) -> Load:
     slots = {}
     for arm, count in counts.items():
         slot = findings.slots[benchmark.id, arm]
         slots[arm] = slot.wall_s * count / slot.done
-    return Load(slots, alone=benchmark.design == "process")
+    return Load(slots, frozenset(roster.alone(benchmark.id)) & slots.keys())
 
 
 def allocation(

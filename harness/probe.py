@@ -98,8 +98,7 @@ def _run_once(
         )
     poisons = [event for event in reception.events if event.event == "poison"]
     if poisons:
-        why = f"it changed {poisons[0].reason}"
-        reception.events.append(isolated(arm.label, ALL_BENCHMARKS, why))
+        reception.events.append(isolated(arm.label, ALL_BENCHMARKS, poisons[0].reason))
     for event in reception.events:
         event.arm = event.arm or arm.label
     _record(reception.events, findings, roster)

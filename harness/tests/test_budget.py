@@ -52,8 +52,11 @@ def test_what_cannot_fit_is_done_with_the_least_and_says_so() -> None:
 
 
 def test_processes_of_a_round() -> None:
-    loads = even_load(7) | {"own": Load(dict.fromkeys(ARMS, 0.004), alone=True)}
+    slots = dict.fromkeys(ARMS, 0.004)
+    loads = even_load(7) | {"own": Load(slots, frozenset(ARMS))}
     assert budget.processes(loads, batch=3) == 3 + len(ARMS)
+    isolated = {f"b{i}": Load(slots, frozenset({"a"})) for i in range(7)}
+    assert budget.processes(isolated, batch=3) == 3 + 3
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,15 @@ def test_what_was_measured_before_a_death_stays(out: Path) -> None:
     assert runs.keys(run.samples) == runs.all_keys(what)
 
 
+def test_samples_that_were_sent_before_a_death_count(out: Path) -> None:
+    marked = benchmark("fake.a", deeds={"bad": "SIGSEGV-late"})
+    run = runs.run(subject([arm("bad")], [marked]), out)
+    second = [s for s in run.samples if s.process == 2]
+    assert {s.arm for s in second} == {"asyncio", "bad", "asyncio~aa"}
+    assert len({s.process for s in run.samples if s.arm == "asyncio"}) == runs.ROUNDS
+    assert [event.arm for event in events(run, "isolated")] == ["bad"]
+
+
 def test_a_worker_killed_from_outside_is_nobodys_fault(out: Path, tmp_path: Path) -> None:
     marked = benchmark("fake.a", deeds={"fine": "SIGKILL@process2"})
     what = subject([arm("fine")], [marked])

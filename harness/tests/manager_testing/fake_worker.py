@@ -65,6 +65,10 @@ class FakeWorker:
         for arm in arms:
             if arm not in silent:
                 self.report(job, arm, deeds.get(arm, ""))
+        for arm in arms:
+            self.begin(arm, "teardown", job["benchmark"])
+            if deeds.get(arm, "") == "SIGSEGV-late" and self.plan["process"] == 2:
+                os.kill(os.getpid(), signal.SIGSEGV)
         self.send(t="end", benchmark=job["benchmark"])
 
     def act(self, job: Job, arm: str, deed: str) -> bool:
