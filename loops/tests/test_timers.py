@@ -115,11 +115,8 @@ DELAYS = {
     "int": 0,
     "bool": False,
     "None": None,
-    "text": "1",
     "Decimal": decimal.Decimal(0),
     "Fraction": fractions.Fraction(0),
-    "list": [],
-    "complex": 1j,
 }
 
 
@@ -143,6 +140,17 @@ def test_strange_delays(name: str, method: str) -> None:
         return result, ended, ran
 
     on_both(scenario)
+
+
+@pytest.mark.parametrize("method", ["call_later", "call_at"])
+@pytest.mark.parametrize("delay", ["1", [], 1j, object()], ids=["text", "list", "complex", "object"])
+def test_what_is_no_number(loop_factory, method: str, delay: object) -> None:
+    """TypeError: at the call, or from the turn that compares deadlines as in stock's call_at."""
+    loop = loop_factory()  # the fixture runs the loop once more, which stock no longer can
+    loop.call_later(1000, int)
+    raised = [outcome(getattr(loop, method), delay, int), outcome(run_once, loop)]
+    assert TypeError in raised
+    loop.close()
 
 
 @pytest.mark.parametrize("method", ["call_later", "call_at"])

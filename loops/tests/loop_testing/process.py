@@ -49,21 +49,23 @@ def python(
     options: Sequence[str] = (),
     env: Mapping[str, str] = {},
     wrapper: Sequence[str] = (),
+    prologue: str = PROLOGUE,
     timeout: float = PATIENCE,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.CompletedProcess[str]:
     """Runs `program` after PROLOGUE (`new_loop` is the factory) and captures its output.
 
     `wrapper` goes before the interpreter (strace and its options). Raises TimeoutExpired when
     the program hangs; the exit status is the caller's to judge.
     """
-    source = PROLOGUE + textwrap.dedent(program)
+    source = prologue + textwrap.dedent(program)
     return subprocess.run(
         [*wrapper, sys.executable, *options, "-c", source],
         env=environment(loop, env),
         capture_output=True,
         text=True,
         timeout=timeout,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         restore_signals=True,
     )
 
