@@ -51,15 +51,6 @@ inline std::int64_t seconds_to_ns(double seconds) noexcept {
   return ns;
 }
 
-/// Sum that stays at the ends of the range instead of wrapping.
-inline std::int64_t saturating_add(std::int64_t a, std::int64_t b) noexcept {
-  std::int64_t sum = 0;
-  if (!__builtin_add_overflow(a, b, &sum)) {
-    return sum;
-  }
-  return b > 0 ? kNever : std::numeric_limits<std::int64_t>::min();
-}
-
 /// Milliseconds for epoll_wait, rounded up (down would spin and fire early), at most INT_MAX: a
 /// longer wait ends without events and is simply begun again.
 inline int ns_to_ms_rounded_up(std::int64_t ns) noexcept {

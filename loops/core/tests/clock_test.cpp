@@ -54,13 +54,6 @@ TEST(Clock, ADeadlineIsNeverBeforeTheSecondsItCameFrom) {
   }
 }
 
-TEST(Clock, AdditionSaturates) {
-  EXPECT_EQ(saturating_add(1, 2), 3);
-  EXPECT_EQ(saturating_add(kNever, 1), kNever);
-  EXPECT_EQ(saturating_add(kMin, -1), kMin);
-  EXPECT_EQ(saturating_add(kNever, -1), kNever - 1);
-}
-
 TEST(Clock, MillisecondsAreRoundedUpAndClamped) {
   EXPECT_EQ(ns_to_ms_rounded_up(0), 0);
   EXPECT_EQ(ns_to_ms_rounded_up(1), 1);
