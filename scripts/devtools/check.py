@@ -91,9 +91,10 @@ def python_tests(python: Interpreter, arguments: Sequence[str] = (), **env: str)
     for line in process.stdout:
         sys.stdout.write(line)
         sys.stdout.flush()
-        if line.strip():
+        if re.search(r"=+ .* in [\d.]+s.* =+$", line):
             summary = line.strip()
-    return process.wait(), summary
+    code = process.wait()
+    return code, summary or f"pytest ended without a summary, exit code {code}"
 
 
 def everything(python: Interpreter, arguments: Sequence[str]) -> int:
