@@ -32,11 +32,11 @@ class Limits:
 # Six processes are the fewest that have a 95 % interval at all.
 LIMITS: Mapping[Setting, Limits] = {
     "quick": Limits(
-        budget_s=75,
+        budget_s=78,
         rounds_least=6,
         rounds_most=8,
         blocks_least=2,
-        blocks_wanted=10,
+        blocks_wanted=6,
         blocks_most=16,
         batch=1000,
         slot_s=0.004,

@@ -25,14 +25,15 @@ class SelfCheck:
 
 
 def self_check(benchmarks: list[BenchmarkSummary], margin: float) -> SelfCheck:
-    checked = [(b.id, b.aa.estimate, b.aa_ok) for b in benchmarks if b.aa is not None]
+    checked = [(b, b.aa.estimate) for b in benchmarks if b.aa is not None]
     if not checked:
         return SelfCheck(False, "A/A: not measured, so the verdicts are advisory")
-    good = sum(ok for _, _, ok in checked)
-    worst_id, worst, _ = max(checked, key=lambda entry: abs(math.log(entry[1])))
+    good = sum(benchmark.aa_ok for benchmark, _ in checked)
+    # What is wrong first, then the largest deviation.
+    worst, ratio = max(checked, key=lambda entry: (not entry[0].aa_ok, abs(math.log(entry[1]))))
     text = (
         f"A/A within ±{margin:.0%} in {good} of {len(checked)} benchmarks "
-        f"(worst {worst - 1:+.2%}: {worst_id})"
+        f"(worst {ratio - 1:+.2%}: {worst.id})"
     )
     if len(checked) - good <= math.floor((1 - AA_SHARE) * len(checked) + 1e-9):
         return SelfCheck(True, text)

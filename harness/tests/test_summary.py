@@ -224,6 +224,16 @@ def test_an_a_a_ratio_outside_the_margin_makes_the_run_advisory() -> None:
     assert "advisory" in summary.self_check
 
 
+def test_a_value_fails_the_self_check_only_if_a_difference_is_called() -> None:
+    late = Benchmark(id="fake.late", scenario="fake.late", measure="value", unit="us")
+    spread = {
+        "asyncio": [5.0, 50, 8, 20, 11, 90, 30, 6],
+        "asyncio~aa": [30.0, 6, 60, 9, 40, 7, 5, 80],
+    }
+    assert summarise(run_of(spread, late)).aa_ok
+    assert not summarise(run_of(costs(asyncio=1, aa=1.5), late)).aa_ok
+
+
 def test_a_run_without_self_check_is_advisory() -> None:
     assert summarise(run_of(costs(asyncio=1, fast=0.5))).advisory
 
