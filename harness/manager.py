@@ -66,9 +66,9 @@ def run_subject(
 ) -> Path:
     """A new run of what was resolved."""
     path = request.out or new_path()
+    require_place(path)
+    header, findings = prepare(request, what, path, tracker, worker)
     with RunWriter(path) as writer:
-        require_empty(path)
-        header, findings = prepare(request, what, path, tracker, worker)
         writer.append([header, *(stamped(event) for event in findings.events)])
         run_file = RunFile(path, header, events=list(findings.events))
         Session(run_file, writer, tracker, worker).measure()
@@ -333,12 +333,16 @@ def new_path() -> Path:
     return RUNS / f"{stamp}-{secrets.token_hex(3)}.jsonl"
 
 
-def require_empty(path: Path) -> None:
+def require_place(path: Path) -> None:
+    """Finds out before the probe, not after it. Leaves no empty file: there is no run yet."""
     if path.is_file() and path.stat().st_size:
         raise PlaceTaken(
             f"{path} exists already, and a run file is never overwritten",
             f"Choose another --out, or go on with --resume {path}",
         )
+    RunWriter(path).close()
+    if path.is_file():
+        path.unlink()
 
 
 def require_same_circumstances(header: Header) -> None:

@@ -250,6 +250,13 @@ def test_nobody_left_to_measure(out: Path) -> None:
     deeds = {"asyncio": "error"}
     with pytest.raises(NothingToMeasure, match="it is error"):
         runs.run(subject([], [benchmark(deeds=deeds)]), out)
+    assert not out.exists()
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_probe(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreFull):
+        runs.run(subject([], [benchmark()]), tmp_path / "file" / "run.jsonl", path=["cannot start"])
 
 
 # --- interruption and going on
