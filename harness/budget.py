@@ -19,6 +19,7 @@ from loopgauge.harness.model import Setting
 class Limits:
     budget_s: float  # wall time of the whole run, probe included
     rounds_least: int
+    rounds_wanted: int  # more are planned by nobody, but done where time is left
     rounds_most: int
     blocks_least: int
     blocks_wanted: int  # fewer than this, and rounds are given up for blocks
@@ -32,20 +33,22 @@ class Limits:
 # Six processes are the fewest that have a 95 % interval at all.
 LIMITS: Mapping[Setting, Limits] = {
     "quick": Limits(
-        budget_s=78,
+        budget_s=75,
         rounds_least=6,
-        rounds_most=8,
+        rounds_wanted=8,
+        rounds_most=12,
         blocks_least=2,
-        blocks_wanted=6,
-        blocks_most=16,
+        blocks_wanted=8,
+        blocks_most=32,
         batch=1000,
-        slot_s=0.004,
+        slot_s=0.002,
         hang_timeout_s=10,
     ),
     "full": Limits(
         budget_s=780,
         rounds_least=12,
-        rounds_most=20,
+        rounds_wanted=16,
+        rounds_most=24,
         blocks_least=4,
         blocks_wanted=24,
         blocks_most=36,
@@ -77,9 +80,12 @@ class Load:
 
 @dataclass(frozen=True)
 class Fit:
+    """`short`: time, not the most that is sensible, decided how much is done."""
+
     rounds: int
     blocks: dict[str, int]
     expected_s: float  # of the measuring, without the probe
+    short: bool = True
 
 
 def iterations(seconds: float, done: int, slot_s: float, grain: int) -> int:
@@ -92,7 +98,7 @@ def fit(loads: Mapping[str, Load], limits: Limits, available_s: float) -> Fit:
     """The most rounds at which the typical benchmark still gets the blocks it wants. Where even
     the least does not fit, the least is what is done: `expected_s` then exceeds the budget."""
     best: Fit | None = None
-    for rounds in range(limits.rounds_most, limits.rounds_least - 1, -1):
+    for rounds in range(limits.rounds_wanted, limits.rounds_least - 1, -1):
         best = distribute(loads, limits, rounds, available_s)
         counts = sorted(best.blocks.values())
         if best.expected_s <= available_s and counts[len(counts) // 2] >= limits.blocks_wanted:
@@ -115,7 +121,8 @@ def distribute(loads: Mapping[str, Load], limits: Limits, rounds: int, available
         counts[name] += 2
         spent += price
         heapq.heappush(queue, (had + price, name))
-    return Fit(rounds, counts, rounds * spent)
+    short = any(count + 2 <= limits.blocks_most for count in counts.values())
+    return Fit(rounds, counts, rounds * spent, short)
 
 
 def round_s(loads: Mapping[str, Load], counts: Mapping[str, int], limits: Limits) -> float:

@@ -27,6 +27,7 @@ from loopgauge.harness.model import (
     Sample,
     Worker,
 )
+from loopgauge.harness.pacing import Pace
 from loopgauge.harness.probe import Findings, probe
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.reception import Reception
@@ -144,7 +145,7 @@ class Session:
         before = environment.load()
         self._announce_work()
         try:
-            self._run_all_units()
+            self._run_all_rounds()
         except KeyboardInterrupt:
             self.record(Event(event="interrupted", process=self.process))
             raise
@@ -166,9 +167,35 @@ class Session:
         self.roster.apply([event])
         announce(self.tracker, event)
 
-    def _run_all_units(self) -> None:
+    def _run_all_rounds(self) -> None:
+        done = self._rounds_done()
+        pace = Pace(self.header.plan, done)
+        while pace.wants(done, self.tracker.measuring_s, self.tracker.elapsed_s):
+            if done >= self.header.plan.rounds:
+                extra = units.pending(self.header, self.roster, self.recorded, done)
+                self.tracker.more_work(self._work_in(extra), len(extra))
+            self._run_units(done + 1)
+            done += 1
+        if done != self.header.plan.rounds:
+            why = "time was left" if done > self.header.plan.rounds else "time ran short"
+            self.record(Event(event="note", reason=f"{done} rounds were done: {why}"))
+
+    def _rounds_done(self) -> int:
+        """Whole rounds, counted from the first."""
+        number = 0
+        while number < self._most_rounds() and not units.pending(
+            self.header, self.roster, self.recorded, number
+        ):
+            number += 1
+        return number
+
+    def _most_rounds(self) -> int:
+        return max(self.header.plan.rounds, self.header.plan.rounds_most)
+
+    def _run_units(self, rounds: int) -> None:
+        """Until these rounds are whole."""
         fruitless = 0
-        while unit := units.next_unit(self.header, self.roster, self.recorded):
+        while unit := units.next_unit(self.header, self.roster, self.recorded, rounds):
             had, knew = len(self.recorded), len(self.file.events)
             outcome = self._run_unit(unit)
             learned = any(e.event not in ("worker", "note") for e in self.file.events[knew:])
@@ -181,7 +208,7 @@ class Session:
                     f"Everything recorded is in {self.file.path}",
                 )
             self.process += 1
-            self.tracker.process_finished(len(self._pending()))
+            self.tracker.process_finished(len(self._pending(rounds)))
 
     def _run_unit(self, unit: Unit) -> Outcome:
         """One worker process. Each benchmark's samples are on disk before its successor's."""
@@ -265,17 +292,21 @@ class Session:
             self.tracker.at(begin.benchmark, begin.arm)
 
     def _announce_work(self) -> None:
-        pending = self._pending()
-        left = sum(self._work_of(unit, job.benchmark) for unit in pending for job in unit.jobs)
+        pending = self._pending(0)
+        left = self._work_in(pending)
         total = max(left, self.header.plan.expected_s)
         self.tracker.measuring(total, total - left, len(pending))
 
-    def _pending(self) -> list[Unit]:
+    def _pending(self, rounds: int) -> list[Unit]:
+        """What is left of the planned rounds, and of more if more have begun."""
         return [
             unit
-            for number in range(self.header.plan.rounds)
+            for number in range(max(rounds, self.header.plan.rounds))
             for unit in units.pending(self.header, self.roster, self.recorded, number)
         ]
+
+    def _work_in(self, pending: Sequence[Unit]) -> float:
+        return sum(self._work_of(unit, job.benchmark) for unit in pending for job in unit.jobs)
 
     def _work_of(self, unit: Unit, benchmark: str) -> float:
         """Expected seconds, the start of the process spread over its benchmarks."""

@@ -92,7 +92,9 @@ class Plan(msgspec.Struct, kw_only=True):
     Everything random follows from `Header.seed` by schedule.py; `method` names its version."""
 
     method: str
-    rounds: int  # processes per arm and benchmark: the sample size
+    rounds: int  # processes per arm and benchmark: the sample size that was planned
+    rounds_least: int = 0  # where time runs short it may become so few (0: as planned)
+    rounds_most: int = 0  # and so many where time is left; the clock decides, never the data
     batch: int  # benchmarks in one worker process
     slot_s: float  # length a slot is meant to have
     warmup: int  # unrecorded slots per arm and benchmark before the first block

@@ -21,7 +21,8 @@ def limits_of(request: RunRequest) -> Limits:
     if request.budget_s is not None:
         limits = replace(limits, budget_s=request.budget_s)
     if request.rounds is not None:
-        limits = replace(limits, rounds_least=request.rounds, rounds_most=request.rounds)
+        rounds = request.rounds
+        limits = replace(limits, rounds_least=rounds, rounds_wanted=rounds, rounds_most=rounds)
     return limits
 
 
@@ -46,6 +47,8 @@ def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: flo
     return Plan(
         method=schedule.METHOD,
         rounds=fitted.rounds,
+        rounds_least=limits.rounds_least,
+        rounds_most=limits.rounds_most if fitted.short else fitted.rounds,
         batch=limits.batch,
         slot_s=limits.slot_s,
         warmup=limits.warmup,

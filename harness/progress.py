@@ -45,6 +45,15 @@ class Tracker:
         self._processes = (0, processes)
         self.at("", "")
 
+    @property
+    def measuring_s(self) -> float:
+        return 0.0 if self._measuring_since is None else self._clock() - self._measuring_since
+
+    def more_work(self, work_s: float, processes: int) -> None:
+        """A round that was not planned. The bar stands still while it is done."""
+        self._work_s += work_s
+        self._processes = (self._processes[0], self._processes[1] + processes)
+
     def finished(self, work_s: float) -> None:
         self._done_s = min(self._work_s, self._done_s + work_s)
 

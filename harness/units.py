@@ -60,8 +60,8 @@ def pending(header: Header, roster: Roster, recorded: Recorded, round_number: in
     ]
 
 
-def next_unit(header: Header, roster: Roster, recorded: Recorded) -> Unit | None:
-    for round_number in range(header.plan.rounds):
+def next_unit(header: Header, roster: Roster, recorded: Recorded, rounds: int) -> Unit | None:
+    for round_number in range(rounds):
         units = pending(header, roster, recorded, round_number)
         if units:
             return units[0]

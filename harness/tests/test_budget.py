@@ -17,7 +17,7 @@ def even_load(count: int, slot_s: float = 0.004, arms: tuple[str, ...] = ARMS) -
 def test_the_plan_fits_the_time(limits: Limits, count: int) -> None:
     fitted = budget.fit(even_load(count), limits, limits.budget_s)
     assert fitted.expected_s <= limits.budget_s
-    assert limits.rounds_least <= fitted.rounds <= limits.rounds_most
+    assert limits.rounds_least <= fitted.rounds <= limits.rounds_wanted
     for blocks in fitted.blocks.values():
         assert limits.blocks_least <= blocks <= limits.blocks_most
         assert blocks % 2 == 0  # whole mirrored pairs
@@ -25,9 +25,10 @@ def test_the_plan_fits_the_time(limits: Limits, count: int) -> None:
 
 def test_a_small_run_gets_the_most_and_takes_no_longer_than_that() -> None:
     fitted = budget.fit(even_load(1), LIMITS["quick"], 75)
-    assert fitted.rounds == LIMITS["quick"].rounds_most
+    assert fitted.rounds == LIMITS["quick"].rounds_wanted
     assert fitted.blocks == {"b0": LIMITS["quick"].blocks_most}
     assert fitted.expected_s < 15
+    assert not fitted.short
 
 
 def test_slow_benchmarks_get_fewer_blocks_and_the_same_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
@@ -103,6 +104,25 @@ def test_a_process_design_runs_one_loop_per_process(out: Path) -> None:
     assert len(alone) == 3 * runs.ROUNDS
     assert all(len(arms) == 1 for arms in alone.values())
     assert {design for arms in alone.values() for _, design in arms} == {"process"}
+
+
+def test_more_rounds_where_time_is_left(out: Path) -> None:
+    what = subject([], [benchmark("fake.a"), benchmark("fake.b")])
+    run = runs.run(what, out, rounds=None, budget_s=5, clock=lambda: 0.0)
+    assert run.header.plan.rounds < run.header.plan.rounds_most
+    done = list(range(run.header.plan.rounds_most))
+    assert rounds_of(run, "fake.a", "asyncio") == rounds_of(run, "fake.b", "asyncio") == done
+    assert "time was left" in events(run, "note")[-1].reason
+
+
+def test_fewer_rounds_where_time_runs_short(out: Path) -> None:
+    hours = itertools.count(step=3600.0)
+    run = runs.run(subject([], [benchmark()]), out, rounds=None, clock=lambda: next(hours))
+    done = list(range(run.header.plan.rounds_least))
+    assert rounds_of(run, "fake.work", "asyncio") == done
+    assert run.header.plan.rounds > len(done)
+    assert run.complete
+    assert "time ran short" in events(run, "note")[-1].reason
 
 
 def test_progress_never_falls_and_ends_at_one(out: Path) -> None:

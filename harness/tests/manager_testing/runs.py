@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,13 @@ def run(
     progress: Callable[[Progress], None] = lambda progress: None,
     *,
     seed: int = 1,
+    clock: Callable[[], float] = time.monotonic,
     **request: Any,
 ) -> RunFile:
     """A small budget keeps the blocks few; the scripted worker does not use it up."""
-    asked = RunRequest(out=out, seed=seed, setting="quick", rounds=ROUNDS, **request)
-    tracker = Tracker(progress, 75.0)
+    fixed = {"setting": "quick", "rounds": ROUNDS}
+    asked = RunRequest(out=out, seed=seed, **{**fixed, **request})
+    tracker = Tracker(progress, 75.0, clock)
     return read_run(manager.run_subject(asked, what, tracker, FAKE_WORKER))
 
 
