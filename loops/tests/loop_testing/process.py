@@ -17,7 +17,7 @@ from pathlib import Path
 from loop_testing import target
 
 #: Seconds until a program counts as hung. Generous: two slow cores may be shared by many tests.
-PATIENCE = 120.0
+PATIENCE = 60.0
 
 TESTS = Path(__file__).resolve().parent.parent
 
