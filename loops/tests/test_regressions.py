@@ -6,11 +6,10 @@ import asyncio
 import collections
 import contextvars
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from loop_testing import process
 
 
 def run_all(loop: Any) -> list[BaseException]:
@@ -127,20 +126,17 @@ def test_add_and_remove_take_keywords(loop) -> None:
 @pytest.mark.parametrize("before", [62, 63, 64, 65])
 def test_exit_is_not_lost_at_the_first_look_at_the_clock(before: int) -> None:
     """Only the first loop of a process could lose it."""
-    script = f"""
-import sys
-from loop_testing import target
-loop = target.target_factory()()
-for _ in range({before}):
-    loop.call_soon(int)
-loop.call_soon(sys.exit, 3)
-loop.call_later(0.1, loop.stop)
-loop.run_forever()
-"""
-    here = os.path.dirname(os.path.abspath(__file__))
-    environment = {**os.environ, "PYTHONPATH": here}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=False)
-    assert done.returncode == 3
+    done = process.python(
+        f"""
+        loop = new_loop()
+        for _ in range({before}):
+            loop.call_soon(int)
+        loop.call_soon(sys.exit, 3)
+        loop.call_later(0.1, loop.stop)
+        loop.run_forever()
+        """
+    )
+    assert done.returncode == 3, process.describe(done)
 
 
 def test_inner_call_soon_of_the_instance(loop) -> None:
