@@ -10,12 +10,14 @@ namespace {
 // found by attribute lookup, so an override is called anyway.
 struct Guarded {
   const char* name;
-  bool native;  // LoopBase defines it; otherwise it is CPython's
+  bool native;  // LoopBase defines it; otherwise it is CPython's, in the versions that have it
 };
 constexpr Guarded kGuarded[] = {
     {"_run_once", true},     {"time", true},           {"call_at", true},
     {"_call_soon", true},    {"_add_callback", true},  {"_timer_handle_cancelled", true},
-    {"_write_to_self", true}, {"_process_events", false},
+    {"_write_to_self", true}, {"_add_reader", true},     {"_remove_reader", true},
+    {"_add_writer", true},    {"_remove_writer", true},  {"_process_events", false},
+    {"_run_forever_setup", false},                       {"_run_forever_cleanup", false},
 };
 
 // True when `self.name` is what this module or CPython defines.
@@ -23,6 +25,10 @@ bool is_pristine(LoopBase* loop, const Guarded& guarded) {
   const ModuleState* state = loop->state;
   PyObject* owner = guarded.native ? reinterpret_cast<PyObject*>(state->loop_type) : state->selector_event_loop;
   const Ref expected(PyObject_GetAttrString(owner, guarded.name));
+  if (!expected && !guarded.native && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+    PyErr_Clear();
+    return true;
+  }
   const Ref bound(PyObject_GetAttrString(as_object(loop), guarded.name));
   if (!expected || !bound) {
     PyErr_Clear();
@@ -69,21 +75,23 @@ PyObject* take_ready(ModuleState* state, Core& core) {
   return deque.release();
 }
 
-// An assignment by BaseEventLoop.__init__ (an empty container) changes nothing.
 bool is_empty(PyObject* value) {
   const Py_ssize_t size = PyObject_Size(value);
   PyErr_Clear();
   return size == 0;
 }
 
-int set_queue(PyObject* self, PyObject* value, PyObject* LoopBase::*queue) {
+int set_queue(PyObject* self, PyObject* value, PyObject* LoopBase::*queue, bool LoopBase::*has_initial) {
   LoopBase* loop = as_loop(self);
   if (!value) {
     PyErr_SetString(PyExc_AttributeError, "the loop's queues cannot be deleted");
     return -1;
   }
+  // The first is the assignment by BaseEventLoop.__init__, of an empty container.
+  const bool plain = Py_IS_TYPE(value, reinterpret_cast<PyTypeObject*>(loop->state->deque)) || PyList_CheckExact(value);
+  const bool initial = !std::exchange(loop->*has_initial, true) && plain;
   const bool nothing_queued = loop->core.ready.empty() && loop->core.timers.empty();
-  if (!(loop->flags & kCompatible) && nothing_queued && is_empty(value)) return 0;
+  if (!(loop->flags & kCompatible) && initial && nothing_queued && is_empty(value)) return 0;
   if (become_compatible(loop) < 0) return -1;
   Py_XSETREF(loop->*queue, Py_NewRef(value));
   return 0;
@@ -115,6 +123,8 @@ int refresh_overrides(LoopBase* loop) {
   loop->type_tag = Py_TYPE(loop)->tp_version_tag;
   return needed ? become_compatible(loop) : 0;
 }
+
+bool inner_is_overridden(LoopBase* loop) { return !is_pristine(loop, {"_call_soon", true}); }
 
 int run_unfinished(LoopBase* loop) {
   const Names& names = loop->state->names;
@@ -160,10 +170,12 @@ PyObject* get_scheduled_list(PyObject* self, void*) {
   return Py_NewRef(as_loop(self)->py_scheduled);
 }
 
-int set_ready(PyObject* self, PyObject* value, void*) { return set_queue(self, value, &LoopBase::py_ready); }
+int set_ready(PyObject* self, PyObject* value, void*) {
+  return set_queue(self, value, &LoopBase::py_ready, &LoopBase::has_initial_ready);
+}
 
 int set_scheduled_list(PyObject* self, PyObject* value, void*) {
-  return set_queue(self, value, &LoopBase::py_scheduled);
+  return set_queue(self, value, &LoopBase::py_scheduled, &LoopBase::has_initial_scheduled);
 }
 
 }  // namespace loopgauge::py

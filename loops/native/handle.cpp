@@ -86,9 +86,16 @@ void release_rest(Handle* handle) {
   Py_CLEAR(handle->when);
 }
 
+// The collector's. Loop and context stay until the end: every method relies on them, and both can be
+// cleared themselves, so that no cycle is left.
 int handle_clear(PyObject* self) {
-  release_call(as_handle(self));
-  release_rest(as_handle(self));
+  Handle* handle = as_handle(self);
+  handle->cancelled = Py_True;
+  release_call(handle);
+  Py_CLEAR(handle->repr);
+  Py_CLEAR(handle->source_traceback);
+  Py_CLEAR(handle->scheduled);
+  Py_CLEAR(handle->when);
   return 0;
 }
 
@@ -138,7 +145,8 @@ void handle_dealloc(PyObject* self) {
   if (as_handle(self)->tracked) PyObject_GC_UnTrack(self);
   if (has_weak_references(self, type)) PyObject_ClearWeakRefs(self);
   Py_TRASHCAN_BEGIN(self, handle_dealloc);
-  handle_clear(self);
+  release_call(as_handle(self));
+  release_rest(as_handle(self));
   recycle(as_handle(self), state_of(type), type);
   Py_TRASHCAN_END;
 }
@@ -187,10 +195,40 @@ PyObject* none_or(PyObject* object) { return Py_NewRef(object ? object : Py_None
 
 PyObject* get_callback(PyObject* self, void*) { return none_or(as_handle(self)->callback); }
 
+// The call borrows callback, arguments and context: nothing can be replaced under it.
+bool may_replace(const Handle* handle) {
+  if (!handle->running) return true;
+  PyErr_SetString(PyExc_RuntimeError, "a handle cannot be changed while its callback runs");
+  return false;
+}
+
+// None is stored as it is: calling it raises what CPython raises.
 int set_callback(PyObject* self, PyObject* value, void*) {
   Handle* handle = as_handle(self);
-  Py_XSETREF(handle->callback, value == Py_None ? nullptr : Py_XNewRef(value));
+  if (!may_replace(handle)) return -1;
+  Py_XSETREF(handle->callback, Py_NewRef(value ? value : Py_None));
   return 0;
+}
+
+PyObject* get_context(PyObject* self, void*) { return none_or(as_handle(self)->context); }
+
+int set_context(PyObject* self, PyObject* value, void*) {
+  Handle* handle = as_handle(self);
+  if (!may_replace(handle)) return -1;
+  if (!value || !PyContext_CheckExact(value)) {
+    PyErr_SetString(PyExc_TypeError, "the context of a handle must be a contextvars.Context");
+    return -1;
+  }
+  Py_XSETREF(handle->context, Py_NewRef(value));
+  return 0;
+}
+
+PyObject* get_loop(PyObject* self, void*) { return none_or(as_handle(self)->loop); }
+
+int set_loop(PyObject* self, PyObject* value, void*) {
+  if (value == as_handle(self)->loop) return 0;
+  PyErr_SetString(PyExc_AttributeError, "a handle cannot be moved to another loop");
+  return -1;
 }
 
 PyObject* get_args(PyObject* self, void*) {
@@ -201,6 +239,7 @@ PyObject* get_args(PyObject* self, void*) {
 
 int set_args(PyObject* self, PyObject* value, void*) {
   Handle* handle = as_handle(self);
+  if (!may_replace(handle)) return -1;
   Ref tuple;
   if (value && value != Py_None) {
     tuple = Ref(PySequence_Tuple(value));
@@ -217,7 +256,9 @@ PyObject* get_cancelled(PyObject* self, void*) { return Py_NewRef(as_handle(self
 int set_cancelled(PyObject* self, PyObject* value, void*) {
   const int truth = value ? PyObject_IsTrue(value) : 0;
   if (truth < 0) return -1;
-  as_handle(self)->cancelled = truth ? Py_True : Py_False;
+  Handle* handle = as_handle(self);
+  handle->cancelled = truth ? Py_True : Py_False;
+  if (!truth && !handle->callback) handle->callback = Py_NewRef(Py_None);  // taken back too late
   return 0;
 }
 
@@ -308,6 +349,8 @@ PyGetSetDef handle_getset[] = {
     {"_args", get_args, set_args, nullptr, nullptr},
     {"_callback", get_callback, set_callback, nullptr, nullptr},
     {"_cancelled", get_cancelled, set_cancelled, nullptr, nullptr},
+    {"_context", get_context, set_context, nullptr, nullptr},
+    {"_loop", get_loop, set_loop, nullptr, nullptr},
     {"_repr", get_field, set_field, nullptr, offset_of(offsetof(Handle, repr))},
     {"_source_traceback", get_field, set_field, nullptr, offset_of(offsetof(Handle, source_traceback))},
     {},
@@ -317,6 +360,8 @@ PyGetSetDef timer_handle_getset[] = {
     {"_args", get_args, set_args, nullptr, nullptr},
     {"_callback", get_callback, set_callback, nullptr, nullptr},
     {"_cancelled", get_cancelled, set_cancelled, nullptr, nullptr},
+    {"_context", get_context, set_context, nullptr, nullptr},
+    {"_loop", get_loop, set_loop, nullptr, nullptr},
     {"_repr", get_field, set_field, nullptr, offset_of(offsetof(Handle, repr))},
     {"_source_traceback", get_field, set_field, nullptr, offset_of(offsetof(Handle, source_traceback))},
     {"_scheduled", get_scheduled, set_scheduled, nullptr, nullptr},

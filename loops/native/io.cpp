@@ -1,6 +1,8 @@
 // Watching descriptors: add_reader() and its relatives, and what the selector object asks.
 
 #include <climits>
+#include <fcntl.h>
+#include <new>
 #include <vector>
 
 #include "loops/native/loop.hpp"
@@ -12,6 +14,10 @@ enum class Side { reader, writer };
 
 constexpr int kEventRead = 1;  // selectors.EVENT_READ and EVENT_WRITE
 constexpr int kEventWrite = 2;
+
+// The table has a slot for every number up to the largest: before it grows this far, the kernel is asked
+// whether there is such a descriptor.
+constexpr int kTrustedNumber = 4096;
 
 Handle*& handle_of(Watch& watch, Side side) { return side == Side::reader ? watch.reader : watch.writer; }
 
@@ -26,7 +32,14 @@ int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
   Ref owned(as_object(handle));
   Watch* watch = loop->watches.at(fd);
   if (!watch) {
-    const std::uint64_t key = loop->watches.open(fd, Watch{});
+    if (fd >= kTrustedNumber && ::fcntl(fd, F_GETFD) == -1) return raise_os_error(errno);
+    std::uint64_t key;
+    try {
+      key = loop->watches.open(fd, Watch{});
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
+      return -1;
+    }
     const std::uint32_t events = side == Side::reader ? EPOLLIN : EPOLLOUT;
     const core::Result<int> added = loop->core.watch(fd, events, key);
     if (!added.ok()) {
@@ -113,10 +126,20 @@ PyObject* remove(PyObject* self, const char* method, Side side, PyObject* fd_obj
   return removed < 0 ? nullptr : PyBool_FromLong(removed);
 }
 
-PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs) {
-  if (nargs < 2) {
-    PyErr_Format(PyExc_TypeError, "%s(fd, callback, *args)", inner + 1);
-    return nullptr;
+// True when CPython's public methods must be used: an override of the inner ones counts. -1 with an exception.
+int needs_stock(PyObject* self) {
+  if (is_fast(self)) return 0;
+  if (refresh_overrides(as_loop(self)) < 0) return -1;
+  return (as_loop(self)->flags & kCompatible) != 0;
+}
+
+PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs,
+                     PyObject* kwnames) {
+  const int stock = nargs < 2 || kwnames ? 1 : needs_stock(self);
+  if (stock < 0) return nullptr;
+  if (stock) {
+    const Ref name(PyUnicode_InternFromString(inner + 1));
+    return name ? call_stock(as_loop(self), name.get(), args, nargs, kwnames) : nullptr;
   }
   if (refuse_transport(as_loop(self), args[0]) < 0) return nullptr;
   const Ref handle(add(self, inner, side, args, nargs, nullptr));
@@ -124,9 +147,16 @@ PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* con
   Py_RETURN_NONE;
 }
 
-PyObject* public_remove(PyObject* self, const char* inner, Side side, PyObject* fd) {
-  if (refuse_transport(as_loop(self), fd) < 0) return nullptr;
-  return remove(self, inner, side, fd);
+PyObject* public_remove(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
+  const int stock = nargs != 1 || kwnames ? 1 : needs_stock(self);
+  if (stock < 0) return nullptr;
+  if (stock) {
+    const Ref name(PyUnicode_InternFromString(inner + 1));
+    return name ? call_stock(as_loop(self), name.get(), args, nargs, kwnames) : nullptr;
+  }
+  if (refuse_transport(as_loop(self), args[0]) < 0) return nullptr;
+  return remove(self, inner, side, args[0]);
 }
 
 PyObject* inner_add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -137,14 +167,18 @@ PyObject* inner_add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nar
 }
 PyObject* inner_remove_reader(PyObject* self, PyObject* fd) { return remove(self, "_remove_reader", Side::reader, fd); }
 PyObject* inner_remove_writer(PyObject* self, PyObject* fd) { return remove(self, "_remove_writer", Side::writer, fd); }
-PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
-  return public_add(self, "_add_reader", Side::reader, args, nargs);
+PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return public_add(self, "_add_reader", Side::reader, args, nargs, kwnames);
 }
-PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
-  return public_add(self, "_add_writer", Side::writer, args, nargs);
+PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return public_add(self, "_add_writer", Side::writer, args, nargs, kwnames);
 }
-PyObject* remove_reader(PyObject* self, PyObject* fd) { return public_remove(self, "_remove_reader", Side::reader, fd); }
-PyObject* remove_writer(PyObject* self, PyObject* fd) { return public_remove(self, "_remove_writer", Side::writer, fd); }
+PyObject* remove_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return public_remove(self, "_remove_reader", Side::reader, args, nargs, kwnames);
+}
+PyObject* remove_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return public_remove(self, "_remove_writer", Side::writer, args, nargs, kwnames);
+}
 
 // ---- what EpollSelector is made of --------------------------------------------------------------
 
@@ -271,9 +305,14 @@ int as_descriptor(PyObject* object) {
       return -1;
     }
   }
-  const long fd = PyLong_AsLong(number.get());
-  if (fd >= 0 && fd <= INT_MAX) return static_cast<int>(fd);
+  int overflow = 0;
+  const long fd = PyLong_AsLongAndOverflow(number.get(), &overflow);
+  if (overflow == 0 && fd >= 0 && fd <= INT_MAX) return static_cast<int>(fd);
   PyErr_Clear();
+  if (overflow > 0 || fd > INT_MAX) {
+    PyErr_SetString(PyExc_OverflowError, "Python int too large to convert to C int");
+    return -1;
+  }
   PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %R", number.get());
   return -1;
 }
@@ -301,7 +340,9 @@ void release_watches(LoopBase* loop) {
   std::vector<int> open;
   loop->watches.for_each([&](int fd, Watch&) { open.push_back(fd); });
   for (const int fd : open) {
-    const Watch watch = *loop->watches.at(fd);
+    const Watch* found = loop->watches.at(fd);
+    if (!found) continue;  // taken out by a destructor below
+    const Watch watch = *found;
     loop->watches.close(fd);
     Py_XDECREF(as_object(watch.reader));
     Py_XDECREF(as_object(watch.writer));
@@ -309,13 +350,13 @@ void release_watches(LoopBase* loop) {
 }
 
 PyMethodDef io_methods[] = {
-    {"add_reader", as_method(add_reader), METH_FASTCALL,
+    {"add_reader", as_method(add_reader), METH_FASTCALL | METH_KEYWORDS,
      "add_reader($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be read."},
-    {"remove_reader", remove_reader, METH_O,
+    {"remove_reader", as_method(remove_reader), METH_FASTCALL | METH_KEYWORDS,
      "remove_reader($self, fd, /)\n--\n\nStops watching `fd` for reading; True if it was watched."},
-    {"add_writer", as_method(add_writer), METH_FASTCALL,
+    {"add_writer", as_method(add_writer), METH_FASTCALL | METH_KEYWORDS,
      "add_writer($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be written."},
-    {"remove_writer", remove_writer, METH_O,
+    {"remove_writer", as_method(remove_writer), METH_FASTCALL | METH_KEYWORDS,
      "remove_writer($self, fd, /)\n--\n\nStops watching `fd` for writing; True if it was watched."},
     {"_add_reader", as_method(inner_add_reader), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_add_writer", as_method(inner_add_writer), METH_FASTCALL | METH_KEYWORDS, nullptr},

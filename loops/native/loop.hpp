@@ -96,6 +96,8 @@ struct LoopBase {
   PyObject* py_scheduled;
   std::size_t unfinished;   // handles of the turn in which kCompatible was set, still to run
   std::size_t cancel_waiters;
+  bool has_initial_ready;      // BaseEventLoop.__init__ has assigned its queues, which are not used
+  bool has_initial_scheduled;
   // C++ members, constructed in place by loop_new().
   Host host;
   Core core;
@@ -141,6 +143,8 @@ int refresh_overrides(LoopBase* loop);
 int become_compatible(LoopBase* loop);
 /// Runs what was left of the turn in which the loop became compatible. -1 with an exception.
 int run_unfinished(LoopBase* loop);
+/// True when `_call_soon` is not this module's.
+bool inner_is_overridden(LoopBase* loop);
 int compatible_setattro(PyObject* self, PyObject* name, PyObject* value);
 /// Calls CPython's own method `name` of SelectorEventLoop. New reference.
 PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);

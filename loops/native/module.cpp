@@ -29,6 +29,7 @@ constexpr NameField kNames[] = {
     {"_run_once", &Names::run_once},
     {"Task", &Names::task},
     {"_timer_handle_cancelled", &Names::timer_handle_cancelled},
+    {"_write_to_self", &Names::write_to_self},
 };
 
 int intern_names(Names& names) {

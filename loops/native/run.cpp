@@ -1,6 +1,7 @@
 // Running: the core's turns, with the interpreter in mind.
 
 #include <algorithm>
+#include <new>
 
 #include "loops/core/clock.hpp"
 #include "loops/native/loop.hpp"
@@ -11,10 +12,8 @@ namespace {
 // sys.getswitchinterval() in nanoseconds. Asked once per process: it is a setting, not a clock.
 std::int64_t switch_interval_ns() {
   static const std::int64_t interval = [] {
-    const Ref seconds(PyObject_CallNoArgs(Ref(PySys_GetObject("getswitchinterval")
-                                                  ? Py_NewRef(PySys_GetObject("getswitchinterval"))
-                                                  : nullptr)
-                                              .get()));
+    const Ref function = Ref::borrow(PySys_GetObject("getswitchinterval"));
+    const Ref seconds(function ? PyObject_CallNoArgs(function.get()) : nullptr);
     const double value = seconds ? PyFloat_AsDouble(seconds.get()) : 0.005;
     PyErr_Clear();
     return core::seconds_to_ns(value);
@@ -29,7 +28,12 @@ PyObject* raise_wait_error(int error) {
 
 // One turn. 1: go on, 0: the compatible scheduler must take over, -1: an exception leaves the loop.
 int one_turn(LoopBase* loop) {
-  const Core::Turn turn = loop->core.turn();
+  Core::Turn turn;
+  try {
+    turn = loop->core.turn();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory(), -1;
+  }
   if (turn == Core::Turn::left) {
     if (PyErr_Occurred()) return -1;
     if (const int error = loop->core.error()) return raise_wait_error(error), -1;
@@ -137,6 +141,10 @@ PyObject* close_native(PyObject* self, PyObject*) {
   LoopBase* loop = as_loop(self);
   release_watches(loop);
   release_queues(loop);
+  for (PyObject* queue : {loop->py_ready, loop->py_scheduled}) {
+    const Ref cleared(queue ? PyObject_CallMethod(queue, "clear", nullptr) : Py_NewRef(Py_None));
+    if (!cleared) return nullptr;
+  }
   loop->signals.close();
   loop->core.close();
   Py_RETURN_NONE;
@@ -161,7 +169,10 @@ bool Host::run(Handle* handle) {
   const bool stay = is_cancelled(handle) || run_handle(handle);
   drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
+    PyObject *type, *value, *traceback;  // of the exception that leaves the loop, if one does
+    PyErr_Fetch(&type, &value, &traceback);
     loop_->fairness.yield_if_held_long();
+    PyErr_Restore(type, value, traceback);
     if (stay && PyErr_CheckSignals() < 0) return false;
   }
   return stay;

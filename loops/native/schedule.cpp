@@ -1,5 +1,7 @@
 // call_soon() and its relatives.
 
+#include <new>
+
 #include "loops/core/clock.hpp"
 #include "loops/native/loop.hpp"
 
@@ -49,14 +51,6 @@ int check_in_debug(LoopBase* loop, const char* method, PyObject* callback, bool 
   return checked ? 0 : -1;
 }
 
-// True when `_call_soon` is not ours: CPython's call_soon() goes through it, so an override counts.
-bool inner_is_overridden(LoopBase* loop) {
-  const Ref found(PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(loop)), loop->state->names.call_soon_inner));
-  const Ref ours(PyObject_GetAttr(reinterpret_cast<PyObject*>(loop->state->loop_type), loop->state->names.call_soon_inner));
-  PyErr_Clear();
-  return found.get() != ours.get();
-}
-
 // Queues the handle wherever handles are queued now, and returns it.
 PyObject* enqueue(LoopBase* loop, Ref handle) {
   if (loop->flags & kCompatible) {
@@ -74,7 +68,9 @@ PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* ar
   if (check_closed(as_object(loop)) < 0 || refresh_overrides(loop) < 0) return nullptr;
   if ((loop->flags & kDebug) && check_in_debug(loop, method, args[0], any_thread) < 0) return nullptr;
   ModuleState* state = loop->state;
-  if (inner_is_overridden(loop)) {
+  // CPython's methods go through it; call_soon_threadsafe() no longer does from 3.14 on.
+  const bool has_inner = !any_thread || !state->thread_safe_handle_type;
+  if (has_inner && inner_is_overridden(loop)) {
     const Ref rest(PyTuple_New(nargs - 1));
     if (!rest) return nullptr;
     for (Py_ssize_t i = 1; i < nargs; ++i) PyTuple_SET_ITEM(rest.get(), i - 1, Py_NewRef(args[i]));
@@ -100,7 +96,12 @@ PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* arg
   Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(loop->state, self, args[0], args + 1, nargs - 1,
                                                                       context);
   if (!handle) return nullptr;
-  loop->core.ready.push_back(handle);
+  try {
+    loop->core.ready.push_back(handle);
+  } catch (const std::bad_alloc&) {
+    drop_handle(loop->state, handle);
+    return PyErr_NoMemory();
+  }
   return Py_NewRef(as_object(handle));
 }
 
@@ -111,8 +112,14 @@ PyObject* call_soon(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
 PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   // The GIL orders this against the loop; the wake-up writes only when the loop sleeps.
   PyObject* handle = schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, true);
-  if (handle) as_loop(self)->core.wakeup.notify();
-  return handle;
+  if (!handle) return nullptr;
+  if (!(as_loop(self)->flags & kCompatible)) [[likely]] {
+    as_loop(self)->core.wakeup.notify();
+    return handle;
+  }
+  Ref owned(handle);
+  const Ref woken(PyObject_CallMethodNoArgs(self, as_loop(self)->state->names.write_to_self));
+  return woken ? owned.release() : nullptr;
 }
 
 // CPython's inner form, `_call_soon(callback, args, context)`: subclasses override and call it.
@@ -148,7 +155,12 @@ PyObject* push_timer(LoopBase* loop, double seconds, PyObject* when, PyObject* c
   Handle* handle =
       new_timer_handle(loop->state, as_object(loop), seconds, when, args[0], args + 1, nargs - 1, context);
   if (!handle) return nullptr;
-  loop->core.timers.push(core::seconds_to_ns(seconds), handle);
+  try {
+    loop->core.timers.push(core::seconds_to_ns(seconds), handle);
+  } catch (const std::bad_alloc&) {
+    drop_handle(loop->state, handle);
+    return PyErr_NoMemory();
+  }
   return Py_NewRef(as_object(handle));
 }
 
@@ -212,7 +224,8 @@ PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t nargs, Py
 
 PyObject* loop_time(PyObject* self, PyObject*) {
   if (clock_is_patched(as_loop(self)->state)) [[unlikely]] {
-    return PyObject_CallMethodNoArgs(as_loop(self)->state->time_module, as_loop(self)->state->names.monotonic);
+    // CPython's own: who freezes the clock may have patched it as well, to let loops see the real one.
+    return call_stock_named(self, "time", nullptr, 0, nullptr);
   }
   return PyFloat_FromDouble(core::ns_to_seconds(core::now_ns()));
 }
@@ -242,6 +255,9 @@ PyObject* timer_handle_cancelled(PyObject* self, PyObject* handle) {
 }
 
 PyObject* write_to_self(PyObject* self, PyObject*) {
+  if (as_loop(self)->flags & kForeignSelector) {
+    return call_stock(as_loop(self), as_loop(self)->state->names.write_to_self, nullptr, 0, nullptr);
+  }
   as_loop(self)->core.wakeup.notify();
   Py_RETURN_NONE;
 }

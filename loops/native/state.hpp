@@ -35,6 +35,7 @@ struct Names {
   PyObject* run_once;
   PyObject* task;
   PyObject* timer_handle_cancelled;
+  PyObject* write_to_self;
 };
 
 struct ModuleState {

@@ -25,12 +25,13 @@ PyObject* with_loop(ModuleState* state, PyObject* kwnames) {
   return state->task_kwnames_with_loop;
 }
 
-// Before create_task(coro, **kwargs), only name= and context= were taken.
+// Before create_task(coro, **kwargs), only name= and context= were taken; loop= is never the caller's.
 bool keywords_fit(const ModuleState* state, PyObject* kwnames) {
-  if (!kwnames || state->task_takes_any_keyword || kwnames == state->task_kwnames) return true;
+  if (!kwnames || kwnames == state->task_kwnames) return true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
     PyObject* name = PyTuple_GET_ITEM(kwnames, i);
-    if (PyUnicode_CompareWithASCIIString(name, "name") != 0 &&
+    if (PyUnicode_CompareWithASCIIString(name, "loop") == 0) return false;
+    if (!state->task_takes_any_keyword && PyUnicode_CompareWithASCIIString(name, "name") != 0 &&
         PyUnicode_CompareWithASCIIString(name, "context") != 0) {
       return false;
     }
@@ -48,14 +49,15 @@ PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
   }
   if (check_closed(self) < 0) return nullptr;
   PyObject* type = current_class(state->tasks_module, state->names.task);
-  PyObject* names = type ? with_loop(state, kwnames) : nullptr;
+  // Kept for the call: an eager task can create others, with other keywords.
+  const Ref names = Ref::borrow(type ? with_loop(state, kwnames) : nullptr);
   if (!names) return nullptr;
   PyObject* stack[1 + kMaxArguments];
   stack[1] = args[0];
   stack[2] = self;
   for (Py_ssize_t i = 0; i < keywords; ++i) stack[3 + i] = args[1 + i];
   // In debug mode the task notes the stack it was made on: no Python frame of ours is there to cut off.
-  return PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+  return PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
 }
 
 PyObject* create_future(PyObject* self, PyObject*) {
