@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
 import sys
+from asyncio.coroutines import _is_debug_mode  # type: ignore[attr-defined]
 from collections.abc import Callable
 from typing import Any, TypeVarTuple, Unpack
 
 from loopgauge import _core
+from loopgauge.loops.epoll.attributes import adopt_defaults
 from loopgauge.loops.epoll.selector import EpollSelector
 
 if sys.version_info >= (3, 13):
@@ -41,11 +44,23 @@ class EventLoop(_core.LoopBase, _Stock):
     """
 
     _signal_read_fd: int | None = None
+    _has_foreign_selector = False
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         if selector is not None:
+            self._has_foreign_selector = True
             self._use_foreign_selector()
-        super().__init__(EpollSelector(self) if selector is None else selector)
+            super().__init__(selector)
+        elif type(self) is not EventLoop or not _has_defaults():
+            super().__init__(EpollSelector(self))
+        else:
+            self._use_own_queues()
+            if _is_debug_mode():
+                self.set_debug(True)
+
+    @functools.cached_property
+    def _selector(self) -> EpollSelector:
+        return EpollSelector(self)
 
     # ---- running ------------------------------------------------------------------------------
 
@@ -66,20 +81,45 @@ class EventLoop(_core.LoopBase, _Stock):
             raise RuntimeError("Cannot close a running event loop")
         if self.is_closed():
             return
-        super().close()
+        if self._needs_nothing_closed():
+            self._closed = True
+            self._executor_shutdown_called = True
+            self._internal_fds = 0
+            self._selector = None
+        else:
+            super().close()
         self._close_native()
+
+    def _needs_nothing_closed(self) -> bool:
+        """No executor, signal handler or selector was ever asked for: CPython's close() would only
+        make them to close them."""
+        made = vars(self)
+        return not (
+            self._debug
+            or self._default_executor is not None
+            or "_selector" in made
+            or "_signal_handlers" in made
+        )
 
     # ---- waking up ----------------------------------------------------------------------------
     # Threads wake the loop through its eventfd. Signals need a socket pair, because
     # signal.set_wakeup_fd() writes one byte, which an eventfd refuses; it is made when the first
     # handler is added, and watched as long as there is one.
 
+    # A selector of the user's knows nothing of either: there the self-pipe is CPython's.
+
     def _make_self_pipe(self) -> None:
+        if self._has_foreign_selector:
+            super()._make_self_pipe()
+            return
         self._ssock: Any = None
         self._csock: Any = None
         self._internal_fds += 1
 
     def _close_self_pipe(self) -> None:
+        if self._has_foreign_selector:
+            super()._close_self_pipe()
+            return
         self._csock = None
         self._internal_fds -= 1
 
@@ -106,4 +146,24 @@ class EventLoop(_core.LoopBase, _Stock):
         return removed
 
     def _read_from_self(self) -> None:
+        if self._has_foreign_selector:
+            super()._read_from_self()
+            return
         self._process_self_data(self._drain_signal_pipe())
+
+
+class _Constructed(EventLoop):
+    """A loop made by CPython's constructors."""
+
+    def __init__(self) -> None:
+        _Stock.__init__(self, EpollSelector(self))
+
+
+@functools.cache
+def _has_defaults() -> bool:
+    """Looks at CPython's attributes, once per process. False: each loop has to be constructed."""
+    constructed = _Constructed()
+    try:
+        return adopt_defaults(EventLoop, constructed, own=frozenset({"_selector"}))
+    finally:
+        constructed.close()

@@ -42,6 +42,30 @@ bool is_pristine(LoopBase* loop, const Guarded& guarded) {
   return PyMethod_Check(bound.get()) && PyMethod_GET_FUNCTION(bound.get()) == expected.get();
 }
 
+// True when somebody replaced the method in CPython's own class: our scheduler would not call it.
+bool is_patched_in_stock(const ModuleState* state, const char* name) {
+  const Ref now(PyObject_GetAttrString(state->selector_event_loop, name));
+  PyErr_Clear();
+  return now.get() != PyDict_GetItemString(state->stock_methods, name);
+}
+
+// Attributes whose value CPython's scheduler reads in every turn; -1 with an exception.
+int note_scheduler_attribute(LoopBase* loop, PyObject* name, PyObject* value) {
+  if (PyUnicode_CompareWithASCIIString(name, "_clock_resolution") == 0) {
+    // Ours is the clock's: a nanosecond. With another one, timers are due early.
+    const double resolution = value ? PyFloat_AsDouble(value) : -1;
+    PyErr_Clear();
+    return resolution == 1e-9 ? 0 : become_compatible(loop);
+  }
+  if (PyUnicode_CompareWithASCIIString(name, "_selector") == 0 && value && value != Py_None &&
+      !(loop->flags & kForeignSelector) && !PyObject_HasAttrString(value, "_loop_ref")) {
+    PyErr_SetString(PyExc_AttributeError,
+                    "the selector of a loop cannot be replaced; give it to the constructor: EventLoop(selector)");
+    return -1;
+  }
+  return 0;
+}
+
 bool is_guarded(PyObject* name) {
   for (const Guarded& guarded : kGuarded) {
     if (PyUnicode_CompareWithASCIIString(name, guarded.name) == 0) return true;
@@ -118,7 +142,9 @@ int become_compatible(LoopBase* loop) {
 int refresh_overrides(LoopBase* loop) {
   if (loop->flags & kCompatible) return 0;
   bool needed = (loop->flags & (kDebug | kForeignSelector)) || clock_is_patched(loop->state);
-  for (const Guarded& guarded : kGuarded) needed = needed || !is_pristine(loop, guarded);
+  for (const Guarded& guarded : kGuarded) {
+    needed = needed || !is_pristine(loop, guarded) || is_patched_in_stock(loop->state, guarded.name);
+  }
   loop->flags &= ~static_cast<std::uint32_t>(kRecheck);
   loop->type_tag = Py_TYPE(loop)->tp_version_tag;
   return needed ? become_compatible(loop) : 0;
@@ -143,8 +169,22 @@ int run_unfinished(LoopBase* loop) {
 
 int compatible_setattro(PyObject* self, PyObject* name, PyObject* value) {
   LoopBase* loop = as_loop(self);
-  if (PyUnicode_Check(name) && is_guarded(name)) loop->flags |= kRecheck;
+  if (PyUnicode_Check(name)) {
+    if (is_guarded(name)) loop->flags |= kRecheck;
+    if (note_scheduler_attribute(loop, name, value) < 0) return -1;
+  }
   return PyObject_GenericSetAttr(self, name, value);
+}
+
+PyObject* record_stock_methods(PyObject* stock) {
+  Ref methods(PyDict_New());
+  if (!methods) return nullptr;
+  for (const Guarded& guarded : kGuarded) {
+    const Ref method(PyObject_GetAttrString(stock, guarded.name));
+    PyErr_Clear();  // before 3.13 there were fewer
+    if (method && PyDict_SetItemString(methods.get(), guarded.name, method.get()) < 0) return nullptr;
+  }
+  return methods.release();
 }
 
 PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {

@@ -145,6 +145,8 @@ int become_compatible(LoopBase* loop);
 int run_unfinished(LoopBase* loop);
 /// True when `_call_soon` is not this module's.
 bool inner_is_overridden(LoopBase* loop);
+/// CPython's methods as they are at import, by name: a later difference is somebody's patch.
+PyObject* record_stock_methods(PyObject* stock);
 int compatible_setattro(PyObject* self, PyObject* name, PyObject* value);
 /// Calls CPython's own method `name` of SelectorEventLoop. New reference.
 PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);

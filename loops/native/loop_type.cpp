@@ -133,6 +133,12 @@ PyObject* use_foreign_selector(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
+// For a loop that CPython's constructor does not initialise: no assignment to `_ready` is its.
+PyObject* use_own_queues(PyObject* self, PyObject*) {
+  as_loop(self)->has_initial_ready = as_loop(self)->has_initial_scheduled = true;
+  Py_RETURN_NONE;
+}
+
 PyObject* become_compatible_method(PyObject* self, PyObject*) {
   if (become_compatible(as_loop(self)) < 0) return nullptr;
   Py_RETURN_NONE;
@@ -145,6 +151,7 @@ PyMethodDef attribute_methods[] = {
     {"is_closed", is_closed, METH_NOARGS, "is_closed($self, /)\n--\n\nTrue once close() was called."},
     {"is_running", is_running, METH_NOARGS, "is_running($self, /)\n--\n\nTrue while run_forever() runs."},
     {"_use_foreign_selector", use_foreign_selector, METH_NOARGS, nullptr},
+    {"_use_own_queues", use_own_queues, METH_NOARGS, nullptr},
     {"_become_compatible", become_compatible_method, METH_NOARGS, nullptr},
     {},
 };

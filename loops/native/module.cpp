@@ -57,6 +57,7 @@ int find_task_signature(ModuleState* state) {
 
 int import_what_is_used(ModuleState* state) {
   state->selector_event_loop = import_from("asyncio", "SelectorEventLoop");
+  state->stock_methods = state->selector_event_loop ? record_stock_methods(state->selector_event_loop) : nullptr;
   state->futures_module = PyImport_ImportModule("asyncio.futures");
   state->tasks_module = PyImport_ImportModule("asyncio.tasks");
   state->extract_stack = import_from("asyncio.format_helpers", "extract_stack");
@@ -67,7 +68,7 @@ int import_what_is_used(ModuleState* state) {
   state->get_running_loop = import_from("asyncio.events", "_get_running_loop");
   state->set_running_loop = import_from("asyncio.events", "_set_running_loop");
   state->loop_kwnames = Py_BuildValue("(s)", "loop");
-  const bool complete = state->selector_event_loop && state->futures_module && state->tasks_module &&
+  const bool complete = state->stock_methods && state->futures_module && state->tasks_module &&
                         state->extract_stack && state->heappush && state->deque && state->time_module &&
                         state->monotonic && state->get_running_loop && state->set_running_loop &&
                         state->loop_kwnames;
@@ -86,7 +87,7 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            reinterpret_cast<PyObject*>(state->timer_handle_type),
                            reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
                            reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
-                           state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
+                           state->stock_methods, state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
                            state->deque, state->time_module, state->monotonic, state->get_running_loop,
                            state->set_running_loop}) {
     Py_VISIT(object);
@@ -102,6 +103,7 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->thread_safe_handle_type);
   Py_CLEAR(state->loop_type);
   Py_CLEAR(state->selector_event_loop);
+  Py_CLEAR(state->stock_methods);
   Py_CLEAR(state->futures_module);
   Py_CLEAR(state->tasks_module);
   Py_CLEAR(state->extract_stack);

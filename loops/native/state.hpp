@@ -45,6 +45,7 @@ struct ModuleState {
   PyTypeObject* loop_type;
 
   PyObject* selector_event_loop;  // asyncio.SelectorEventLoop: CPython's own scheduler, for the compatible path
+  PyObject* stock_methods;        // its methods at import; see record_stock_methods()
   PyObject* futures_module;       // asyncio.futures and asyncio.tasks: classes are looked up at each call,
   PyObject* tasks_module;         // so that a patched Future or Task is honoured
   PyObject* extract_stack;        // asyncio.format_helpers.extract_stack

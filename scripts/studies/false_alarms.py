@@ -50,7 +50,9 @@ def report(estimates: dict[str, list[float]], false_alarms: int) -> None:
         worst = max(values, key=lambda value: abs(math.log(value)))
         print(f"{name:45} {sum(map(is_within, values)):4} of {len(values):3} {worst - 1:+8.2%}")
     print(f"\nwithin ±1 %: {kept} of {total} pairs ({kept / total:.1%})")
-    print(f"false alarms (interval outside ±1 %): {false_alarms} of {total} ({false_alarms / total:.1%})")
+    print(
+        f"false alarms (interval outside ±1 %): {false_alarms} of {total} ({false_alarms / total:.1%})"
+    )
 
 
 def is_within(ratio: float) -> bool:
