@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from loop_testing import target  # noqa: E402
+from loop_testing import target
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +67,17 @@ def loop(loop_factory: target.LoopFactory) -> Iterator[asyncio.AbstractEventLoop
 def stock_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """A fresh loop of asyncio itself, for comparisons."""
     yield from closing(target.stock_factory())
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets that do not block, closed afterwards."""
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    yield left, right
+    left.close()
+    right.close()
 
 
 def closing(factory: target.LoopFactory) -> Iterator[asyncio.AbstractEventLoop]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from loop_testing import target  # noqa: E402
+from loop_testing import target
 
 #: Bytes that free lists and arenas may move by.
 SLACK = 8 << 20
@@ -29,7 +29,7 @@ def resident() -> int:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def turn(loop: asyncio.AbstractEventLoop) -> None:
@@ -64,7 +64,7 @@ def cancelled_timers(loop: asyncio.AbstractEventLoop) -> None:
 
 def fired_timers(loop: asyncio.AbstractEventLoop) -> None:
     for number in range(BATCH):
-        loop.call_at(number, int)
+        loop.call_at(number / BATCH, int)
     turn(loop)
 
 

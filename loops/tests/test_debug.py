@@ -55,7 +55,8 @@ def test_default_follows_the_environment(options: tuple[str, ...], value: str) -
         for loop in (target.target_name(), target.STOCK)
     }
     assert len(set(said.values())) == 1
-    assert said[target.STOCK].split() == [str(bool(value and "-E" not in options or "dev" in options))]
+    wanted = "dev" in options or bool(value and "-E" not in options)
+    assert said[target.STOCK].split() == [str(wanted)]
 
 
 def test_slow_callback_is_logged(debug_loop, caplog: pytest.LogCaptureFixture) -> None:
@@ -169,7 +170,7 @@ def test_never_awaited_tells_where(debug_loop) -> None:
         pass
 
     async def main() -> None:
-        forgotten()  # noqa: RUF029
+        forgotten()
         gc.collect()
 
     with warnings.catch_warnings(record=True) as caught:

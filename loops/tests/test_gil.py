@@ -17,7 +17,8 @@ CHAIN = """
     def c_only_chain():
         # Each call takes one item of the starmap, which calls loop.call_soon(step): all of it C.
         arguments = []
-        step = functools.partial(next, itertools.starmap(loop.call_soon, itertools.repeat(arguments)))
+        again = itertools.starmap(loop.call_soon, itertools.repeat(arguments))
+        step = functools.partial(next, again)
         arguments.append(step)
         return step
 """

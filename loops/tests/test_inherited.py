@@ -54,9 +54,7 @@ def test_tcp_streams(loop) -> None:
     async def main() -> None:
         server = await asyncio.start_server(echo, "127.0.0.1", 0)
         address = server.sockets[0].getsockname()
-        connections = await asyncio.gather(
-            *(asyncio.open_connection(*address) for _ in range(20))
-        )
+        connections = await asyncio.gather(*(asyncio.open_connection(*address) for _ in range(20)))
         await asyncio.gather(*(round_trip(*connection) for connection in connections))
         server.close()
         await server.wait_closed()
@@ -88,9 +86,7 @@ def test_tcp_protocols(loop) -> None:
 
     async def main() -> None:
         server = await loop.create_server(Echo, "127.0.0.1", 0)
-        transport, client = await loop.create_connection(
-            Client, *server.sockets[0].getsockname()
-        )
+        transport, client = await loop.create_connection(Client, *server.sockets[0].getsockname())
         assert isinstance(transport, asyncio.Transport)
         transport.write(PAYLOAD)
         await client.done

@@ -32,9 +32,7 @@ def assigned_names() -> list[str]:
     for module, class_name in LOOP_CLASSES.items():
         tree = ast.parse(inspect.getsource(module))
         [definition] = [
-            node
-            for node in tree.body
-            if isinstance(node, ast.ClassDef) and node.name == class_name
+            node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name
         ]
         for node in ast.walk(definition):
             if (

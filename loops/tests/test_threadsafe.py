@@ -68,9 +68,7 @@ def test_wakes_again_and_again(loop) -> None:
 def test_wakes_a_loop_that_waits_for_a_timer(loop) -> None:
     timer = loop.call_later(10_000, lambda: None)
     started = threading.Event()
-    thread = threading.Thread(
-        target=lambda: (started.wait(), loop.call_soon_threadsafe(loop.stop))
-    )
+    thread = threading.Thread(target=lambda: (started.wait(), loop.call_soon_threadsafe(loop.stop)))
     thread.start()
     loop.call_soon(started.set)
     loop.run_forever()

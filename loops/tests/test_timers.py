@@ -143,7 +143,7 @@ def test_strange_delays(name: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["call_later", "call_at"])
-@pytest.mark.parametrize("delay", ["1", [], 1j, object()], ids=["text", "list", "complex", "object"])
+@pytest.mark.parametrize("delay", ["1", [], 1j, object()], ids=["text", "list", "complex", "any"])
 def test_what_is_no_number(loop_factory, method: str, delay: object) -> None:
     """TypeError: at the call, or from the turn that compares deadlines as in stock's call_at."""
     loop = loop_factory()  # the fixture runs the loop once more, which stock no longer can

@@ -20,9 +20,7 @@ def listed(tier: str) -> list[parent.Listed]:
     try:
         return parent.list_tests(tier)
     except LookupError as error:
-        pytest.skip(
-            f"CPython's test package is not usable here: {error}", allow_module_level=True
-        )
+        pytest.skip(f"CPython's test package is not usable here: {error}", allow_module_level=True)
 
 
 TESTS = {tier: listed(tier) for tier in TIERS}

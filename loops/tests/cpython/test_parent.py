@@ -7,9 +7,9 @@ from cpython_lane import parent
 from loop_testing import target
 
 TESTS = [
-    parent.Listed("test_buffered_proto.BaseTestBufferedProtocol.test_buffered_proto_create_connection", "g"),
-    parent.Listed("test_server.BaseStartServer.test_start_server_1", "g"),
-]  # fmt: skip
+    parent.Listed("test_server.BaseStartServer.test_start_server_1", "one process"),
+    parent.Listed("test_sock_lowlevel.BaseSockTestsMixin.test_sock_accept", "one process"),
+]
 
 
 @pytest.fixture

@@ -45,6 +45,12 @@ def run_once(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
 
 
+def run_turns(loop: asyncio.AbstractEventLoop, count: int = 4) -> None:
+    """Enough turns that a loop which may skip two polls has seen every descriptor."""
+    for _ in range(count):
+        run_once(loop)
+
+
 def quiet(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
     """Collects what the loop's exception handler is told instead of logging it."""
     told: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ deadlines (all deadlines differ) and the turn in which a descriptor is seen (onl
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 from dataclasses import dataclass
@@ -103,9 +104,7 @@ class _Run:
         self.perform(body)
 
     def soon(self, action: Action) -> None:
-        self.handles.append(
-            self.loop.call_soon(self.callback, "soon", next(self.ids), action.body)
-        )
+        self.handles.append(self.loop.call_soon(self.callback, "soon", next(self.ids), action.body))
 
     def threadsafe(self, action: Action) -> None:
         self.handles.append(
@@ -142,10 +141,8 @@ class _Run:
         self.pipes[action.number % PIPES][0].send(b"x")
 
     def drain(self, action: Action) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             self.pipes[action.number % PIPES][1].recv(1000)
-        except BlockingIOError:
-            pass
 
     def add_reader(self, action: Action) -> None:
         number = action.number % PIPES

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import os
 import signal
 import sys
 import unittest
@@ -110,11 +111,12 @@ def main() -> None:
     parser.add_argument("--hang-after", type=float, default=60.0)
     options = parser.parse_args()
     if options.list:
-        return list_tests(options.tier)
+        list_tests(options.tier)
+        return
     # A shell that started us in the background has made SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     faulthandler.enable()
-    with open(options.results_fd, "w") as results:
+    with os.fdopen(options.results_fd, "w") as results:
         run_tests(options.tier, json.load(sys.stdin), results, options.hang_after)
 
 

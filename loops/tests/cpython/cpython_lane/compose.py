@@ -10,8 +10,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from cpython_lane.catalogue import TIERS, LaneClass
 from loop_testing import target
+
+from cpython_lane.catalogue import TIERS, LaneClass
 
 PACKAGE = "test.test_asyncio"
 

@@ -94,9 +94,7 @@ class Lane:
         elif running is not None:
             outcomes[running] = _broken(status, said)
         else:
-            outcomes.update(
-                (test, _broken(status, said)) for test in tests if test not in outcomes
-            )
+            outcomes.update((test, _broken(status, said)) for test in tests if test not in outcomes)
 
 
 def _child(tier: str, tests: list[str], errors: int, folder: str) -> tuple[list[dict], int]:  # type: ignore[type-arg]
@@ -115,7 +113,7 @@ def _child(tier: str, tests: list[str], errors: int, folder: str) -> tuple[list[
         assert child.stdin is not None
         child.stdin.write(json.dumps(tests).encode())
         child.stdin.close()
-        with open(read) as lines:
+        with os.fdopen(read) as lines:
             events = [json.loads(line) for line in lines if line.endswith("\n")]
         return events, child.wait(HANG_AFTER)
 
