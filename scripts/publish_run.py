@@ -1,0 +1,48 @@
+"""Puts a run file among the published ones: reports/results/NAME.jsonl.xz, without this machine's paths.
+
+    python scripts/publish_run.py .bench/runs/20261101T120000Z-abc123.jsonl 3.14-all
+
+Samples, seed, schedule and environment stay as they were recorded. Absolute paths (the checkout, the
+interpreter, where the run was written) say nothing to a reader: of each, the last part is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import re
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
+_PATH = re.compile(r"(?:/[^/\s'\"=]+){2,}/?")
+# Nothing of the user's: what the interpreter was configured with.
+_KEPT = {"config_args"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name", help="file name without ending")
+    arguments = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    out = RESULTS / f"{arguments.name}.jsonl.xz"
+    lines = arguments.run.read_text().splitlines()
+    published = "".join(json.dumps(without_paths(json.loads(line))) + "\n" for line in lines)
+    out.write_bytes(lzma.compress(published.encode(), preset=9))
+    print(f"{out.name}: {len(lines)} records, {out.stat().st_size:,} bytes")
+
+
+def without_paths(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: without_paths(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_paths(item, key) for item in value]
+    if isinstance(value, str) and key not in _KEPT:
+        return _PATH.sub(lambda match: match[0].rstrip("/").rsplit("/", 1)[-1], value)
+    return value
+
+
+if __name__ == "__main__":
+    main()
