@@ -96,6 +96,7 @@ def prepare(
     for arm in what.arms:
         if not arm.available:
             tracker.notice(f"{arm.label} is unavailable: {arm.reason}")
+    tracker.expect(planning.guess_s(request, what))
     findings = probe(what.arms, what.benchmarks, run_probe, tracker.probing)
     for event in findings.events:
         announce(tracker, event)

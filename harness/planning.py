@@ -13,6 +13,7 @@ from loopgauge.harness.probe import Findings
 from loopgauge.harness.request import RunRequest
 from loopgauge.harness.subject import Subject
 
+PROBE_S = 0.03  # one benchmark of one arm in the probe, calibration included
 PROBE_SHARE = 0.5  # of the budget at most, however long the probe took
 
 
@@ -24,6 +25,16 @@ def limits_of(request: RunRequest) -> Limits:
         rounds = request.rounds
         limits = replace(limits, rounds_least=rounds, rounds_wanted=rounds, rounds_most=rounds)
     return limits
+
+
+def guess_s(request: RunRequest, subject: Subject) -> float:
+    """Wall time of the whole run as far as it can be told before the probe: every slot of its
+    meant length."""
+    limits = limits_of(request)
+    arms = [arm.label for arm in subject.arms if arm.available]
+    loads = {b.id: Load(dict.fromkeys(arms, limits.slot_s)) for b in subject.benchmarks}
+    probe_s = len(arms) * (budget.START_S + PROBE_S * len(loads))
+    return probe_s + budget.fit(loads, limits, limits.budget_s).expected_s
 
 
 def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: float) -> Plan:

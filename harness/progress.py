@@ -34,6 +34,10 @@ class Tracker:
     def elapsed_s(self) -> float:
         return self._clock() - self._began
 
+    def expect(self, seconds: float) -> None:
+        """A guess at the whole run, better than its budget."""
+        self._budget_s = min(seconds, self._budget_s)
+
     def probing(self, arm: str, share: float) -> None:
         left = max(0.0, self._budget_s - self.elapsed_s)
         self._send("probe", PROBE_FRACTION * share, left, arm=arm)

@@ -125,6 +125,15 @@ def test_fewer_rounds_where_time_runs_short(out: Path) -> None:
     assert "time ran short" in events(run, "note")[-1].reason
 
 
+def test_the_first_guess_is_no_longer_than_the_run_could_be(out: Path) -> None:
+    seen: list[Progress] = []
+    runs.run(subject([], [benchmark()]), out, seen.append, clock=lambda: 0.0)
+    plan = read_run(out).header.plan
+    assert seen[0].phase == "probe"
+    assert 0 < seen[0].remaining_s < plan.budget_s / 2
+    assert seen[0].remaining_s == pytest.approx(plan.expected_s, rel=0.8)
+
+
 def test_progress_never_falls_and_ends_at_one(out: Path) -> None:
     seen: list[Progress] = []
     runs.run(subject([], [benchmark("fake.a"), benchmark("fake.b")]), out, seen.append)
@@ -404,7 +413,7 @@ def test_a_killed_command_takes_its_worker_along_and_loses_nothing(out: Path, de
 
 def wait_for_process(command: subprocess.Popen[bytes], out: Path, process: int) -> None:
     """Until the file says that this worker was started."""
-    while not (out.exists() and f'"process":{process},'.encode() in out.read_bytes()):
+    while f'"process":{process},' not in environment.read(out):
         assert command.poll() is None, "the command ended before it was to be killed"
 
 
