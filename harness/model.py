@@ -20,7 +20,6 @@ Design = Literal["hybrid", "process"]
 Setting = Literal["quick", "full"]
 EventKind = Literal[
     "worker",  # a worker process was started: `worker` says how
-    "calibrated",  # iterations of one slot, found in the probe: `iterations`
     "unavailable",  # the loop cannot be made on this interpreter
     "unsupported",  # the loop lacks a capability the scenario needs
     "invalid",  # the work check failed: its figures are void
@@ -219,7 +218,6 @@ class Event(Record, tag="event", kw_only=True):
     signal: str = ""  # "SIGSEGV"
     detail: str = ""  # traceback, stack or the end of stderr
     final: bool = False
-    iterations: int | None = None
     worker: Worker | None = None
 
 
