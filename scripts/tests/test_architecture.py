@@ -113,7 +113,18 @@ def test_rooms_are_imported_by_their_full_name() -> None:
         if name.split(".")[0] in ROOMS
     ]
     assert found == []
-    assert not set(ROOMS) & set(sys.modules)
+
+
+def test_no_module_is_loaded_twice() -> None:
+    """pytest itself makes the packages above a test file; anything else is a second copy."""
+    copies = [
+        name
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in ROOMS
+        and "tests" not in name.split(".")
+        and not hasattr(module, "__path__")
+    ]
+    assert copies == []
 
 
 def test_the_core_includes_no_python() -> None:
