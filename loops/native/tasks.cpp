@@ -39,11 +39,24 @@ bool keywords_fit(const ModuleState* state, PyObject* kwnames) {
   return true;
 }
 
+// factory(loop, coro, **kwargs), as create_task() of 3.13.3 and later calls it: eager tasks come this way.
+PyObject* call_factory(LoopBase* loop, PyObject* const* args, PyObject* kwnames, Py_ssize_t keywords) {
+  const Ref factory = Ref::borrow(loop->task_factory);
+  PyObject* stack[1 + kMaxArguments];
+  stack[1] = as_object(loop);
+  for (Py_ssize_t i = 0; i <= keywords; ++i) stack[2 + i] = args[i];
+  return PyObject_Vectorcall(factory.get(), stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+}
+
 PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   LoopBase* loop = as_loop(self);
   ModuleState* state = loop->state;
   const Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  if (loop->task_factory || nargs != 1 || keywords + 2 > kMaxArguments || !keywords_fit(state, kwnames)) {
+  const bool few = nargs == 1 && keywords + 2 <= kMaxArguments;
+  if (loop->task_factory && few && state->task_takes_any_keyword) {
+    return check_closed(self) < 0 ? nullptr : call_factory(loop, args, kwnames, keywords);
+  }
+  if (loop->task_factory || !few || !keywords_fit(state, kwnames)) {
     const Ref name(PyUnicode_InternFromString("create_task"));
     return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;
   }
