@@ -1,9 +1,9 @@
-"""Puts a run file among the published ones: reports/results/NAME.jsonl.xz, without this machine's paths.
+"""Puts a run file among the published ones, reports/results/NAME.jsonl.xz, without local paths.
 
     python scripts/publish_run.py .bench/runs/20261101T120000Z-abc123.jsonl 3.14-all
 
-Samples, seed, schedule and environment stay as they were recorded. Absolute paths (the checkout, the
-interpreter, where the run was written) say nothing to a reader: of each, the last part is kept.
+Samples, seed, schedule and environment stay as they were recorded. Absolute paths (the checkout,
+the interpreter, where the run was written) say nothing to a reader: of each, the last part is kept.
 """
 
 from __future__ import annotations

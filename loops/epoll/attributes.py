@@ -1,10 +1,10 @@
 """CPython's attributes of a loop, without running CPython's three constructors for each.
 
 BaseEventLoop, BaseSelectorEventLoop and the Unix loop set about twenty attributes, make two weak
-containers, read the clock's resolution and (3.14) open and close a pidfd: 10 us, more than creating,
-running and closing the rest of a loop. One loop is constructed by CPython and looked at: what is
-immutable becomes a default of the class, what is an empty container is made when it is first asked for.
-So the running version's own constructor still says what there is.
+containers, read the clock's resolution and (3.14) open and close a pidfd: 10 us, more than
+creating, running and closing the rest of a loop. One loop is constructed by CPython and looked at:
+what is immutable becomes a default of the class, what is an empty container is made when it is
+first asked for. So the running version's own constructor still says what there is.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import os
 from typing import Any
@@ -39,27 +40,19 @@ def test_cancellation_taken_back_is_reported(loop) -> None:
 @pytest.mark.parametrize("value", [None, 5, object()])
 def test_loop_of_a_handle_set_to_anything(loop, value: object) -> None:
     handle = loop.call_later(1000, int)
-    try:
+    with contextlib.suppress(AttributeError):
         handle._loop = value
-    except AttributeError:
-        pass
-    try:
+    with contextlib.suppress(AttributeError):
         handle.cancel()
-    except AttributeError:
-        pass
 
 
 def test_loop_and_context_of_a_handle_deleted(loop) -> None:
     handle = loop.call_soon(int)
     for name in ("_loop", "_context"):
-        try:
+        with contextlib.suppress(AttributeError, TypeError):
             delattr(handle, name)
-        except (AttributeError, TypeError):
-            pass
-    try:
+    with contextlib.suppress(AttributeError):
         handle.cancel()
-    except AttributeError:
-        pass
     loop.stop()
     loop.run_forever()
 
@@ -82,10 +75,8 @@ class Fickle:
     name: str
 
     def __index__(self) -> int:
-        try:
+        with contextlib.suppress(RuntimeError, TypeError):
             setattr(self.handle, self.name, None)
-        except (RuntimeError, TypeError):
-            pass
         return 3
 
 

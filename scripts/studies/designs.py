@@ -42,7 +42,8 @@ def main() -> None:
     apart = [pair for pair in pairs if distance(*pair[1:]) > MARGIN]
     for name, shared, alone in apart:
         print(f"{name:42} {shared.arm:10} {interval(shared):>22} {interval(alone):>22}")
-    print(f"\nfurther apart than {MARGIN:.0%}: {len(apart)} of {len(pairs)} pairs of loop and benchmark")
+    count = f"{len(apart)} of {len(pairs)} pairs of loop and benchmark"
+    print(f"\nfurther apart than {MARGIN:.0%}: {count}")
 
 
 def measured(design: Literal["hybrid", "process"], arguments: argparse.Namespace) -> RunSummary:
@@ -50,7 +51,7 @@ def measured(design: Literal["hybrid", "process"], arguments: argparse.Namespace
     if not out.exists():
         scenarios = select(arguments.scenario or ["throughput"])
         request = RunRequest(
-            benchmarks=[(scenario.id, params) for scenario in scenarios for params in scenario.quick],
+            benchmarks=[(each.id, params) for each in scenarios for params in each.quick],
             arms=arguments.loop or default_loops(),
             seed=1,
             design=design,

@@ -2,8 +2,9 @@
 
     scripts/dev study false_alarms --runs 20 --out FOLDER
 
-A pair "stays" when its estimate lies within the margin, and is a false alarm when its whole interval
-lies outside (the rule that decides verdicts). Runs that are already in FOLDER are not measured again.
+A pair "stays" when its estimate lies within the margin, and is a false alarm when its whole
+interval lies outside (the rule that decides verdicts). Runs that are already in FOLDER are not
+measured again.
 """
 
 from __future__ import annotations
@@ -50,9 +51,8 @@ def report(estimates: dict[str, list[float]], false_alarms: int) -> None:
         worst = max(values, key=lambda value: abs(math.log(value)))
         print(f"{name:45} {sum(map(is_within, values)):4} of {len(values):3} {worst - 1:+8.2%}")
     print(f"\nwithin ±1 %: {kept} of {total} pairs ({kept / total:.1%})")
-    print(
-        f"false alarms (interval outside ±1 %): {false_alarms} of {total} ({false_alarms / total:.1%})"
-    )
+    share = f"{false_alarms} of {total} ({false_alarms / total:.1%})"
+    print(f"false alarms (interval outside ±1 %): {share}")
 
 
 def is_within(ratio: float) -> bool:

@@ -1,4 +1,4 @@
-"""How often an injected slow-down of sleep(0) is called: N full runs of a loop against its slower self.
+"""How often an injected slow-down of sleep(0) is called: N full runs against a slower self.
 
     scripts/dev study power --runs 20 --percent 3 --out FOLDER
 

@@ -15,7 +15,8 @@ HERE = Path(__file__).resolve().parent
 def measure(out: Path, *arguments: str, reference: str = "") -> RunSummary:
     """Runs `bench run ARGUMENTS --out OUT`, unless the file is there already, and judges it.
 
-    Raises CalledProcessError when nothing was measured. A left-out loop (exit code 6) is no failure.
+    Raises CalledProcessError when nothing was measured. A left-out loop (exit code 6) is no
+    failure.
     """
     if not out.exists():
         command = [sys.executable, "-m", "loopgauge.harness.cli", "run", *arguments]

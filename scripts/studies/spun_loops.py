@@ -1,4 +1,4 @@
-"""Stock asyncio with a burner in front of every call_soon(): the same class twice, one with more to do.
+"""Stock asyncio with a burner in front of every call_soon(): one class twice, one with more to do.
 
 The environment says how many iterations: LOOPGAUGE_STUDY_SPIN, for `slowed`; `plain` burns none.
 """

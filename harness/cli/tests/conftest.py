@@ -110,8 +110,9 @@ from loopgauge.harness.cli import main
 
 rounds, sys.argv[1:] = int(sys.argv[1]), sys.argv[2:]
 budget.LIMITS["quick"] = dataclasses.replace(
-    budget.LIMITS["quick"], budget_s=1.0, rounds_least=rounds, rounds_most=rounds,
-    blocks_least=2, blocks_wanted=2, blocks_most=2, slot_s=0.001, hang_timeout_s=2.0,
+    budget.LIMITS["quick"], budget_s=1.0, slot_s=0.001, hang_timeout_s=2.0,
+    rounds_least=rounds, rounds_wanted=rounds, rounds_most=rounds,
+    blocks_least=2, blocks_wanted=2, blocks_most=2,
 )
 main(prog_name="bench")
 """
