@@ -324,6 +324,7 @@ PyObject* handle_run(PyObject* self, PyObject*) {
     if (!report(as_handle(self))) return nullptr;
     Py_RETURN_NONE;
   }
+  as_loop(as_handle(self)->loop)->run_thread = PyThread_get_thread_ident();
   if (!run_handle(as_handle(self))) return nullptr;
   Py_RETURN_NONE;
 }
@@ -455,7 +456,6 @@ bool run_handle(Handle* handle) {
   PyObject* context = handle->context;
   if (PyContext_Enter(context) < 0) return report(handle);
   const bool was_running = std::exchange(handle->running, true);
-  if (handle->thread_safe) loop_callback_begins(handle);
   PyObject* result = call(handle);
   handle->running = was_running;
   if (handle->thread_safe) loop_callback_finished(handle);

@@ -104,7 +104,7 @@ struct LoopBase {
   core::SlotTable<Watch> watches;
   core::SignalPipe signals;
   GilFairness fairness;
-  unsigned long callback_thread;  // where a thread-safe handle's callback is running
+  unsigned long run_thread;  // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;
 };
@@ -132,7 +132,6 @@ int check_closed(PyObject* self);
 
 // handle.cpp asks these of the loop a handle belongs to.
 int loop_timer_cancelled(Handle* handle);
-void loop_callback_begins(Handle* handle);
 void loop_wait_for_callback(Handle* handle);
 void loop_callback_finished(Handle* handle);
 

@@ -44,6 +44,7 @@ int one_turn(LoopBase* loop) {
 
 // Runs turns until stop(). 1: stopped, 0: the compatible scheduler must take over, -1: an exception.
 int run_turns(LoopBase* loop) {
+  loop->run_thread = PyThread_get_thread_ident();
   loop->core.policy.begin_run();
   int state;
   do {
@@ -127,6 +128,7 @@ PyObject* run_once(PyObject* self, PyObject*) {
   if (refresh_overrides(loop) < 0) return nullptr;
   if (loop->flags & kCompatible) return call_stock(loop, loop->state->names.run_once, nullptr, 0, nullptr);
   loop->core.policy.begin_run();
+  loop->run_thread = PyThread_get_thread_ident();
   if (one_turn(loop) < 0) return nullptr;
   Py_RETURN_NONE;
 }

@@ -85,8 +85,9 @@ PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* ar
   return enqueue(loop, std::move(owned));
 }
 
+template <bool any_thread>
 PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* args, Py_ssize_t nargs,
-                        PyObject* kwnames, bool any_thread) {
+                        PyObject* kwnames) {
   LoopBase* loop = as_loop(self);
   PyObject* context;
   if (nargs < 1 || !only_context(loop->state, args, nargs, kwnames, &context)) [[unlikely]] {
@@ -106,12 +107,12 @@ PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* arg
 }
 
 PyObject* call_soon(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return schedule_soon(self, "call_soon", args, nargs, kwnames, false);
+  return schedule_soon<false>(self, "call_soon", args, nargs, kwnames);
 }
 
 PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   // The GIL orders this against the loop; the wake-up writes only when the loop sleeps.
-  PyObject* handle = schedule_soon(self, "call_soon_threadsafe", args, nargs, kwnames, true);
+  PyObject* handle = schedule_soon<true>(self, "call_soon_threadsafe", args, nargs, kwnames);
   if (!handle) return nullptr;
   if (!(as_loop(self)->flags & kCompatible)) [[likely]] {
     as_loop(self)->core.wakeup.notify();
@@ -287,11 +288,9 @@ int loop_timer_cancelled(Handle* handle) {
   return done ? 0 : -1;
 }
 
-void loop_callback_begins(Handle* handle) { as_loop(handle->loop)->callback_thread = PyThread_get_thread_ident(); }
-
 void loop_wait_for_callback(Handle* handle) {
   LoopBase* loop = as_loop(handle->loop);
-  if (!handle->running || PyThread_get_thread_ident() == loop->callback_thread) return;
+  if (!handle->running || PyThread_get_thread_ident() == loop->run_thread) return;
   const Ref keep = Ref::borrow(handle->loop);
   ++loop->cancel_waiters;
   while (handle->running) {
