@@ -59,7 +59,7 @@ class EventLoop(_core.LoopBase, _Stock):
                 self.set_debug(True)
 
     @functools.cached_property
-    def _selector(self) -> EpollSelector:
+    def _selector(self) -> EpollSelector | None:
         return EpollSelector(self)
 
     # ---- running ------------------------------------------------------------------------------
