@@ -91,7 +91,7 @@ def python_tests(python: Interpreter, arguments: Sequence[str] = (), **env: str)
     for line in process.stdout:
         sys.stdout.write(line)
         sys.stdout.flush()
-        if re.search(r"=+ .* in [\d.]+s.* =+$", line):
+        if re.search(r"(\d+ [a-z]+|no tests ran).* in \d[\d.]*s\b", line):
             summary = line.strip()
     code = process.wait()
     return code, summary or f"pytest ended without a summary, exit code {code}"

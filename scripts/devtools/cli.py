@@ -17,7 +17,7 @@ def main() -> int:
     arguments, rest = _parser().parse_known_args()
     if rest and not arguments.passes_on:
         _parser().error(f"unrecognised arguments: {' '.join(rest)}")
-    arguments.rest = rest
+    arguments.rest = [word for word in rest if word != "--"]
     call: Callable[[argparse.Namespace], int] = arguments.call
     try:
         return call(arguments)
