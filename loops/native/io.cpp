@@ -12,19 +12,15 @@ namespace {
 
 enum class Side { reader, writer };
 
-constexpr int kEventRead = 1;  // selectors.EVENT_READ and EVENT_WRITE
+constexpr int kEventRead = 1; // selectors.EVENT_READ and EVENT_WRITE
 constexpr int kEventWrite = 2;
 
-// The table has a slot for every number up to the largest: before it grows this far, the kernel is asked
-// whether there is such a descriptor.
+// The table has a slot for every number up to the largest: before it grows this far, the kernel is
+// asked whether there is such a descriptor.
 constexpr int kTrustedNumber = 4096;
 
-Handle*& handle_of(Watch& watch, Side side) { return side == Side::reader ? watch.reader : watch.writer; }
-
-int raise_os_error(int error) {
-  errno = error;
-  PyErr_SetFromErrno(PyExc_OSError);
-  return -1;
+Handle*& handle_of(Watch& watch, Side side) {
+  return side == Side::reader ? watch.reader : watch.writer;
 }
 
 // Registers `handle` (stolen) for one side, in place of what was there. -1 with OSError.
@@ -32,7 +28,8 @@ int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
   Ref owned(as_object(handle));
   Watch* watch = loop->watches.at(fd);
   if (!watch) {
-    if (fd >= kTrustedNumber && ::fcntl(fd, F_GETFD) == -1) return raise_os_error(errno);
+    if (fd >= kTrustedNumber && ::fcntl(fd, F_GETFD) == -1)
+      return raise_os_error(errno);
     std::uint64_t key;
     try {
       key = loop->watches.open(fd, Watch{});
@@ -52,7 +49,8 @@ int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
   }
   Handle* old = std::exchange(handle_of(*watch, side), handle);
   // Always told to the kernel: the number may have been closed and reused behind the loop's back.
-  const core::Result<int> changed = loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
+  const core::Result<int> changed =
+      loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
   if (!changed.ok()) {
     handle_of(*watch, side) = old;
     return raise_os_error(changed.error);
@@ -65,16 +63,18 @@ int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
 // Takes one side's handle out, cancelled. 1: there was one, 0: not, -1: error.
 int clear_handle(LoopBase* loop, int fd, Side side) {
   Watch* watch = loop->watches.at(fd);
-  if (!watch || (loop->flags & kClosed)) return 0;
+  if (!watch || (loop->flags & kClosed))
+    return 0;
   Handle* handle = std::exchange(handle_of(*watch, side), nullptr);
   const Ref owned(as_object(handle));
   if (watch->events() == 0) {
     loop->watches.close(fd);
-    (void)loop->core.unwatch(fd);  // closed first by its owner: nothing to undo
+    (void)loop->core.unwatch(fd); // closed first by its owner: nothing to undo
   } else if (handle) {
     (void)loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
   }
-  if (!handle) return 0;
+  if (!handle)
+    return 0;
   return is_cancelled(handle) || cancel_handle(handle) == 0 ? 1 : -1;
 }
 
@@ -83,15 +83,17 @@ int clear_handle(LoopBase* loop, int fd, Side side) {
 int refuse_transport(LoopBase* loop, PyObject* fd) {
   const Ref transports(PyObject_GetAttrString(as_object(loop), "_transports"));
   const Ref data(transports ? PyObject_GetAttrString(transports.get(), "data") : nullptr);
-  if (data && PyDict_CheckExact(data.get()) && PyDict_GET_SIZE(data.get()) == 0) return 0;
+  if (data && PyDict_CheckExact(data.get()) && PyDict_GET_SIZE(data.get()) == 0)
+    return 0;
   PyErr_Clear();
-  const Ref checked(PyObject_CallMethodOneArg(as_object(loop), loop->state->names.ensure_fd_no_transport, fd));
+  const Ref checked(
+      PyObject_CallMethodOneArg(as_object(loop), loop->state->names.ensure_fd_no_transport, fd));
   return checked ? 0 : -1;
 }
 
 // (fd, callback, *args, context=None) -> handle: context= is 3.15's, for transports.
-PyObject* add(PyObject* self, const char* method, Side side, PyObject* const* args, Py_ssize_t nargs,
-              PyObject* kwnames) {
+PyObject* add(PyObject* self, const char* method, Side side, PyObject* const* args,
+              Py_ssize_t nargs, PyObject* kwnames) {
   LoopBase* loop = as_loop(self);
   PyObject* context;
   if (nargs < 2 || !only_context(loop->state, args, nargs, kwnames, &context)) {
@@ -102,15 +104,20 @@ PyObject* add(PyObject* self, const char* method, Side side, PyObject* const* ar
     const Ref name(PyUnicode_InternFromString(method));
     return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;
   }
-  if (check_closed(self) < 0) return nullptr;
+  if (check_closed(self) < 0)
+    return nullptr;
   const int fd = as_descriptor(args[0]);
-  if (fd < 0) return nullptr;
+  if (fd < 0)
+    return nullptr;
   Handle* handle = new_handle(loop->state, self, args[1], args + 2, nargs - 2, context);
-  if (!handle) return nullptr;
+  if (!handle)
+    return nullptr;
   track(handle);
   Ref owned(as_object(handle));
-  if (note_source(loop, handle) < 0) return nullptr;
-  if (set_handle(loop, fd, side, reinterpret_cast<Handle*>(Py_NewRef(owned.get()))) < 0) return nullptr;
+  if (note_source(loop, handle) < 0)
+    return nullptr;
+  if (set_handle(loop, fd, side, reinterpret_cast<Handle*>(Py_NewRef(owned.get()))) < 0)
+    return nullptr;
   return owned.release();
 }
 
@@ -121,82 +128,105 @@ PyObject* remove(PyObject* self, const char* method, Side side, PyObject* fd_obj
     return name ? call_stock(loop, name.get(), &fd_object, 1, nullptr) : nullptr;
   }
   const int fd = as_descriptor(fd_object);
-  if (fd < 0) return nullptr;
+  if (fd < 0)
+    return nullptr;
   const int removed = clear_handle(loop, fd, side);
   return removed < 0 ? nullptr : PyBool_FromLong(removed);
 }
 
-// True when CPython's public methods must be used: an override of the inner ones counts. -1 with an exception.
+// True when CPython's public methods must be used: an override of the inner ones counts. -1 with an
+// exception.
 int needs_stock(PyObject* self) {
-  if (is_fast(self)) return 0;
-  if (refresh_overrides(as_loop(self)) < 0) return -1;
+  if (is_fast(self))
+    return 0;
+  if (refresh_overrides(as_loop(self)) < 0)
+    return -1;
   return (as_loop(self)->flags & kCompatible) != 0;
 }
 
-PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs,
-                     PyObject* kwnames) {
+PyObject* public_add(PyObject* self, const char* inner, Side side, PyObject* const* args,
+                     Py_ssize_t nargs, PyObject* kwnames) {
   const int stock = nargs < 2 || kwnames ? 1 : needs_stock(self);
-  if (stock < 0) return nullptr;
+  if (stock < 0)
+    return nullptr;
   if (stock) {
     const Ref name(PyUnicode_InternFromString(inner + 1));
     return name ? call_stock(as_loop(self), name.get(), args, nargs, kwnames) : nullptr;
   }
-  if (refuse_transport(as_loop(self), args[0]) < 0) return nullptr;
+  if (refuse_transport(as_loop(self), args[0]) < 0)
+    return nullptr;
   const Ref handle(add(self, inner, side, args, nargs, nullptr));
-  if (!handle) return nullptr;
+  if (!handle)
+    return nullptr;
   Py_RETURN_NONE;
 }
 
-PyObject* public_remove(PyObject* self, const char* inner, Side side, PyObject* const* args, Py_ssize_t nargs,
-                        PyObject* kwnames) {
+PyObject* public_remove(PyObject* self, const char* inner, Side side, PyObject* const* args,
+                        Py_ssize_t nargs, PyObject* kwnames) {
   const int stock = nargs != 1 || kwnames ? 1 : needs_stock(self);
-  if (stock < 0) return nullptr;
+  if (stock < 0)
+    return nullptr;
   if (stock) {
     const Ref name(PyUnicode_InternFromString(inner + 1));
     return name ? call_stock(as_loop(self), name.get(), args, nargs, kwnames) : nullptr;
   }
-  if (refuse_transport(as_loop(self), args[0]) < 0) return nullptr;
+  if (refuse_transport(as_loop(self), args[0]) < 0)
+    return nullptr;
   return remove(self, inner, side, args[0]);
 }
 
-PyObject* inner_add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* inner_add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                           PyObject* kwnames) {
   return add(self, "_add_reader", Side::reader, args, nargs, kwnames);
 }
-PyObject* inner_add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* inner_add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                           PyObject* kwnames) {
   return add(self, "_add_writer", Side::writer, args, nargs, kwnames);
 }
-PyObject* inner_remove_reader(PyObject* self, PyObject* fd) { return remove(self, "_remove_reader", Side::reader, fd); }
-PyObject* inner_remove_writer(PyObject* self, PyObject* fd) { return remove(self, "_remove_writer", Side::writer, fd); }
+PyObject* inner_remove_reader(PyObject* self, PyObject* fd) {
+  return remove(self, "_remove_reader", Side::reader, fd);
+}
+PyObject* inner_remove_writer(PyObject* self, PyObject* fd) {
+  return remove(self, "_remove_writer", Side::writer, fd);
+}
 PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return public_add(self, "_add_reader", Side::reader, args, nargs, kwnames);
 }
 PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return public_add(self, "_add_writer", Side::writer, args, nargs, kwnames);
 }
-PyObject* remove_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* remove_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
   return public_remove(self, "_remove_reader", Side::reader, args, nargs, kwnames);
 }
-PyObject* remove_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* remove_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                        PyObject* kwnames) {
   return public_remove(self, "_remove_writer", Side::writer, args, nargs, kwnames);
 }
 
 // ---- what EpollSelector is made of --------------------------------------------------------------
 
-PyObject* handle_or_none(Handle* handle) { return handle ? as_object(handle) : Py_None; }
+PyObject* handle_or_none(Handle* handle) {
+  return handle ? as_object(handle) : Py_None;
+}
 
 // _watch_get(fd) -> (events, reader or None, writer or None), or None.
 PyObject* watch_get(PyObject* self, PyObject* fd_object) {
   const int fd = as_descriptor(fd_object);
-  if (fd < 0) return nullptr;
+  if (fd < 0)
+    return nullptr;
   Watch* watch = as_loop(self)->watches.at(fd);
-  if (!watch) Py_RETURN_NONE;
+  if (!watch)
+    Py_RETURN_NONE;
   const int events = (watch->reader ? kEventRead : 0) | (watch->writer ? kEventWrite : 0);
-  return Py_BuildValue("(iOO)", events, handle_or_none(watch->reader), handle_or_none(watch->writer));
+  return Py_BuildValue("(iOO)", events, handle_or_none(watch->reader),
+                       handle_or_none(watch->writer));
 }
 
 PyObject* watch_list(PyObject* self, PyObject*) {
   Ref list(PyList_New(0));
-  if (!list) return nullptr;
+  if (!list)
+    return nullptr;
   bool failed = false;
   as_loop(self)->watches.for_each([&](int fd, Watch&) {
     const Ref number(PyLong_FromLong(fd));
@@ -206,7 +236,8 @@ PyObject* watch_list(PyObject* self, PyObject*) {
 }
 
 int set_from_python(LoopBase* loop, int fd, Side side, PyObject* handle) {
-  if (handle == Py_None) return clear_handle(loop, fd, side) < 0 ? -1 : 0;
+  if (handle == Py_None)
+    return clear_handle(loop, fd, side) < 0 ? -1 : 0;
   if (!is_native_handle(loop->state, handle)) {
     PyErr_SetString(PyExc_TypeError, "the loop's selector takes handles made by the loop");
     return -1;
@@ -221,12 +252,14 @@ PyObject* watch_set(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
     return nullptr;
   }
   const int fd = as_descriptor(args[0]);
-  if (fd < 0) return nullptr;
+  if (fd < 0)
+    return nullptr;
   LoopBase* loop = as_loop(self);
   // New handles first: a descriptor that keeps one side never leaves epoll in between.
   const bool writer_first = args[1] == Py_None;
   for (const bool writer : {writer_first, !writer_first}) {
-    if (set_from_python(loop, fd, writer ? Side::writer : Side::reader, args[writer ? 2 : 1]) < 0) return nullptr;
+    if (set_from_python(loop, fd, writer ? Side::writer : Side::reader, args[writer ? 2 : 1]) < 0)
+      return nullptr;
   }
   Py_RETURN_NONE;
 }
@@ -234,14 +267,20 @@ PyObject* watch_set(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
 // The events of one wait as [(fd, selectors mask)].
 PyObject* as_list(LoopBase* loop, const epoll_event* events, int count) {
   Ref list(PyList_New(0));
-  if (!list) return nullptr;
+  if (!list)
+    return nullptr;
   for (int i = 0; i < count; ++i) {
-    Watch* watch = events[i].data.u64 == core::kWakeupKey ? nullptr : loop->watches.get(events[i].data.u64);
-    if (!watch) continue;
-    const int mask = ((events[i].events & ~std::uint32_t{EPOLLOUT}) && watch->reader ? kEventRead : 0) |
-                     ((events[i].events & ~std::uint32_t{EPOLLIN}) && watch->writer ? kEventWrite : 0);
-    const Ref pair(Py_BuildValue("(ii)", static_cast<int>(events[i].data.u64 & 0xffff'ffffU), mask));
-    if (!pair || (mask && PyList_Append(list.get(), pair.get()) < 0)) return nullptr;
+    Watch* watch =
+        events[i].data.u64 == core::kWakeupKey ? nullptr : loop->watches.get(events[i].data.u64);
+    if (!watch)
+      continue;
+    const int mask =
+        ((events[i].events & ~std::uint32_t{EPOLLOUT}) && watch->reader ? kEventRead : 0) |
+        ((events[i].events & ~std::uint32_t{EPOLLIN}) && watch->writer ? kEventWrite : 0);
+    const Ref pair(
+        Py_BuildValue("(ii)", static_cast<int>(events[i].data.u64 & 0xffff'ffffU), mask));
+    if (!pair || (mask && PyList_Append(list.get(), pair.get()) < 0))
+      return nullptr;
   }
   return list.release();
 }
@@ -252,44 +291,25 @@ PyObject* wait(PyObject* self, PyObject* timeout) {
   std::int64_t timeout_ns = -1;
   if (timeout != Py_None) {
     const double seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
+    if (seconds == -1.0 && PyErr_Occurred())
+      return nullptr;
     timeout_ns = seconds > 0 ? core::seconds_to_ns(seconds) : 0;
   }
   const core::Result<int> opened = loop->core.open();
-  if (!opened.ok()) return raise_os_error(opened.error), nullptr;
+  if (!opened.ok())
+    return raise_os_error(opened.error), nullptr;
   epoll_event events[256];
   loop->core.wakeup.prepare_sleep();
   PyThreadState* thread = PyEval_SaveThread();
   const core::Result<int> got = loop->core.poller.wait(events, timeout_ns);
   loop->core.wakeup.finish_sleep();
   PyEval_RestoreThread(thread);
-  if (!got.ok() && got.error != EINTR) return raise_os_error(got.error), nullptr;
+  if (!got.ok() && got.error != EINTR)
+    return raise_os_error(got.error), nullptr;
   return as_list(loop, events, got.ok() ? got.value : 0);
 }
 
-// ---- signals ------------------------------------------------------------------------------------
-
-// _open_signal_pipe() -> (read fd, write fd)
-PyObject* open_signal_pipe(PyObject* self, PyObject*) {
-  LoopBase* loop = as_loop(self);
-  const core::Result<int> opened = loop->signals.open();
-  if (!opened.ok()) return raise_os_error(opened.error), nullptr;
-  return Py_BuildValue("(ii)", loop->signals.read_fd(), loop->signals.write_fd());
-}
-
-PyObject* close_signal_pipe(PyObject* self, PyObject*) {
-  as_loop(self)->signals.close();
-  Py_RETURN_NONE;
-}
-
-// _drain_signal_pipe() -> bytes: one byte per signal that was delivered.
-PyObject* drain_signal_pipe(PyObject* self, PyObject*) {
-  std::vector<char> numbers;
-  as_loop(self)->signals.drain([&](std::uint8_t signum) { numbers.push_back(static_cast<char>(signum)); });
-  return PyBytes_FromStringAndSize(numbers.data(), static_cast<Py_ssize_t>(numbers.size()));
-}
-
-}  // namespace
+} // namespace
 
 int as_descriptor(PyObject* object) {
   Ref number = Ref::borrow(object);
@@ -307,7 +327,8 @@ int as_descriptor(PyObject* object) {
   }
   int overflow = 0;
   const long fd = PyLong_AsLongAndOverflow(number.get(), &overflow);
-  if (overflow == 0 && fd >= 0 && fd <= INT_MAX) return static_cast<int>(fd);
+  if (overflow == 0 && fd >= 0 && fd <= INT_MAX)
+    return static_cast<int>(fd);
   PyErr_Clear();
   if (overflow > 0 || fd > INT_MAX) {
     PyErr_SetString(PyExc_OverflowError, "Python int too large to convert to C int");
@@ -319,16 +340,19 @@ int as_descriptor(PyObject* object) {
 
 void Host::io(std::uint64_t key, std::uint32_t events) {
   Watch* watch = loop_->watches.get(key);
-  if (!watch) return;
+  if (!watch)
+    return;
   const int fd = static_cast<int>(key & 0xffff'ffffU);
   // As selectors does: errors and hang-ups wake both sides.
   for (const Side side : {Side::reader, Side::writer}) {
     const std::uint32_t others = side == Side::reader ? EPOLLOUT : EPOLLIN;
     watch = loop_->watches.get(key);
     Handle* handle = watch && (events & ~others) ? handle_of(*watch, side) : nullptr;
-    if (!handle) continue;
+    if (!handle)
+      continue;
     if (is_cancelled(handle)) {
-      if (clear_handle(loop_, fd, side) < 0) PyErr_WriteUnraisable(as_object(loop_));
+      if (clear_handle(loop_, fd, side) < 0)
+        PyErr_WriteUnraisable(as_object(loop_));
       continue;
     }
     Py_INCREF(as_object(handle));
@@ -341,7 +365,8 @@ void release_watches(LoopBase* loop) {
   loop->watches.for_each([&](int fd, Watch&) { open.push_back(fd); });
   for (const int fd : open) {
     const Watch* found = loop->watches.at(fd);
-    if (!found) continue;  // taken out by a destructor below
+    if (!found)
+      continue; // taken out by a destructor below
     const Watch watch = *found;
     loop->watches.close(fd);
     Py_XDECREF(as_object(watch.reader));
@@ -351,11 +376,13 @@ void release_watches(LoopBase* loop) {
 
 PyMethodDef io_methods[] = {
     {"add_reader", as_method(add_reader), METH_FASTCALL | METH_KEYWORDS,
-     "add_reader($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be read."},
+     "add_reader($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be "
+     "read."},
     {"remove_reader", as_method(remove_reader), METH_FASTCALL | METH_KEYWORDS,
      "remove_reader($self, fd, /)\n--\n\nStops watching `fd` for reading; True if it was watched."},
     {"add_writer", as_method(add_writer), METH_FASTCALL | METH_KEYWORDS,
-     "add_writer($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be written."},
+     "add_writer($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be "
+     "written."},
     {"remove_writer", as_method(remove_writer), METH_FASTCALL | METH_KEYWORDS,
      "remove_writer($self, fd, /)\n--\n\nStops watching `fd` for writing; True if it was watched."},
     {"_add_reader", as_method(inner_add_reader), METH_FASTCALL | METH_KEYWORDS, nullptr},
@@ -366,10 +393,7 @@ PyMethodDef io_methods[] = {
     {"_watch_list", watch_list, METH_NOARGS, nullptr},
     {"_watch_set", as_method(watch_set), METH_FASTCALL, nullptr},
     {"_wait", wait, METH_O, nullptr},
-    {"_open_signal_pipe", open_signal_pipe, METH_NOARGS, nullptr},
-    {"_close_signal_pipe", close_signal_pipe, METH_NOARGS, nullptr},
-    {"_drain_signal_pipe", drain_signal_pipe, METH_NOARGS, nullptr},
     {},
 };
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

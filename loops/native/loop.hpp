@@ -6,8 +6,8 @@
 // Two schedulers. Normally handles live in the core's ready queue and timer heap, and run_turns()
 // drives them. As soon as somebody needs CPython's own scheduler (debug mode, a subclass or a patch
 // that overrides one of its methods, a patched clock, a look at `_ready` or `_scheduled`), the loop
-// moves its handles into a real deque and a real list and runs BaseEventLoop._run_once from then on:
-// slower, and exactly what the other code expects. There is no way back (compatible.cpp).
+// moves its handles into a real deque and a real list and runs BaseEventLoop._run_once from then
+// on: slower, and exactly what the other code expects. There is no way back (compatible.cpp).
 #pragma once
 
 #include <Python.h>
@@ -31,7 +31,7 @@ struct LoopBase;
 /// between before_block() and after_block().
 class Host {
  public:
-  using Item = Handle*;  // one strong reference
+  using Item = Handle*; // one strong reference
   struct TimerTraits {
     static void set_index(Handle* handle, std::size_t index) { handle->heap_index = index; }
   };
@@ -60,7 +60,8 @@ struct Watch {
   }
 };
 
-/// Gives other threads their turn: a chain of C callbacks never reaches the interpreter's own check.
+/// Gives other threads their turn: a chain of C callbacks never reaches the interpreter's own
+/// check.
 class GilFairness {
  public:
   /// Called once per callback: true when it is time to look at the clock.
@@ -74,29 +75,28 @@ class GilFairness {
   std::uint32_t countdown_ = kFirstLook;
   std::uint32_t gap_ = kFirstLook;
   std::int64_t last_look_ns_ = 0;
-  std::int64_t held_since_ns_ = 0;  // 0: since the next look
+  std::int64_t held_since_ns_ = 0; // 0: since the next look
 };
 
 enum Flag : std::uint32_t {
   kClosed = 1,
   kDebug = 2,
-  kCompatible = 4,       // CPython's scheduler has taken over
-  kRecheck = 8,          // an attribute was set that may override a method
-  kForeignSelector = 16  // the user's own selector: its methods are CPython's
+  kCompatible = 4,      // CPython's scheduler has taken over
+  kRecheck = 8,         // an attribute was set that may override a method
+  kForeignSelector = 16 // the user's own selector: its methods are CPython's
 };
 
 struct LoopBase {
-  PyObject_HEAD
-  ModuleState* state;       // kept alive by the type
-  std::uint32_t flags;      // of Flag; 0 on the fast path
-  unsigned int type_tag;    // tp_version_tag of the type when its overrides were last looked at
-  PyObject* thread_id;      // `_thread_id`; null: None, the loop is not running
-  PyObject* task_factory;   // `_task_factory`; null: None
-  PyObject* py_ready;       // `_ready` and `_scheduled`, once kCompatible
+  PyObject_HEAD ModuleState* state; // kept alive by the type
+  std::uint32_t flags;              // of Flag; 0 on the fast path
+  unsigned int type_tag;  // tp_version_tag of the type when its overrides were last looked at
+  PyObject* thread_id;    // `_thread_id`; null: None, the loop is not running
+  PyObject* task_factory; // `_task_factory`; null: None
+  PyObject* py_ready;     // `_ready` and `_scheduled`, once kCompatible
   PyObject* py_scheduled;
-  std::size_t unfinished;   // handles of the turn in which kCompatible was set, still to run
+  std::size_t unfinished; // handles of the turn in which kCompatible was set, still to run
   std::size_t cancel_waiters;
-  bool has_initial_ready;      // BaseEventLoop.__init__ has assigned its queues, which are not used
+  bool has_initial_ready; // BaseEventLoop.__init__ has assigned its queues, which are not used
   bool has_initial_scheduled;
   // C++ members, constructed in place by loop_new().
   Host host;
@@ -104,13 +104,17 @@ struct LoopBase {
   core::SlotTable<Watch> watches;
   core::SignalPipe signals;
   GilFairness fairness;
-  unsigned long run_thread;  // PyThread_get_thread_ident() of the thread that runs callbacks
+  unsigned long run_thread; // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;
 };
 
-inline LoopBase* as_loop(PyObject* object) { return reinterpret_cast<LoopBase*>(object); }
-inline PyObject* as_object(LoopBase* loop) { return reinterpret_cast<PyObject*>(loop); }
+inline LoopBase* as_loop(PyObject* object) {
+  return reinterpret_cast<LoopBase*>(object);
+}
+inline PyObject* as_object(LoopBase* loop) {
+  return reinterpret_cast<PyObject*>(loop);
+}
 
 /// False when anything but the plain fast path applies: closed, debug, CPython's scheduler, or
 /// methods of the type that may have changed since they were looked at (one load and compare).
@@ -119,11 +123,14 @@ inline bool is_fast(PyObject* self) {
   return loop->flags == 0 && Py_TYPE(self)->tp_version_tag == loop->type_tag && loop->type_tag != 0;
 }
 
-inline bool loop_debug(PyObject* self) { return as_loop(self)->flags & kDebug; }
+inline bool loop_debug(PyObject* self) {
+  return as_loop(self)->flags & kDebug;
+}
 
 /// True when time.monotonic is not what it was at import (freezegun and the like).
 inline bool clock_is_patched(const ModuleState* state) {
-  PyObject* current = PyDict_GetItemWithError(PyModule_GetDict(state->time_module), state->names.monotonic);
+  PyObject* current =
+      PyDict_GetItemWithError(PyModule_GetDict(state->time_module), state->names.monotonic);
   return current != state->monotonic;
 }
 
@@ -148,7 +155,8 @@ bool inner_is_overridden(LoopBase* loop);
 PyObject* record_stock_methods(PyObject* stock);
 int compatible_setattro(PyObject* self, PyObject* name, PyObject* value);
 /// Calls CPython's own method `name` of SelectorEventLoop. New reference.
-PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+PyObject* call_stock(LoopBase* loop, PyObject* name, PyObject* const* args, Py_ssize_t nargs,
+                     PyObject* kwnames);
 PyObject* get_ready(PyObject* self, void*);
 PyObject* get_scheduled_list(PyObject* self, void*);
 int set_ready(PyObject* self, PyObject* value, void*);
@@ -159,11 +167,15 @@ extern PyMethodDef schedule_methods[];
 extern PyMethodDef task_methods[];
 extern PyMethodDef io_methods[];
 extern PyMethodDef run_methods[];
+extern PyMethodDef signal_methods[];
 
 /// In debug mode: notes where the handle was made. -1 with an exception.
 int note_source(LoopBase* loop, Handle* handle);
 /// Drops every descriptor's handles, without touching epoll (io.cpp).
 void release_watches(LoopBase* loop);
+
+/// Sets OSError for an errno. Returns -1.
+int raise_os_error(int error);
 
 /// Drops every queued handle and timer.
 void release_queues(LoopBase* loop);
@@ -182,4 +194,4 @@ PyCFunction as_method(Function* function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

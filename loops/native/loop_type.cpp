@@ -11,10 +11,12 @@ namespace {
 
 PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* self = type->tp_alloc(type, 0);
-  if (!self) return nullptr;
+  if (!self)
+    return nullptr;
   LoopBase* loop = as_loop(self);
   // A subclass's state is its base's: the type that has the module.
-  loop->state = static_cast<ModuleState*>(PyModule_GetState(PyType_GetModuleByDef(type, module_definition())));
+  loop->state = static_cast<ModuleState*>(
+      PyModule_GetState(PyType_GetModuleByDef(type, module_definition())));
   new (&loop->host) Host(loop);
   new (&loop->core) Core(loop->host);
   new (&loop->watches) core::SlotTable<Watch>();
@@ -34,7 +36,8 @@ int loop_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(loop->py_scheduled);
   int stopped = 0;
   const auto visit_handle = [&](Handle* handle) {
-    if (handle && stopped == 0) stopped = visit_held_handle(handle, visit, arg);
+    if (handle && stopped == 0)
+      stopped = visit_held_handle(handle, visit, arg);
   };
   loop->core.ready.for_each(visit_handle);
   loop->core.timers.for_each(visit_handle);
@@ -70,16 +73,19 @@ void loop_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-// ---- attributes: one storage for each ------------------------------------------------------------
+// ---- attributes: one storage for each
+// ------------------------------------------------------------
 
 PyObject* get_flag(PyObject* self, void* flag) {
-  return PyBool_FromLong((as_loop(self)->flags & static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(flag))) != 0);
+  return PyBool_FromLong((as_loop(self)->flags &
+                          static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(flag))) != 0);
 }
 
 int set_flag(PyObject* self, PyObject* value, void* closure) {
   const auto flag = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(closure));
   const int truth = value ? PyObject_IsTrue(value) : 0;
-  if (truth < 0) return -1;
+  if (truth < 0)
+    return -1;
   LoopBase* loop = as_loop(self);
   loop->flags = truth ? loop->flags | flag : loop->flags & ~flag;
   return 0;
@@ -87,19 +93,27 @@ int set_flag(PyObject* self, PyObject* value, void* closure) {
 
 // Debug mode is CPython's: its scheduler measures callbacks and names the slow ones.
 int set_debug(PyObject* self, PyObject* value, void* closure) {
-  if (set_flag(self, value, closure) < 0) return -1;
+  if (set_flag(self, value, closure) < 0)
+    return -1;
   return loop_debug(self) ? become_compatible(as_loop(self)) : 0;
 }
 
-PyObject* get_debug(PyObject* self, PyObject*) { return PyBool_FromLong(loop_debug(self)); }
+PyObject* get_debug(PyObject* self, PyObject*) {
+  return PyBool_FromLong(loop_debug(self));
+}
 
-PyObject* is_closed(PyObject* self, PyObject*) { return PyBool_FromLong(as_loop(self)->flags & kClosed); }
+PyObject* is_closed(PyObject* self, PyObject*) {
+  return PyBool_FromLong(as_loop(self)->flags & kClosed);
+}
 
-PyObject* get_stopping(PyObject* self, void*) { return PyBool_FromLong(as_loop(self)->core.stopping); }
+PyObject* get_stopping(PyObject* self, void*) {
+  return PyBool_FromLong(as_loop(self)->core.stopping);
+}
 
 int set_stopping(PyObject* self, PyObject* value, void*) {
   const int truth = value ? PyObject_IsTrue(value) : 0;
-  if (truth < 0) return -1;
+  if (truth < 0)
+    return -1;
   as_loop(self)->core.stopping = truth;
   return 0;
 }
@@ -125,11 +139,14 @@ int set_thread_id(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
-PyObject* is_running(PyObject* self, PyObject*) { return PyBool_FromLong(as_loop(self)->thread_id != nullptr); }
+PyObject* is_running(PyObject* self, PyObject*) {
+  return PyBool_FromLong(as_loop(self)->thread_id != nullptr);
+}
 
 PyObject* use_foreign_selector(PyObject* self, PyObject*) {
   as_loop(self)->flags |= kForeignSelector;
-  if (become_compatible(as_loop(self)) < 0) return nullptr;
+  if (become_compatible(as_loop(self)) < 0)
+    return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -140,16 +157,21 @@ PyObject* use_own_queues(PyObject* self, PyObject*) {
 }
 
 PyObject* become_compatible_method(PyObject* self, PyObject*) {
-  if (become_compatible(as_loop(self)) < 0) return nullptr;
+  if (become_compatible(as_loop(self)) < 0)
+    return nullptr;
   Py_RETURN_NONE;
 }
 
-void* flag_closure(Flag flag) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(flag)); }
+void* flag_closure(Flag flag) {
+  return reinterpret_cast<void*>(static_cast<std::uintptr_t>(flag));
+}
 
 PyMethodDef attribute_methods[] = {
     {"get_debug", get_debug, METH_NOARGS, "get_debug($self, /)\n--\n\nTrue in debug mode."},
-    {"is_closed", is_closed, METH_NOARGS, "is_closed($self, /)\n--\n\nTrue once close() was called."},
-    {"is_running", is_running, METH_NOARGS, "is_running($self, /)\n--\n\nTrue while run_forever() runs."},
+    {"is_closed", is_closed, METH_NOARGS,
+     "is_closed($self, /)\n--\n\nTrue once close() was called."},
+    {"is_running", is_running, METH_NOARGS,
+     "is_running($self, /)\n--\n\nTrue while run_forever() runs."},
     {"_use_foreign_selector", use_foreign_selector, METH_NOARGS, nullptr},
     {"_use_own_queues", use_own_queues, METH_NOARGS, nullptr},
     {"_become_compatible", become_compatible_method, METH_NOARGS, nullptr},
@@ -171,8 +193,10 @@ PyGetSetDef loop_getset[] = {
 PyMethodDef* joined_methods() {
   static std::vector<PyMethodDef> all = [] {
     std::vector<PyMethodDef> methods;
-    for (PyMethodDef* table : {schedule_methods, task_methods, io_methods, run_methods, attribute_methods}) {
-      for (; table->ml_name; ++table) methods.push_back(*table);
+    for (PyMethodDef* table : {schedule_methods, task_methods, io_methods, signal_methods,
+                               run_methods, attribute_methods}) {
+      for (; table->ml_name; ++table)
+        methods.push_back(*table);
     }
     methods.push_back({});
     return methods;
@@ -180,11 +204,13 @@ PyMethodDef* joined_methods() {
   return all.data();
 }
 
-}  // namespace
+} // namespace
 
 int add_loop_type(PyObject* module, ModuleState* state) {
   PyType_Slot slots[] = {
-      {Py_tp_doc, const_cast<char*>("The native half of loopgauge's event loop. Made to be the first base of EventLoop.")},
+      {Py_tp_doc,
+       const_cast<char*>(
+           "The native half of loopgauge's event loop. Made to be the first base of EventLoop.")},
       {Py_tp_new, reinterpret_cast<void*>(loop_new)},
       {Py_tp_dealloc, reinterpret_cast<void*>(loop_dealloc)},
       {Py_tp_traverse, reinterpret_cast<void*>(loop_traverse)},
@@ -197,8 +223,9 @@ int add_loop_type(PyObject* module, ModuleState* state) {
   // No tp_finalize: it would hide BaseEventLoop.__del__ and its ResourceWarning.
   PyType_Spec spec{"loopgauge._core.LoopBase", sizeof(LoopBase), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
-  state->loop_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  state->loop_type =
+      reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
   return state->loop_type ? PyModule_AddType(module, state->loop_type) : -1;
 }
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

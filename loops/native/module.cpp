@@ -7,7 +7,9 @@
 namespace loopgauge::py {
 namespace {
 
-ModuleState* get_state(PyObject* module) { return static_cast<ModuleState*>(PyModule_GetState(module)); }
+ModuleState* get_state(PyObject* module) {
+  return static_cast<ModuleState*>(PyModule_GetState(module));
+}
 
 struct NameField {
   const char* text;
@@ -35,7 +37,8 @@ constexpr NameField kNames[] = {
 int intern_names(Names& names) {
   for (const NameField& name : kNames) {
     names.*name.field = PyUnicode_InternFromString(name.text);
-    if (!(names.*name.field)) return -1;
+    if (!(names.*name.field))
+      return -1;
   }
   return 0;
 }
@@ -50,14 +53,16 @@ int find_task_signature(ModuleState* state) {
   const Ref method(PyObject_GetAttrString(state->selector_event_loop, "create_task"));
   const Ref code(method ? PyObject_GetAttrString(method.get(), "__code__") : nullptr);
   const Ref flags(code ? PyObject_GetAttrString(code.get(), "co_flags") : nullptr);
-  if (!flags) return -1;
+  if (!flags)
+    return -1;
   state->task_takes_any_keyword = PyLong_AsLong(flags.get()) & CO_VARKEYWORDS;
   return PyErr_Occurred() ? -1 : 0;
 }
 
 int import_what_is_used(ModuleState* state) {
   state->selector_event_loop = import_from("asyncio", "SelectorEventLoop");
-  state->stock_methods = state->selector_event_loop ? record_stock_methods(state->selector_event_loop) : nullptr;
+  state->stock_methods =
+      state->selector_event_loop ? record_stock_methods(state->selector_event_loop) : nullptr;
   state->futures_module = PyImport_ImportModule("asyncio.futures");
   state->tasks_module = PyImport_ImportModule("asyncio.tasks");
   state->extract_stack = import_from("asyncio.format_helpers", "extract_stack");
@@ -69,27 +74,29 @@ int import_what_is_used(ModuleState* state) {
   state->set_running_loop = import_from("asyncio.events", "_set_running_loop");
   state->loop_kwnames = Py_BuildValue("(s)", "loop");
   const bool complete = state->stock_methods && state->futures_module && state->tasks_module &&
-                        state->extract_stack && state->heappush && state->deque && state->time_module &&
-                        state->monotonic && state->get_running_loop && state->set_running_loop &&
-                        state->loop_kwnames;
+                        state->extract_stack && state->heappush && state->deque &&
+                        state->time_module && state->monotonic && state->get_running_loop &&
+                        state->set_running_loop && state->loop_kwnames;
   return complete ? find_task_signature(state) : -1;
 }
 
 int module_exec(PyObject* module) {
   ModuleState* state = get_state(module);
-  if (intern_names(state->names) < 0 || import_what_is_used(state) < 0) return -1;
+  if (intern_names(state->names) < 0 || import_what_is_used(state) < 0)
+    return -1;
   return add_handle_types(module, state) < 0 ? -1 : add_loop_type(module, state);
 }
 
 int module_traverse(PyObject* module, visitproc visit, void* arg) {
   ModuleState* state = get_state(module);
-  for (PyObject* object : {reinterpret_cast<PyObject*>(state->handle_type),
-                           reinterpret_cast<PyObject*>(state->timer_handle_type),
-                           reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
-                           reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
-                           state->stock_methods, state->futures_module, state->tasks_module, state->extract_stack, state->heappush,
-                           state->deque, state->time_module, state->monotonic, state->get_running_loop,
-                           state->set_running_loop}) {
+  for (PyObject* object :
+       {reinterpret_cast<PyObject*>(state->handle_type),
+        reinterpret_cast<PyObject*>(state->timer_handle_type),
+        reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
+        reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
+        state->stock_methods, state->futures_module, state->tasks_module, state->extract_stack,
+        state->heappush, state->deque, state->time_module, state->monotonic,
+        state->get_running_loop, state->set_running_loop}) {
     Py_VISIT(object);
   }
   return 0;
@@ -117,11 +124,14 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->context_kwnames);
   Py_CLEAR(state->task_kwnames);
   Py_CLEAR(state->task_kwnames_with_loop);
-  for (const NameField& name : kNames) Py_CLEAR(state->names.*name.field);
+  for (const NameField& name : kNames)
+    Py_CLEAR(state->names.*name.field);
   return 0;
 }
 
-void module_free(void* module) { module_clear(static_cast<PyObject*>(module)); }
+void module_free(void* module) {
+  module_clear(static_cast<PyObject*>(module));
+}
 
 PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, reinterpret_cast<void*>(module_exec)},
@@ -146,10 +156,14 @@ PyModuleDef definition = {
     module_free,
 };
 
-}  // namespace
+} // namespace
 
-PyModuleDef* module_definition() { return &definition; }
+PyModuleDef* module_definition() {
+  return &definition;
+}
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py
 
-PyMODINIT_FUNC PyInit__core() { return PyModuleDef_Init(loopgauge::py::module_definition()); }
+PyMODINIT_FUNC PyInit__core() {
+  return PyModuleDef_Init(loopgauge::py::module_definition());
+}

@@ -32,4 +32,4 @@ class Ref {
   PyObject* object_ = nullptr;
 };
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

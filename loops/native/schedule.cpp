@@ -8,7 +8,8 @@
 namespace loopgauge::py {
 
 int check_closed(PyObject* self) {
-  if (!(as_loop(self)->flags & kClosed)) return 0;
+  if (!(as_loop(self)->flags & kClosed))
+    return 0;
   PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
   return -1;
 }
@@ -16,14 +17,18 @@ int check_closed(PyObject* self) {
 bool only_context(ModuleState* state, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
                   PyObject** context) {
   *context = nullptr;
-  if (!kwnames) return true;
+  if (!kwnames)
+    return true;
   if (kwnames != state->context_kwnames) {
     const Py_ssize_t count = PyTuple_GET_SIZE(kwnames);
-    if (count != 1) return count == 0;
-    if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, 0), state->names.context) != 0) return false;
+    if (count != 1)
+      return count == 0;
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(kwnames, 0), state->names.context) != 0)
+      return false;
     Py_XSETREF(state->context_kwnames, Py_NewRef(kwnames));
   }
-  if (args[nargs] != Py_None) *context = args[nargs];
+  if (args[nargs] != Py_None)
+    *context = args[nargs];
   return true;
 }
 
@@ -31,8 +36,8 @@ namespace {
 
 // Unusual calls (`callback=` by name, too few arguments, a wrong keyword): CPython's method of this
 // name accepts or refuses them, and ends in the private methods below.
-PyObject* call_stock_named(PyObject* self, const char* method, PyObject* const* args, Py_ssize_t nargs,
-                           PyObject* kwnames) {
+PyObject* call_stock_named(PyObject* self, const char* method, PyObject* const* args,
+                           Py_ssize_t nargs, PyObject* kwnames) {
   const Ref name(PyUnicode_InternFromString(method));
   return name ? call_stock(as_loop(self), name.get(), args, nargs, kwnames) : nullptr;
 }
@@ -42,12 +47,14 @@ int check_in_debug(LoopBase* loop, const char* method, PyObject* callback, bool 
   const Names& names = loop->state->names;
   if (!any_thread) {
     const Ref thread(PyObject_CallMethodNoArgs(as_object(loop), names.check_thread));
-    if (!thread) return -1;
+    if (!thread)
+      return -1;
   }
   const Ref name(PyUnicode_FromString(method));
-  if (!name) return -1;
-  const Ref checked(
-      PyObject_CallMethodObjArgs(as_object(loop), names.check_callback, callback, name.get(), nullptr));
+  if (!name)
+    return -1;
+  const Ref checked(PyObject_CallMethodObjArgs(as_object(loop), names.check_callback, callback,
+                                               name.get(), nullptr));
   return checked ? 0 : -1;
 }
 
@@ -55,7 +62,8 @@ int check_in_debug(LoopBase* loop, const char* method, PyObject* callback, bool 
 PyObject* enqueue(LoopBase* loop, Ref handle) {
   if (loop->flags & kCompatible) {
     track(reinterpret_cast<Handle*>(handle.get()));
-    const Ref done(PyObject_CallMethodOneArg(loop->py_ready, loop->state->names.append, handle.get()));
+    const Ref done(
+        PyObject_CallMethodOneArg(loop->py_ready, loop->state->names.append, handle.get()));
     return done ? handle.release() : nullptr;
   }
   loop->core.ready.push_back(reinterpret_cast<Handle*>(handle.get()));
@@ -63,25 +71,31 @@ PyObject* enqueue(LoopBase* loop, Ref handle) {
 }
 
 // CPython's scheduler, or about to find out that it must take over.
-PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* args, Py_ssize_t nargs,
-                         PyObject* context, bool any_thread) {
-  if (check_closed(as_object(loop)) < 0 || refresh_overrides(loop) < 0) return nullptr;
-  if ((loop->flags & kDebug) && check_in_debug(loop, method, args[0], any_thread) < 0) return nullptr;
+PyObject* call_soon_slow(LoopBase* loop, const char* method, PyObject* const* args,
+                         Py_ssize_t nargs, PyObject* context, bool any_thread) {
+  if (check_closed(as_object(loop)) < 0 || refresh_overrides(loop) < 0)
+    return nullptr;
+  if ((loop->flags & kDebug) && check_in_debug(loop, method, args[0], any_thread) < 0)
+    return nullptr;
   ModuleState* state = loop->state;
   // CPython's methods go through it; call_soon_threadsafe() no longer does from 3.14 on.
   const bool has_inner = !any_thread || !state->thread_safe_handle_type;
   if (has_inner && inner_is_overridden(loop)) {
     const Ref rest(PyTuple_New(nargs - 1));
-    if (!rest) return nullptr;
-    for (Py_ssize_t i = 1; i < nargs; ++i) PyTuple_SET_ITEM(rest.get(), i - 1, Py_NewRef(args[i]));
-    return PyObject_CallMethodObjArgs(as_object(loop), state->names.call_soon_inner, args[0], rest.get(),
-                                      context ? context : Py_None, nullptr);
+    if (!rest)
+      return nullptr;
+    for (Py_ssize_t i = 1; i < nargs; ++i)
+      PyTuple_SET_ITEM(rest.get(), i - 1, Py_NewRef(args[i]));
+    return PyObject_CallMethodObjArgs(as_object(loop), state->names.call_soon_inner, args[0],
+                                      rest.get(), context ? context : Py_None, nullptr);
   }
-  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(state, as_object(loop), args[0], args + 1,
-                                                                      nargs - 1, context);
-  if (!handle) return nullptr;
+  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(
+      state, as_object(loop), args[0], args + 1, nargs - 1, context);
+  if (!handle)
+    return nullptr;
   Ref owned(as_object(handle));
-  if (note_source(loop, handle) < 0) return nullptr;
+  if (note_source(loop, handle) < 0)
+    return nullptr;
   return enqueue(loop, std::move(owned));
 }
 
@@ -93,10 +107,12 @@ PyObject* schedule_soon(PyObject* self, const char* method, PyObject* const* arg
   if (nargs < 1 || !only_context(loop->state, args, nargs, kwnames, &context)) [[unlikely]] {
     return call_stock_named(self, method, args, nargs, kwnames);
   }
-  if (!is_fast(self)) [[unlikely]] return call_soon_slow(loop, method, args, nargs, context, any_thread);
-  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(loop->state, self, args[0], args + 1, nargs - 1,
-                                                                      context);
-  if (!handle) return nullptr;
+  if (!is_fast(self)) [[unlikely]]
+    return call_soon_slow(loop, method, args, nargs, context, any_thread);
+  Handle* handle = (any_thread ? new_thread_safe_handle : new_handle)(loop->state, self, args[0],
+                                                                      args + 1, nargs - 1, context);
+  if (!handle)
+    return nullptr;
   try {
     loop->core.ready.push_back(handle);
   } catch (const std::bad_alloc&) {
@@ -110,10 +126,12 @@ PyObject* call_soon(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyO
   return schedule_soon<false>(self, "call_soon", args, nargs, kwnames);
 }
 
-PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                               PyObject* kwnames) {
   // The GIL orders this against the loop; the wake-up writes only when the loop sleeps.
   PyObject* handle = schedule_soon<true>(self, "call_soon_threadsafe", args, nargs, kwnames);
-  if (!handle) return nullptr;
+  if (!handle)
+    return nullptr;
   if (!(as_loop(self)->flags & kCompatible)) [[likely]] {
     as_loop(self)->core.wakeup.notify();
     return handle;
@@ -131,18 +149,22 @@ PyObject* call_soon_inner(PyObject* self, PyObject* const* args, Py_ssize_t narg
   }
   LoopBase* loop = as_loop(self);
   PyObject* rest = args[1];
-  Handle* handle = new_handle(loop->state, self, args[0], &PyTuple_GET_ITEM(rest, 0), PyTuple_GET_SIZE(rest),
-                              args[2] == Py_None ? nullptr : args[2]);
-  if (!handle) return nullptr;
+  Handle* handle = new_handle(loop->state, self, args[0], &PyTuple_GET_ITEM(rest, 0),
+                              PyTuple_GET_SIZE(rest), args[2] == Py_None ? nullptr : args[2]);
+  if (!handle)
+    return nullptr;
   Ref owned(as_object(handle));
-  if (note_source(loop, handle) < 0) return nullptr;
+  if (note_source(loop, handle) < 0)
+    return nullptr;
   return enqueue(loop, std::move(owned));
 }
 
-// Any number: floats and ints at once, everything else through __float__ (Decimal, Fraction, numpy).
+// Any number: floats and ints at once, everything else through __float__ (Decimal, Fraction,
+// numpy).
 int as_seconds(PyObject* when, double* seconds) {
   *seconds = PyFloat_CheckExact(when) ? PyFloat_AS_DOUBLE(when) : PyFloat_AsDouble(when);
-  if (*seconds == -1.0 && PyErr_Occurred()) return -1;
+  if (*seconds == -1.0 && PyErr_Occurred())
+    return -1;
   if (*seconds != *seconds) {
     // CPython accepts a NaN here and some versions leave run_forever() with an error because of it.
     PyErr_SetString(PyExc_ValueError, "deadline must not be NaN");
@@ -151,11 +173,12 @@ int as_seconds(PyObject* when, double* seconds) {
   return 0;
 }
 
-PyObject* push_timer(LoopBase* loop, double seconds, PyObject* when, PyObject* const* args, Py_ssize_t nargs,
-                     PyObject* context) {
-  Handle* handle =
-      new_timer_handle(loop->state, as_object(loop), seconds, when, args[0], args + 1, nargs - 1, context);
-  if (!handle) return nullptr;
+PyObject* push_timer(LoopBase* loop, double seconds, PyObject* when, PyObject* const* args,
+                     Py_ssize_t nargs, PyObject* context) {
+  Handle* handle = new_timer_handle(loop->state, as_object(loop), seconds, when, args[0], args + 1,
+                                    nargs - 1, context);
+  if (!handle)
+    return nullptr;
   try {
     loop->core.timers.push(core::seconds_to_ns(seconds), handle);
   } catch (const std::bad_alloc&) {
@@ -165,19 +188,29 @@ PyObject* push_timer(LoopBase* loop, double seconds, PyObject* when, PyObject* c
   return Py_NewRef(as_object(handle));
 }
 
-PyObject* call_at_slow(LoopBase* loop, PyObject* when, PyObject* const* args, Py_ssize_t nargs, PyObject* context) {
-  if (check_closed(as_object(loop)) < 0 || refresh_overrides(loop) < 0) return nullptr;
-  if ((loop->flags & kDebug) && check_in_debug(loop, "call_at", args[0], false) < 0) return nullptr;
+PyObject* call_at_slow(LoopBase* loop, PyObject* when, PyObject* const* args, Py_ssize_t nargs,
+                       PyObject* context) {
+  if (check_closed(as_object(loop)) < 0 || refresh_overrides(loop) < 0)
+    return nullptr;
+  if ((loop->flags & kDebug) && check_in_debug(loop, "call_at", args[0], false) < 0)
+    return nullptr;
   double seconds;
-  if (as_seconds(when, &seconds) < 0) return nullptr;
-  if (!(loop->flags & kCompatible)) return push_timer(loop, seconds, when, args, nargs, context);
+  if (as_seconds(when, &seconds) < 0)
+    return nullptr;
+  if (!(loop->flags & kCompatible))
+    return push_timer(loop, seconds, when, args, nargs, context);
   ModuleState* state = loop->state;
-  Handle* handle = new_timer_handle(state, as_object(loop), seconds, when, args[0], args + 1, nargs - 1, context);
-  if (!handle) return nullptr;
+  Handle* handle = new_timer_handle(state, as_object(loop), seconds, when, args[0], args + 1,
+                                    nargs - 1, context);
+  if (!handle)
+    return nullptr;
   Ref owned(as_object(handle));
-  if (note_source(loop, handle) < 0) return nullptr;
-  const Ref done(PyObject_CallFunctionObjArgs(state->heappush, loop->py_scheduled, owned.get(), nullptr));
-  if (!done) return nullptr;
+  if (note_source(loop, handle) < 0)
+    return nullptr;
+  const Ref done(
+      PyObject_CallFunctionObjArgs(state->heappush, loop->py_scheduled, owned.get(), nullptr));
+  if (!done)
+    return nullptr;
   Py_XSETREF(handle->scheduled, Py_NewRef(Py_True));
   return owned.release();
 }
@@ -197,8 +230,10 @@ PyObject* call_at(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObj
     return call_at_slow(loop, when, args + 1, nargs - 1, context);
   }
   double seconds;
-  if (as_seconds(when, &seconds) < 0) return nullptr;
-  return push_timer(loop, seconds, PyFloat_CheckExact(when) ? nullptr : when, args + 1, nargs - 1, context);
+  if (as_seconds(when, &seconds) < 0)
+    return nullptr;
+  return push_timer(loop, seconds, PyFloat_CheckExact(when) ? nullptr : when, args + 1, nargs - 1,
+                    context);
 }
 
 PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -215,7 +250,8 @@ PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t nargs, Py
   const bool number = PyFloat_CheckExact(delay) || PyLong_CheckExact(delay);
   if (number && is_fast(self) && !clock_is_patched(loop->state)) [[likely]] {
     double seconds;
-    if (as_seconds(delay, &seconds) < 0) return nullptr;
+    if (as_seconds(delay, &seconds) < 0)
+      return nullptr;
     seconds += core::ns_to_seconds(core::now_ns());
     return push_timer(loop, seconds, nullptr, args + 1, nargs - 1, context);
   }
@@ -225,7 +261,8 @@ PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t nargs, Py
 
 PyObject* loop_time(PyObject* self, PyObject*) {
   if (clock_is_patched(as_loop(self)->state)) [[unlikely]] {
-    // CPython's own: who freezes the clock may have patched it as well, to let loops see the real one.
+    // CPython's own: who freezes the clock may have patched it as well, to let loops see the real
+    // one.
     return call_stock_named(self, "time", nullptr, 0, nullptr);
   }
   return PyFloat_FromDouble(core::ns_to_seconds(core::now_ns()));
@@ -243,7 +280,8 @@ PyObject* add_callback(PyObject* self, PyObject* handle) {
     Py_RETURN_NONE;
   }
   // Somebody else's handle object: only CPython's scheduler can run it.
-  if (become_compatible(loop) < 0) return nullptr;
+  if (become_compatible(loop) < 0)
+    return nullptr;
   return call_stock(loop, loop->state->names.add_callback, &handle, 1, nullptr);
 }
 
@@ -257,20 +295,24 @@ PyObject* timer_handle_cancelled(PyObject* self, PyObject* handle) {
 
 PyObject* write_to_self(PyObject* self, PyObject*) {
   if (as_loop(self)->flags & kForeignSelector) {
-    return call_stock(as_loop(self), as_loop(self)->state->names.write_to_self, nullptr, 0, nullptr);
+    return call_stock(as_loop(self), as_loop(self)->state->names.write_to_self, nullptr, 0,
+                      nullptr);
   }
   as_loop(self)->core.wakeup.notify();
   Py_RETURN_NONE;
 }
 
-}  // namespace
+} // namespace
 
-// No Python frame of ours is on the stack: nothing is cut off its end, as CPython's methods have to.
+// No Python frame of ours is on the stack: nothing is cut off its end, as CPython's methods have
+// to.
 int note_source(LoopBase* loop, Handle* handle) {
-  if (!(loop->flags & kDebug)) return 0;
+  if (!(loop->flags & kDebug))
+    return 0;
   PyObject* frame = reinterpret_cast<PyObject*>(PyEval_GetFrame());
   PyObject* stack = PyObject_CallOneArg(loop->state->extract_stack, frame ? frame : Py_None);
-  if (!stack) return -1;
+  if (!stack)
+    return -1;
   Py_XSETREF(handle->source_traceback, stack);
   return 0;
 }
@@ -283,14 +325,17 @@ int loop_timer_cancelled(Handle* handle) {
     drop_handle(loop->state, handle);
     return 0;
   }
-  if (!(loop->flags & kCompatible)) return 0;
-  const Ref done(PyObject_CallMethodOneArg(handle->loop, loop->state->names.timer_handle_cancelled, as_object(handle)));
+  if (!(loop->flags & kCompatible))
+    return 0;
+  const Ref done(PyObject_CallMethodOneArg(handle->loop, loop->state->names.timer_handle_cancelled,
+                                           as_object(handle)));
   return done ? 0 : -1;
 }
 
 void loop_wait_for_callback(Handle* handle) {
   LoopBase* loop = as_loop(handle->loop);
-  if (!handle->running || PyThread_get_thread_ident() == loop->run_thread) return;
+  if (!handle->running || PyThread_get_thread_ident() == loop->run_thread)
+    return;
   const Ref keep = Ref::borrow(handle->loop);
   ++loop->cancel_waiters;
   while (handle->running) {
@@ -306,21 +351,27 @@ void loop_wait_for_callback(Handle* handle) {
 
 void loop_callback_finished(Handle* handle) {
   LoopBase* loop = as_loop(handle->loop);
-  if (loop->cancel_waiters == 0) return;
+  if (loop->cancel_waiters == 0)
+    return;
   const std::lock_guard lock(loop->finished_mutex);
   loop->finished.notify_all();
 }
 
 PyMethodDef schedule_methods[] = {
     {"call_soon", as_method(call_soon), METH_FASTCALL | METH_KEYWORDS,
-     "call_soon($self, callback, /, *args, context=None)\n--\n\nSchedules the callback for the next turn."},
+     "call_soon($self, callback, /, *args, context=None)\n--\n\nSchedules the callback for the "
+     "next turn."},
     {"call_soon_threadsafe", as_method(call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
-     "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\nLike call_soon(), from any thread."},
+     "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\nLike call_soon(), from "
+     "any thread."},
     {"call_later", as_method(call_later), METH_FASTCALL | METH_KEYWORDS,
-     "call_later($self, delay, callback, /, *args, context=None)\n--\n\nSchedules the callback in `delay` seconds."},
+     "call_later($self, delay, callback, /, *args, context=None)\n--\n\nSchedules the callback in "
+     "`delay` seconds."},
     {"call_at", as_method(call_at), METH_FASTCALL | METH_KEYWORDS,
-     "call_at($self, when, callback, /, *args, context=None)\n--\n\nSchedules the callback at `when` of loop.time()."},
-    {"time", loop_time, METH_NOARGS, "time($self, /)\n--\n\nSeconds of CLOCK_MONOTONIC, the clock of time.monotonic()."},
+     "call_at($self, when, callback, /, *args, context=None)\n--\n\nSchedules the callback at "
+     "`when` of loop.time()."},
+    {"time", loop_time, METH_NOARGS,
+     "time($self, /)\n--\n\nSeconds of CLOCK_MONOTONIC, the clock of time.monotonic()."},
     {"_call_soon", as_method(call_soon_inner), METH_FASTCALL, nullptr},
     {"_add_callback", add_callback, METH_O, nullptr},
     {"_timer_handle_cancelled", timer_handle_cancelled, METH_O, nullptr},
@@ -328,4 +379,4 @@ PyMethodDef schedule_methods[] = {
     {},
 };
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

@@ -1,4 +1,5 @@
-// What one import of loopgauge._core owns: its types, what it looked up in asyncio, and its free lists.
+// What one import of loopgauge._core owns: its types, what it looked up in asyncio, and its free
+// lists.
 #pragma once
 
 #include <Python.h>
@@ -41,22 +42,25 @@ struct Names {
 struct ModuleState {
   PyTypeObject* handle_type;
   PyTypeObject* timer_handle_type;
-  PyTypeObject* thread_safe_handle_type;  // null before 3.14
+  PyTypeObject* thread_safe_handle_type; // null before 3.14
   PyTypeObject* loop_type;
 
-  PyObject* selector_event_loop;  // asyncio.SelectorEventLoop: CPython's own scheduler, for the compatible path
-  PyObject* stock_methods;        // its methods at import; see record_stock_methods()
-  PyObject* futures_module;       // asyncio.futures and asyncio.tasks: classes are looked up at each call,
-  PyObject* tasks_module;         // so that a patched Future or Task is honoured
-  PyObject* extract_stack;        // asyncio.format_helpers.extract_stack
-  PyObject* heappush;             // heapq.heappush
-  PyObject* deque;                // collections.deque
+  PyObject* selector_event_loop; // asyncio.SelectorEventLoop: CPython's own scheduler, for the
+                                 // compatible path
+  PyObject* stock_methods;       // its methods at import; see record_stock_methods()
+  PyObject*
+      futures_module;      // asyncio.futures and asyncio.tasks: classes are looked up at each call,
+  PyObject* tasks_module;  // so that a patched Future or Task is honoured
+  PyObject* extract_stack; // asyncio.format_helpers.extract_stack
+  PyObject* heappush;      // heapq.heappush
+  PyObject* deque;         // collections.deque
   PyObject* time_module;
-  PyObject* monotonic;            // time.monotonic as it was at import: another one there now is a patched clock
-  PyObject* get_running_loop;     // asyncio.events._get_running_loop and _set_running_loop
+  PyObject*
+      monotonic; // time.monotonic as it was at import: another one there now is a patched clock
+  PyObject* get_running_loop; // asyncio.events._get_running_loop and _set_running_loop
   PyObject* set_running_loop;
-  PyObject* loop_kwnames;         // ("loop",)
-  bool task_takes_any_keyword;    // create_task(coro, **kwargs): 3.13.3, 3.14 and newer
+  PyObject* loop_kwnames;      // ("loop",)
+  bool task_takes_any_keyword; // create_task(coro, **kwargs): 3.13.3, 3.14 and newer
 
   /// The tuple of keyword names that was last found to be exactly ("context",). _asyncio passes one
   /// cached tuple whose string is not interned, so the tuple's identity is what is compared.
@@ -79,4 +83,4 @@ inline ModuleState* state_of(PyTypeObject* type) {
 /// The one module definition, for finding the state from a subclass made in Python.
 PyModuleDef* module_definition();
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py

@@ -10,27 +10,35 @@ constexpr Py_ssize_t kMaxArguments = 8;
 // The class as it is in its module at this moment: patched and replaced classes are honoured.
 PyObject* current_class(PyObject* module, PyObject* name) {
   PyObject* found = PyDict_GetItemWithError(PyModule_GetDict(module), name);
-  if (!found && !PyErr_Occurred()) PyErr_SetObject(PyExc_AttributeError, name);
+  if (!found && !PyErr_Occurred())
+    PyErr_SetObject(PyExc_AttributeError, name);
   return found;
 }
 
-// ("loop", *kwnames), kept for the tuple that was used last: a call site passes the same one each time.
+// ("loop", *kwnames), kept for the tuple that was used last: a call site passes the same one each
+// time.
 PyObject* with_loop(ModuleState* state, PyObject* kwnames) {
-  if (!kwnames) return state->loop_kwnames;
-  if (kwnames == state->task_kwnames) return state->task_kwnames_with_loop;
+  if (!kwnames)
+    return state->loop_kwnames;
+  if (kwnames == state->task_kwnames)
+    return state->task_kwnames_with_loop;
   Ref joined(PySequence_Concat(state->loop_kwnames, kwnames));
-  if (!joined) return nullptr;
+  if (!joined)
+    return nullptr;
   Py_XSETREF(state->task_kwnames, Py_NewRef(kwnames));
   Py_XSETREF(state->task_kwnames_with_loop, joined.release());
   return state->task_kwnames_with_loop;
 }
 
-// Before create_task(coro, **kwargs), only name= and context= were taken; loop= is never the caller's.
+// Before create_task(coro, **kwargs), only name= and context= were taken; loop= is never the
+// caller's.
 bool keywords_fit(const ModuleState* state, PyObject* kwnames) {
-  if (!kwnames || kwnames == state->task_kwnames) return true;
+  if (!kwnames || kwnames == state->task_kwnames)
+    return true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
     PyObject* name = PyTuple_GET_ITEM(kwnames, i);
-    if (PyUnicode_CompareWithASCIIString(name, "loop") == 0) return false;
+    if (PyUnicode_CompareWithASCIIString(name, "loop") == 0)
+      return false;
     if (!state->task_takes_any_keyword && PyUnicode_CompareWithASCIIString(name, "name") != 0 &&
         PyUnicode_CompareWithASCIIString(name, "context") != 0) {
       return false;
@@ -39,12 +47,15 @@ bool keywords_fit(const ModuleState* state, PyObject* kwnames) {
   return true;
 }
 
-// factory(loop, coro, **kwargs), as create_task() of 3.13.3 and later calls it: eager tasks come this way.
-PyObject* call_factory(LoopBase* loop, PyObject* const* args, PyObject* kwnames, Py_ssize_t keywords) {
+// factory(loop, coro, **kwargs), as create_task() of 3.13.3 and later calls it: eager tasks come
+// this way.
+PyObject* call_factory(LoopBase* loop, PyObject* const* args, PyObject* kwnames,
+                       Py_ssize_t keywords) {
   const Ref factory = Ref::borrow(loop->task_factory);
   PyObject* stack[1 + kMaxArguments];
   stack[1] = as_object(loop);
-  for (Py_ssize_t i = 0; i <= keywords; ++i) stack[2 + i] = args[i];
+  for (Py_ssize_t i = 0; i <= keywords; ++i)
+    stack[2 + i] = args[i];
   return PyObject_Vectorcall(factory.get(), stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
 }
 
@@ -60,35 +71,43 @@ PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
     const Ref name(PyUnicode_InternFromString("create_task"));
     return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;
   }
-  if (check_closed(self) < 0) return nullptr;
+  if (check_closed(self) < 0)
+    return nullptr;
   PyObject* type = current_class(state->tasks_module, state->names.task);
   // Kept for the call: an eager task can create others, with other keywords.
   const Ref names = Ref::borrow(type ? with_loop(state, kwnames) : nullptr);
-  if (!names) return nullptr;
+  if (!names)
+    return nullptr;
   PyObject* stack[1 + kMaxArguments];
   stack[1] = args[0];
   stack[2] = self;
-  for (Py_ssize_t i = 0; i < keywords; ++i) stack[3 + i] = args[1 + i];
-  // In debug mode the task notes the stack it was made on: no Python frame of ours is there to cut off.
+  for (Py_ssize_t i = 0; i < keywords; ++i)
+    stack[3 + i] = args[1 + i];
+  // In debug mode the task notes the stack it was made on: no Python frame of ours is there to cut
+  // off.
   return PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
 }
 
 PyObject* create_future(PyObject* self, PyObject*) {
   ModuleState* state = as_loop(self)->state;
   PyObject* type = current_class(state->futures_module, state->names.future);
-  if (!type) return nullptr;
+  if (!type)
+    return nullptr;
   PyObject* stack[2] = {nullptr, self};
-  return PyObject_Vectorcall(type, stack + 1, 0 | PY_VECTORCALL_ARGUMENTS_OFFSET, state->loop_kwnames);
+  return PyObject_Vectorcall(type, stack + 1, 0 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                             state->loop_kwnames);
 }
 
-}  // namespace
+} // namespace
 
 PyMethodDef task_methods[] = {
     {"create_task", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(create_task)),
      METH_FASTCALL | METH_KEYWORDS,
-     "create_task($self, coro, /, **kwargs)\n--\n\nA Task for the coroutine, scheduled on this loop."},
-    {"create_future", create_future, METH_NOARGS, "create_future($self, /)\n--\n\nA Future attached to this loop."},
+     "create_task($self, coro, /, **kwargs)\n--\n\nA Task for the coroutine, scheduled on this "
+     "loop."},
+    {"create_future", create_future, METH_NOARGS,
+     "create_future($self, /)\n--\n\nA Future attached to this loop."},
     {},
 };
 
-}  // namespace loopgauge::py
+} // namespace loopgauge::py
