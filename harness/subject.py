@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -110,12 +111,16 @@ def executables(pythons: Sequence[str]) -> list[str]:
 
 
 def _executable(name: str) -> str:
-    version = name if not name[:1].isdigit() else f"python{name}"
-    found = shutil.which(version)
+    command = name if not name[:1].isdigit() else f"python{name}"
+    # A development checkout has loopgauge in environments of its own (scripts/bench names their
+    # folder); the pythonX.Y on PATH usually has none.
+    own = os.environ.get("LOOPGAUGE_PYTHONS", "")
+    found = (shutil.which(command, path=own) if own else None) or shutil.which(command)
     if found is None:
         raise InterpreterUnusable(
             f"there is no Python {name!r} here",
-            "Give a path, or a version whose pythonX.Y is on PATH",
+            "Give a path, or a version whose pythonX.Y is on PATH; in a checkout: "
+            f"scripts/dev setup --python {name}",
         )
     # Not resolved: the link in a virtual environment is what makes it that environment.
     return str(Path(found).absolute())
