@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command("tsan", _tsan, "C++ tests under ThreadSanitizer")
     made = command("fuzz", _fuzz, "every libFuzzer target")
     made.add_argument("seconds", nargs="?", type=int, default=60, help="for each; default 60")
+    command("soak", _soak, "long memory test of the loop", passes_on=True)
     command("schema", _schema, "write the JSON Schema of the run file")
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
     made.add_argument("name", metavar="NAME")
@@ -140,6 +141,10 @@ def _tsan(arguments: argparse.Namespace) -> int:
 
 def _fuzz(arguments: argparse.Namespace) -> int:
     return sanitizers.fuzz(_ready(arguments, compiled=False), arguments.seconds)
+
+
+def _soak(arguments: argparse.Namespace) -> int:
+    return status([_ready(arguments).launcher, ROOT / "loops/tests/soak.py", *arguments.rest])
 
 
 def _schema(arguments: argparse.Namespace) -> int:
