@@ -34,7 +34,7 @@ class ResumeMismatch(HarnessError):
 
 
 class PlaceTaken(HarnessError):
-    """The file that the run is to be written to holds something already."""
+    """The file that the run is to be written to holds something already, or has a writer."""
 
 
 class RunFileError(HarnessError):

@@ -7,15 +7,17 @@ and one fsync: a kill loses at most the group in flight. Reading keeps whatever 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from loopgauge.harness.errors import NewerSchema, NotARunFile, StoreFull, TruncatedRun
+from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
 from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Sample
 
 _encoder = msgspec.json.Encoder()
@@ -46,8 +48,9 @@ class RunFile:
 
 
 class RunWriter:
-    """Appends to one file; owns its descriptor. Raises StoreFull, and then leaves the file as it
-    was before the failed call."""
+    """Appends to one file; owns its descriptor, and is the file's only writer. Raises StoreFull,
+    and then leaves the file as it was before the failed call; PlaceTaken where somebody else is
+    writing to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,6 +59,11 @@ class RunWriter:
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise self._failure(error) from error
+        try:
+            _lock(self._fd, path)
+        except PlaceTaken:
+            self.close()
+            raise
 
     def append(self, records: Iterable[AnyRecord], *, sync: bool = True) -> None:
         data = b"".join(_encoder.encode(record) + b"\n" for record in records)
@@ -105,15 +113,19 @@ class RunWriter:
 
 
 def open_for_resume(path: Path) -> RunFile:
-    """Reads a run to be continued, and cuts off a line that a kill left half written: it ends in
-    no newline, so it never counted as recorded."""
+    """Reads a run to be continued, and mends its end: a line that a kill left half written is cut
+    off, since it never counted as recorded; one that lacks only its newline gets it. Raises
+    PlaceTaken when the run is still going on: its last line may be half written right now."""
+    _require_no_writer(path)
     try:
-        return read_run(path)
+        run = read_run(path)
     except TruncatedRun as error:
         if not _is_last_line(path, error.line):
             raise
         _cut_last_line(path)
         return read_run(path)
+    _end_last_line(path)
+    return run
 
 
 def read_run(path: Path) -> RunFile:
@@ -204,5 +216,35 @@ def _cut_last_line(path: Path) -> None:
     os.truncate(path, data.rfind(b"\n") + 1)
 
 
-def encode(records: Sequence[AnyRecord]) -> bytes:
-    return b"".join(_encoder.encode(record) + b"\n" for record in records)
+def _end_last_line(path: Path) -> None:
+    """Otherwise the next record would be appended to the last one's line, and spoil both."""
+    if not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")
+
+
+def _lock(fd: int, path: Path) -> None:
+    """Two writers would give their processes the same numbers. The kernel drops the lock with the
+    descriptor, however its owner ends; a device, or a file system without locks, does without."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PlaceTaken(
+            f"{path} is being written by another bench that still runs",
+            "Wait until it ends, or end it, then go on with --resume",
+        ) from error
+    except OSError:
+        return
+
+
+def _require_no_writer(path: Path) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return  # whoever reads it says why it cannot be read
+    try:
+        _lock(fd, path)
+    finally:
+        os.close(fd)

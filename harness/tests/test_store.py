@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from manager_testing.records import header, sample
 
-from loopgauge.harness.errors import NewerSchema, NotARunFile, StoreFull, TruncatedRun
+from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
 from loopgauge.harness.model import SCHEMA, End, Event
 from loopgauge.harness.store import RunWriter, open_for_resume, read_run, read_whole
 
@@ -132,6 +132,26 @@ def test_resume_cuts_off_half_a_line(written: Path) -> None:
     written.write_bytes(b"".join(whole[:2]) + whole[2][:30])
     assert [s.round for s in open_for_resume(written).samples] == [0]
     assert written.read_bytes() == b"".join(whole[:2])
+
+
+def test_resume_ends_a_line_that_lacks_only_its_newline(written: Path) -> None:
+    written.write_bytes(written.read_bytes().removesuffix(b"\n"))
+    assert open_for_resume(written).complete
+    with RunWriter(written) as writer:
+        writer.append([sample(round_number=2)])
+    assert [s.round for s in read_run(written).samples] == [0, 1, 2]
+
+
+def test_a_run_that_is_being_written_is_left_alone(written: Path) -> None:
+    with RunWriter(written):
+        written.write_bytes(written.read_bytes()[:-5])  # as if it were in the middle of a write
+        before = written.read_bytes()
+        with pytest.raises(PlaceTaken, match="still runs"):
+            open_for_resume(written)
+        with pytest.raises(PlaceTaken, match="still runs"):
+            RunWriter(written)
+        assert written.read_bytes() == before
+    open_for_resume(written)
 
 
 # --- a full disk
