@@ -180,7 +180,8 @@ def _listen(
                 except ProtocolError as error:
                     return False, str(error)
             elif process.poll() is not None:
-                return False, ""
+                if not selector.select(0):  # what it wrote between the two looks still counts
+                    return False, ""
             elif left <= 0:
                 _abort(process)
                 return True, ""
