@@ -67,6 +67,7 @@ def cpp_tests(python: Interpreter, preset: str = "release", **env: str) -> tuple
         "ctest",
         "--test-dir",
         str(folder),
+        "--no-tests=error",  # otherwise finding none counts as success
     ]
     words = python.inside("env", *command, "--output-on-failure", "-j", "2")
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
