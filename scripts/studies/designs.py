@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from runs import finished
+
 from loopgauge.harness.manager import run
 from loopgauge.harness.request import RunRequest
-from loopgauge.harness.store import read_run
-from loopgauge.harness.summary import ArmSummary, RunSummary, summarise
+from loopgauge.harness.summary import ArmSummary, RunSummary
 from loopgauge.loops.registry import default_loops
 from loopgauge.scenarios.registry import select
 
@@ -61,7 +62,7 @@ def measured(design: Literal["hybrid", "process"], arguments: argparse.Namespace
             command=("study", "designs"),
         )
         run(request, lambda progress: None)
-    return summarise(read_run(out))
+    return finished(out)
 
 
 def both(a: RunSummary, b: RunSummary) -> Iterator[tuple[str, ArmSummary, ArmSummary]]:

@@ -23,4 +23,12 @@ def measure(out: Path, *arguments: str, reference: str = "") -> RunSummary:
         done = subprocess.run([*command, "--out", str(out)], cwd=HERE, stdout=subprocess.DEVNULL)
         if done.returncode not in (0, 6):
             raise subprocess.CalledProcessError(done.returncode, command)
-    return summarise(read_run(out), reference=reference)
+    return finished(out, reference)
+
+
+def finished(out: Path, reference: str = "") -> RunSummary:
+    """Judges a run file. Half a run is none: a study must not count it as measured."""
+    run = read_run(out)
+    if not run.complete:
+        raise SystemExit(f"{out} is not finished: remove it, and it is measured again")
+    return summarise(run, reference=reference)
