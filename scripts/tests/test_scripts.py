@@ -76,6 +76,15 @@ def test_an_unknown_python_is_an_environment_error() -> None:
     assert len(answer.stderr.splitlines()) == 1
 
 
+def test_bench_says_the_same_of_a_python_that_does_not_start() -> None:
+    settings = {**os.environ, "PYTHON": "no-such-python"}
+    answer = subprocess.run(
+        [ROOT / "scripts" / "bench", "--help"], capture_output=True, text=True, env=settings
+    )
+    assert answer.returncode == 8
+    assert len(answer.stderr.splitlines()) == 1
+
+
 def test_a_missing_compiler_is_one_line_to_type() -> None:
     answer = dev("setup", PATH="/nonexistent")
     assert answer.returncode == 8
