@@ -50,6 +50,13 @@ def standing(run: RunFile) -> list[str]:
     steal = max((end.steal for end in run.ends), default=0.0)
     if steal > STEAL_LIMIT:
         notes.append(f"the hypervisor took {steal:.1%} of the CPU time away during the run")
+    unblamed = [event for event in run.events if event.event == "poison" and not event.arm]
+    if unblamed:
+        count = len({event.process for event in unblamed})
+        notes.append(
+            f"in {count} shared process{'es' * (count > 1)} some loop changed process-wide state "
+            f"({unblamed[0].reason}): the figures of its neighbours there may be disturbed"
+        )
     load = run.header.environment.load.load_1m
     if load > LOAD_LIMIT:
         notes.append(f"other work was going on when the run began (load {load:.1f})")

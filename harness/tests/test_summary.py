@@ -244,6 +244,14 @@ def test_an_unfinished_run_says_so() -> None:
     assert any("--resume" in note for note in summary.notes)
 
 
+def test_a_change_of_process_wide_state_that_is_nobodys_is_said() -> None:
+    changed = Event(event="poison", process=3, reason="gc.isenabled() changed from True to False")
+    summary = summarise(run_of(costs(asyncio=1, aa=1), events=[changed]))
+    assert any("in 1 shared process " in note and "gc.isenabled" in note for note in summary.notes)
+    blamed = Event(event="poison", process=3, arm="aa", reason=changed.reason)
+    assert not summarise(run_of(costs(asyncio=1, aa=1), events=[blamed])).notes
+
+
 # --- many benchmarks
 
 
