@@ -199,7 +199,10 @@ class Session:
         while unit := units.next_unit(self.header, self.roster, self.recorded, rounds):
             had, knew = len(self.recorded), len(self.file.events)
             outcome = self._run_unit(unit)
-            learned = any(e.event not in ("worker", "note") for e in self.file.events[knew:])
+            # Only what is known of an arm changes what is left to do.
+            learned = any(
+                e.arm and e.event not in ("worker", "note") for e in self.file.events[knew:]
+            )
             fruitless = 0 if len(self.recorded) > had or learned else fruitless + 1
             if fruitless >= FRUITLESS:
                 said = f"; it said: {outcome.detail[-500:]}" if outcome.detail else ""
@@ -337,7 +340,7 @@ def sample_from(message: Samples, unit: Unit, process: int) -> Sample:
 
 def announce(tracker: Tracker, event: Event) -> None:
     """What the user should know at once, in one line."""
-    where = f"{event.arm} in {event.benchmark}" if event.benchmark else event.arm
+    where = f"{event.arm} in {event.benchmark}" if event.benchmark else event.arm or "some loop"
     words = {
         "unsupported": "unsupported",
         "unavailable": "unavailable",
