@@ -28,10 +28,12 @@ def main() -> None:
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     out = RESULTS / f"{arguments.name}.jsonl.xz"
-    lines = arguments.run.read_text().splitlines()
-    published = "".join(json.dumps(without_paths(json.loads(line))) + "\n" for line in lines)
+    records = [json.loads(line) for line in arguments.run.read_text().splitlines()]
+    if not any(record["record"] == "end" for record in records):
+        parser.error(f"{arguments.run} is not finished; go on with bench run --resume")
+    published = "".join(json.dumps(without_paths(record)) + "\n" for record in records)
     out.write_bytes(lzma.compress(published.encode(), preset=9))
-    print(f"{out.name}: {len(lines)} records, {out.stat().st_size:,} bytes")
+    print(f"{out.name}: {len(records)} records, {out.stat().st_size:,} bytes")
 
 
 def without_paths(value: Any, key: str = "") -> Any:
