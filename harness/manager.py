@@ -249,7 +249,11 @@ class Session:
             on_begin=self._show,
             process=self.process,
         )
-        outcome = self.launcher.measure(self.header, unit, self.process, reception, started)
+        try:
+            outcome = self.launcher.measure(self.header, unit, self.process, reception, started)
+        except KeyboardInterrupt:
+            self._append(waiting)  # measured and sent: only the tidying up was interrupted
+            raise
         if waiting and outcome.end != "protocol":
             flush(waiting[0].benchmark)  # measured and sent, then it died while cleaning up
         for event in reception.events:

@@ -28,6 +28,7 @@ from loopgauge.harness.request import Progress
 from loopgauge.harness.store import RunFile, read_run
 from loopgauge.harness.subject import Python
 from loopgauge.harness.summary import summarise
+from loopgauge.harness.worker.plan import Begin
 
 
 @pytest.fixture
@@ -310,6 +311,21 @@ def test_ctrl_c_loses_no_finished_sample(out: Path) -> None:
     assert [event.event for event in run.events][-1] == "interrupted"
     assert not run.complete
     assert not is_alive(last_worker(run))
+
+
+def test_ctrl_c_while_a_worker_tidies_up_keeps_what_it_sent(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, what = interrupted_subject(out, "")
+
+    def interrupt(session: manager.Session, begin: Begin) -> None:
+        if (session.process, begin.benchmark, begin.phase) == (3, name, "teardown"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(manager.Session, "_show", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(what, out)
+    assert rounds_of(read_run(out), name, "x") == [0, 1, 2]
 
 
 def interrupted_subject(out: Path, deed: str) -> tuple[str, runs.Subject]:
