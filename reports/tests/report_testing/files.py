@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from loopgauge.harness import model, store
+import msgspec
+
+from loopgauge.harness import model
 from report_testing import samples
 
 COST = {"epoll": 200, "asyncio": 1000, "asyncio~aa": 1000, "uvloop": 500}
@@ -26,7 +28,7 @@ def write_run(path: Path, processes: int = 8, benchmarks: tuple[str, ...] = ("th
             records += [sample(process, name, arm, cost, draw) for arm, cost in COST.items()]
     records.append(model.End(utc="2026-11-21T15:45:00Z"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(store.encode(records))
+    path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
     return path
 
 
