@@ -33,7 +33,9 @@ def ensure(python: Interpreter, *, dev: bool) -> None:
         return
     _create(python)
     _install_dependencies(python, dev=dev)
-    _install_peers(python)
+    _install_where_there_are_wheels(python, "peers", "other event loops")
+    if dev:
+        _install_where_there_are_wheels(python, "ecosystem", "packages of the ecosystem")
     _write_command(python)
     stamp.write_text(key())
 
@@ -91,15 +93,15 @@ def _cmake_is_old(python: Interpreter) -> bool:
     return found is None or (int(found[1]), int(found[2])) < (3, 25)
 
 
-def _install_peers(python: Interpreter) -> None:
-    """Each peer by itself, so that one without a wheel does not stop the others."""
+def _install_where_there_are_wheels(python: Interpreter, extra: str, what: str) -> None:
+    """Each package of an extra by itself, so that one without a wheel does not stop the others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    peers = project["project"]["optional-dependencies"]["peers"]
-    say(f"{len(peers)} other event loops, where they have a wheel for Python {python.version}")
-    for peer in peers:
-        name = re.split("[ ;>]", peer)[0]
+    wanted = project["project"]["optional-dependencies"][extra]
+    say(f"{len(wanted)} {what}, where they have a wheel for Python {python.version}")
+    for line in wanted:
+        name = re.split("[ ;>]", line)[0]
         try:
-            run(pip(python, "install", "--only-binary=:all:", "-c", LOCK, peer), silent=True)
+            run(pip(python, "install", "--only-binary=:all:", "-c", LOCK, line), silent=True)
         except SetupError:
             say(f"  {name}: no wheel for this Python and system")
             continue
@@ -132,7 +134,7 @@ def lock(python: Interpreter) -> None:
     run(pip(python, "install", "uv"), quiet=True)
     uv = (python.venv / "bin" / "uv", "pip", "compile", "--universal", "--python-version", "3.11")
     form = ("--quiet", "--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade")
-    extras = ("--extra", "dev", "--extra", "peers")
+    extras = ("--extra", "dev", "--extra", "peers", "--extra", "ecosystem")
     run(python.inside(*uv, *form, *extras, "-o", LOCK, "pyproject.toml"))
 
 

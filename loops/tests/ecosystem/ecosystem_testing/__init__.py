@@ -1,0 +1,1 @@
+"""What the tests of the ecosystem share; `conftest.py` puts it on the import path."""
