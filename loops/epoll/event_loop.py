@@ -13,6 +13,7 @@ from typing import Any, TypeVarTuple, Unpack
 from loopgauge import _core
 from loopgauge.loops.epoll.attributes import adopt_defaults
 from loopgauge.loops.epoll.selector import EpollSelector
+from loopgauge.loops.epoll.streams import Streams
 
 if sys.version_info >= (3, 13):
     _Stock = asyncio.SelectorEventLoop
@@ -36,7 +37,7 @@ class _SignalEnd:
         return self._fd
 
 
-class EventLoop(_core.LoopBase, _Stock):
+class EventLoop(_core.LoopBase, Streams, _Stock):
     """A drop-in asyncio event loop on epoll.
 
     `selector` is for compatibility: with a selector of your own the loop schedules as CPython's
@@ -164,6 +165,6 @@ def _has_defaults() -> bool:
     """Looks at CPython's attributes, once per process. False: each loop has to be constructed."""
     constructed = _Constructed()
     try:
-        return adopt_defaults(EventLoop, constructed, own=frozenset({"_selector"}))
+        return adopt_defaults(EventLoop, constructed, own=frozenset({"_selector", "_transports"}))
     finally:
         constructed.close()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from asyncio import format_helpers
 from typing import Any
+
+# Debug mode speaks where asyncio speaks.
+_logger = logging.getLogger("asyncio")
 
 _format: Any = format_helpers._format_callback_source
 _TAKES_DEBUG = "debug" in inspect.signature(_format).parameters
@@ -24,3 +28,18 @@ def report_callback_exception(handle: asyncio.Handle, exception: BaseException) 
     if handle._source_traceback:  # type: ignore[attr-defined]
         context["source_traceback"] = handle._source_traceback  # type: ignore[attr-defined]
     loop.call_exception_handler(context)
+
+
+def log_debug(text: str, transport: Any) -> None:
+    """What debug mode tells of a transport."""
+    _logger.debug(text, transport)
+
+
+def log_warning(text: str) -> None:
+    """What asyncio warns of."""
+    _logger.warning(text)
+
+
+def log_transport_error(transport: Any, message: str, error: BaseException) -> None:
+    """An OSError that ended a connection: everyday, so only debug mode hears of it."""
+    _logger.debug("%r: %s", transport, message, exc_info=error)

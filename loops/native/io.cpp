@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "loops/native/loop.hpp"
+#include "loops/native/transport.hpp"
 
 namespace loopgauge::py {
 namespace {
-
-enum class Side { reader, writer };
 
 constexpr int kEventRead = 1; // selectors.EVENT_READ and EVENT_WRITE
 constexpr int kEventWrite = 2;
@@ -19,76 +18,130 @@ constexpr int kEventWrite = 2;
 // asked whether there is such a descriptor.
 constexpr int kTrustedNumber = 4096;
 
-Handle*& handle_of(Watch& watch, Side side) {
-  return side == Side::reader ? watch.reader : watch.writer;
+// Tells epoll what `watch` asks for now. Also
+// when nothing seems to have changed: the number may have been closed and reused behind the loop's
+// back.
+core::Result<int> arm(LoopBase* loop, int fd, Watch& watch) {
+  const std::uint32_t events = watch.events();
+  if (events == 0) {
+    if (std::exchange(watch.armed, false))
+      (void)loop->core.unwatch(fd); // closed first by its owner: nothing to undo
+    return {};
+  }
+  const std::uint64_t key = loop->watches.key_of(fd);
+  const core::Result<int> done =
+      watch.armed ? loop->core.rewatch(fd, events, key) : loop->core.watch(fd, events, key);
+  watch.armed = watch.armed || done.ok();
+  return done;
 }
 
-// Registers `handle` (stolen) for one side, in place of what was there. -1 with OSError.
+// The descriptor's watch, an empty one if there was none. Null with an exception.
+Watch* open_watch(LoopBase* loop, int fd) {
+  if (Watch* watch = loop->watches.at(fd))
+    return watch;
+  if (fd >= kTrustedNumber && ::fcntl(fd, F_GETFD) == -1)
+    return raise_os_error(errno), nullptr;
+  try {
+    loop->watches.open(fd, Watch{});
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory(), nullptr;
+  }
+  return loop->watches.at(fd);
+}
+
+int change_mute(LoopBase* loop, int fd, Side side, bool muted) {
+  Watch* watch = loop->watches.at(fd);
+  if (!watch || muted == ((watch->muted & event_of(side)) != 0))
+    return 0;
+  watch->muted ^= event_of(side);
+  const core::Result<int> done = arm(loop, fd, *watch);
+  return done.ok() ? 0 : raise_os_error(done.error);
+}
+
+} // namespace
+
 int set_handle(LoopBase* loop, int fd, Side side, Handle* handle) {
   Ref owned(as_object(handle));
-  Watch* watch = loop->watches.at(fd);
-  if (!watch) {
-    if (fd >= kTrustedNumber && ::fcntl(fd, F_GETFD) == -1)
-      return raise_os_error(errno);
-    std::uint64_t key;
-    try {
-      key = loop->watches.open(fd, Watch{});
-    } catch (const std::bad_alloc&) {
-      PyErr_NoMemory();
-      return -1;
-    }
-    const std::uint32_t events = side == Side::reader ? EPOLLIN : EPOLLOUT;
-    const core::Result<int> added = loop->core.watch(fd, events, key);
-    if (!added.ok()) {
+  Watch* watch = open_watch(loop, fd);
+  if (!watch)
+    return -1;
+  const Watch before = *watch;
+  watch->handle(side) = handle;
+  watch->muted &= ~event_of(side);
+  const core::Result<int> done = arm(loop, fd, *watch);
+  if (!done.ok()) {
+    *watch = before;
+    if (!before.reader && !before.writer)
       loop->watches.close(fd);
-      return raise_os_error(added.error);
-    }
-    handle_of(*loop->watches.at(fd), side) = handle;
-    owned.release();
-    return 0;
-  }
-  Handle* old = std::exchange(handle_of(*watch, side), handle);
-  // Always told to the kernel: the number may have been closed and reused behind the loop's back.
-  const core::Result<int> changed =
-      loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
-  if (!changed.ok()) {
-    handle_of(*watch, side) = old;
-    return raise_os_error(changed.error);
+    return raise_os_error(done.error);
   }
   owned.release();
+  Handle* old = Watch(before).handle(side);
   const Ref replaced(as_object(old));
   return old && !is_cancelled(old) ? cancel_handle(old) : 0;
 }
 
-// Takes one side's handle out, cancelled. 1: there was one, 0: not, -1: error.
 int clear_handle(LoopBase* loop, int fd, Side side) {
   Watch* watch = loop->watches.at(fd);
   if (!watch || (loop->flags & kClosed))
     return 0;
-  Handle* handle = std::exchange(handle_of(*watch, side), nullptr);
+  Handle* handle = std::exchange(watch->handle(side), nullptr);
   const Ref owned(as_object(handle));
-  if (watch->events() == 0) {
+  const bool was_heard = handle && !(watch->muted & event_of(side));
+  watch->muted &= ~event_of(side);
+  if (was_heard)
+    (void)arm(loop, fd, *watch);
+  if (!watch->reader && !watch->writer)
     loop->watches.close(fd);
-    (void)loop->core.unwatch(fd); // closed first by its owner: nothing to undo
-  } else if (handle) {
-    (void)loop->core.rewatch(fd, watch->events(), loop->watches.key_of(fd));
-  }
   if (!handle)
     return 0;
   return is_cancelled(handle) || cancel_handle(handle) == 0 ? 1 : -1;
 }
 
-// Raises as BaseSelectorEventLoop._ensure_fd_no_transport, without calling it when no transport has
-// the descriptor (its weak dictionary is looked into directly).
+Handle* handle_at(LoopBase* loop, int fd, Side side) {
+  Watch* watch = loop->watches.at(fd);
+  return watch ? watch->handle(side) : nullptr;
+}
+
+int mute(LoopBase* loop, int fd, Side side) {
+  return change_mute(loop, fd, side, true);
+}
+
+int unmute(LoopBase* loop, int fd, Side side) {
+  return change_mute(loop, fd, side, false);
+}
+
+namespace {
+
+// Raises as BaseSelectorEventLoop._ensure_fd_no_transport. CPython's own method knows of transports
+// that are not native, if there are any.
 int refuse_transport(LoopBase* loop, PyObject* fd) {
-  const Ref transports(PyObject_GetAttrString(as_object(loop), "_transports"));
-  const Ref data(transports ? PyObject_GetAttrString(transports.get(), "data") : nullptr);
-  if (data && PyDict_CheckExact(data.get()) && PyDict_GET_SIZE(data.get()) == 0)
+  if (loop->transport_map) {
+    const Ref checked(call_stock(loop, loop->state->names.ensure_fd_no_transport, &fd, 1, nullptr));
+    return checked ? 0 : -1;
+  }
+  if (loop->transports.empty())
     return 0;
+  const int number = as_descriptor(fd);
+  if (number < 0)
+    return -1;
+  Transport* transport = transport_of(loop, number);
+  if (!transport)
+    return 0;
+  PyErr_Format(PyExc_RuntimeError, "File descriptor %R is used by transport %R", fd,
+               as_object(transport));
+  return -1;
+}
+
+// For transports, whose socket may be closed: then its own calls say so.
+PyObject* ensure_fd_no_transport(PyObject* self, PyObject* fd) {
+  if (refuse_transport(as_loop(self), fd) == 0)
+    Py_RETURN_NONE;
+  if (!PyErr_ExceptionMatches(PyExc_ValueError) || as_loop(self)->transport_map)
+    return nullptr;
   PyErr_Clear();
-  const Ref checked(
-      PyObject_CallMethodOneArg(as_object(loop), loop->state->names.ensure_fd_no_transport, fd));
-  return checked ? 0 : -1;
+  return call_stock(as_loop(self), as_loop(self)->state->names.ensure_fd_no_transport, &fd, 1,
+                    nullptr);
 }
 
 // (fd, callback, *args, context=None) -> handle: context= is 3.15's, for transports.
@@ -218,9 +271,11 @@ PyObject* watch_get(PyObject* self, PyObject* fd_object) {
   Watch* watch = as_loop(self)->watches.at(fd);
   if (!watch)
     Py_RETURN_NONE;
-  const int events = (watch->reader ? kEventRead : 0) | (watch->writer ? kEventWrite : 0);
-  return Py_BuildValue("(iOO)", events, handle_or_none(watch->reader),
-                       handle_or_none(watch->writer));
+  const int events = (watch->listens(Side::reader) ? kEventRead : 0) |
+                     (watch->listens(Side::writer) ? kEventWrite : 0);
+  return events == 0 ? Py_NewRef(Py_None)
+                     : Py_BuildValue("(iOO)", events, handle_or_none(watch->reader),
+                                     handle_or_none(watch->writer));
 }
 
 PyObject* watch_list(PyObject* self, PyObject*) {
@@ -228,7 +283,9 @@ PyObject* watch_list(PyObject* self, PyObject*) {
   if (!list)
     return nullptr;
   bool failed = false;
-  as_loop(self)->watches.for_each([&](int fd, Watch&) {
+  as_loop(self)->watches.for_each([&](int fd, Watch& watch) {
+    if (watch.events() == 0)
+      return;
     const Ref number(PyLong_FromLong(fd));
     failed = failed || !number || PyList_Append(list.get(), number.get()) < 0;
   });
@@ -274,9 +331,10 @@ PyObject* as_list(LoopBase* loop, const epoll_event* events, int count) {
         events[i].data.u64 == core::kWakeupKey ? nullptr : loop->watches.get(events[i].data.u64);
     if (!watch)
       continue;
+    const std::uint32_t got = events[i].events;
     const int mask =
-        ((events[i].events & ~std::uint32_t{EPOLLOUT}) && watch->reader ? kEventRead : 0) |
-        ((events[i].events & ~std::uint32_t{EPOLLIN}) && watch->writer ? kEventWrite : 0);
+        ((got & ~event_of(Side::writer)) && watch->listens(Side::reader) ? kEventRead : 0) |
+        ((got & ~event_of(Side::reader)) && watch->listens(Side::writer) ? kEventWrite : 0);
     const Ref pair(
         Py_BuildValue("(ii)", static_cast<int>(events[i].data.u64 & 0xffff'ffffU), mask));
     if (!pair || (mask && PyList_Append(list.get(), pair.get()) < 0))
@@ -345,11 +403,11 @@ void Host::io(std::uint64_t key, std::uint32_t events) {
   const int fd = static_cast<int>(key & 0xffff'ffffU);
   // As selectors does: errors and hang-ups wake both sides.
   for (const Side side : {Side::reader, Side::writer}) {
-    const std::uint32_t others = side == Side::reader ? EPOLLOUT : EPOLLIN;
+    const std::uint32_t others = event_of(side == Side::reader ? Side::writer : Side::reader);
     watch = loop_->watches.get(key);
-    Handle* handle = watch && (events & ~others) ? handle_of(*watch, side) : nullptr;
-    if (!handle)
+    if (!watch || !(events & ~others) || !watch->listens(side))
       continue;
+    Handle* handle = watch->handle(side);
     if (is_cancelled(handle)) {
       if (clear_handle(loop_, fd, side) < 0)
         PyErr_WriteUnraisable(as_object(loop_));
@@ -389,6 +447,7 @@ PyMethodDef io_methods[] = {
     {"_add_writer", as_method(inner_add_writer), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_remove_reader", inner_remove_reader, METH_O, nullptr},
     {"_remove_writer", inner_remove_writer, METH_O, nullptr},
+    {"_ensure_fd_no_transport", ensure_fd_no_transport, METH_O, nullptr},
     {"_watch_get", watch_get, METH_O, nullptr},
     {"_watch_list", watch_list, METH_NOARGS, nullptr},
     {"_watch_set", as_method(watch_set), METH_FASTCALL, nullptr},

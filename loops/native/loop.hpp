@@ -14,7 +14,9 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "loops/core/loop.hpp"
 #include "loops/core/signal_pipe.hpp"
@@ -22,10 +24,12 @@
 #include "loops/native/handle.hpp"
 #include "loops/native/pyref.hpp"
 #include "loops/native/state.hpp"
+#include "loops/native/watch.hpp"
 
 namespace loopgauge::py {
 
 struct LoopBase;
+struct Transport;
 
 /// What the core's loop asks of the binding. All calls are made with the GIL held, but for the wait
 /// between before_block() and after_block().
@@ -50,15 +54,6 @@ class Host {
 };
 
 using Core = core::Loop<Host>;
-
-/// What one watched descriptor calls. Strong references, null for "nothing".
-struct Watch {
-  Handle* reader = nullptr;
-  Handle* writer = nullptr;
-  std::uint32_t events() const {
-    return (reader ? std::uint32_t{EPOLLIN} : 0U) | (writer ? std::uint32_t{EPOLLOUT} : 0U);
-  }
-};
 
 /// Gives other threads their turn: a chain of C callbacks never reaches the interpreter's own
 /// check.
@@ -94,7 +89,8 @@ struct LoopBase {
   PyObject* task_factory; // `_task_factory`; null: None
   PyObject* py_ready;     // `_ready` and `_scheduled`, once kCompatible
   PyObject* py_scheduled;
-  std::size_t unfinished; // handles of the turn in which kCompatible was set, still to run
+  PyObject* transport_map; // `_transports`; null: nobody has asked
+  std::size_t unfinished;  // handles of the turn in which kCompatible was set, still to run
   std::size_t cancel_waiters;
   bool has_initial_ready; // BaseEventLoop.__init__ has assigned its queues, which are not used
   bool has_initial_scheduled;
@@ -104,6 +100,9 @@ struct LoopBase {
   core::SlotTable<Watch> watches;
   core::SignalPipe signals;
   GilFairness fairness;
+  std::vector<Transport*> transports;  // by descriptor, borrowed: those that are not closing
+  std::vector<Transport*> to_flush;    // strong: what they hold back is sent after this callback
+  std::unique_ptr<char[]> read_buffer; // of kReadBufferSize, made by the first read
   unsigned long run_thread; // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;

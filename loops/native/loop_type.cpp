@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "loops/native/loop.hpp"
+#include "loops/native/stream.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -22,6 +23,9 @@ PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&loop->watches) core::SlotTable<Watch>();
   new (&loop->signals) core::SignalPipe();
   new (&loop->fairness) GilFairness();
+  new (&loop->transports) std::vector<Transport*>();
+  new (&loop->to_flush) std::vector<Transport*>();
+  new (&loop->read_buffer) std::unique_ptr<char[]>();
   new (&loop->finished_mutex) std::mutex();
   new (&loop->finished) std::condition_variable();
   return self;
@@ -34,6 +38,7 @@ int loop_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(loop->task_factory);
   Py_VISIT(loop->py_ready);
   Py_VISIT(loop->py_scheduled);
+  Py_VISIT(loop->transport_map);
   int stopped = 0;
   const auto visit_handle = [&](Handle* handle) {
     if (handle && stopped == 0)
@@ -54,6 +59,7 @@ int loop_clear(PyObject* self) {
   Py_CLEAR(loop->task_factory);
   Py_CLEAR(loop->py_ready);
   Py_CLEAR(loop->py_scheduled);
+  Py_CLEAR(loop->transport_map);
   release_queues(loop);
   release_watches(loop);
   return 0;
@@ -66,6 +72,9 @@ void loop_dealloc(PyObject* self) {
   loop_clear(self);
   loop->finished.~condition_variable();
   loop->finished_mutex.~mutex();
+  loop->read_buffer.~unique_ptr();
+  loop->to_flush.~vector();
+  loop->transports.~vector();
   loop->signals.~SignalPipe();
   loop->watches.~SlotTable();
   loop->core.~Core();
@@ -139,6 +148,23 @@ int set_thread_id(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
+// `_transports`: made when somebody asks, because asyncio's own transports (a selector of one's
+// own) register themselves there; the native ones are in a table of the loop.
+PyObject* get_transports(PyObject* self, void*) {
+  LoopBase* loop = as_loop(self);
+  if (!loop->transport_map) {
+    const Ref module(PyImport_ImportModule("loopgauge.loops.epoll.transports"));
+    loop->transport_map =
+        module ? PyObject_CallMethod(module.get(), "TransportMap", "O", self) : nullptr;
+  }
+  return Py_XNewRef(loop->transport_map);
+}
+
+// The assignment by BaseSelectorEventLoop.__init__.
+int set_transports(PyObject*, PyObject*, void*) {
+  return 0;
+}
+
 PyObject* is_running(PyObject* self, PyObject*) {
   return PyBool_FromLong(as_loop(self)->thread_id != nullptr);
 }
@@ -185,6 +211,7 @@ PyGetSetDef loop_getset[] = {
     {"_scheduled", get_scheduled_list, set_scheduled_list, nullptr, nullptr},
     {"_stopping", get_stopping, set_stopping, nullptr, nullptr},
     {"_task_factory", get_task_factory, set_task_factory, nullptr, nullptr},
+    {"_transports", get_transports, set_transports, nullptr, nullptr},
     {"_thread_id", get_thread_id, set_thread_id, nullptr, nullptr},
     {},
 };
@@ -194,7 +221,7 @@ PyMethodDef* joined_methods() {
   static std::vector<PyMethodDef> all = [] {
     std::vector<PyMethodDef> methods;
     for (PyMethodDef* table : {schedule_methods, task_methods, io_methods, signal_methods,
-                               run_methods, attribute_methods}) {
+                               accept_methods, run_methods, attribute_methods}) {
       for (; table->ml_name; ++table)
         methods.push_back(*table);
     }

@@ -3,6 +3,7 @@
 #include "loops/native/handle.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/pyref.hpp"
+#include "loops/native/stream.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -18,19 +19,41 @@ struct NameField {
 constexpr NameField kNames[] = {
     {"_add_callback", &Names::add_callback},
     {"append", &Names::append},
+    {"_attach", &Names::attach},
+    {"_buffer", &Names::buffer},
+    {"buffer_updated", &Names::buffer_updated},
+    {"call_exception_handler", &Names::call_exception_handler},
+    {"call_soon", &Names::call_soon},
     {"_call_soon", &Names::call_soon_inner},
+    {"cancelled", &Names::cancelled},
     {"_check_callback", &Names::check_callback},
     {"_check_thread", &Names::check_thread},
+    {"connection_lost", &Names::connection_lost},
+    {"connection_made", &Names::connection_made},
     {"context", &Names::context},
+    {"data_received", &Names::data_received},
+    {"_detach", &Names::detach},
     {"_ensure_fd_no_transport", &Names::ensure_fd_no_transport},
+    {"_eof", &Names::eof},
+    {"eof_received", &Names::eof_received},
+    {"feed_data", &Names::feed_data},
     {"Future", &Names::future},
+    {"get_buffer", &Names::get_buffer},
+    {"_limit", &Names::limit},
     {"monotonic", &Names::monotonic},
+    {"pause_writing", &Names::pause_writing},
+    {"_paused", &Names::paused},
     {"popleft", &Names::popleft},
+    {"resume_writing", &Names::resume_writing},
     {"_run", &Names::run},
     {"_run_forever_compatible", &Names::run_forever_compatible},
     {"_run_once", &Names::run_once},
+    {"set_result", &Names::set_result},
+    {"_stream_reader_wr", &Names::stream_reader_wr},
     {"Task", &Names::task},
     {"_timer_handle_cancelled", &Names::timer_handle_cancelled},
+    {"_transport", &Names::transport},
+    {"_waiter", &Names::waiter},
     {"_write_to_self", &Names::write_to_self},
 };
 
@@ -59,6 +82,28 @@ int find_task_signature(ModuleState* state) {
   return PyErr_Occurred() ? -1 : 0;
 }
 
+// How many arguments a function written in Python takes, self included. -1 with an exception.
+long argument_count(const char* module, const char* type, const char* function) {
+  const Ref owner(import_from(module, type));
+  const Ref method(owner ? PyObject_GetAttrString(owner.get(), function) : nullptr);
+  const Ref code(method ? PyObject_GetAttrString(method.get(), "__code__") : nullptr);
+  const Ref count(code ? PyObject_GetAttrString(code.get(), "co_argcount") : nullptr);
+  return count ? PyLong_AsLong(count.get()) : -1;
+}
+
+int import_what_transports_use(ModuleState* state) {
+  state->context_names = Py_BuildValue("(s)", "context");
+  state->transports_module = PyImport_ImportModule("asyncio.transports");
+  state->protocols_module = PyImport_ImportModule("asyncio.protocols");
+  state->trsock_module = PyImport_ImportModule("asyncio.trsock");
+  state->socket_module = PyImport_ImportModule("socket");
+  const long attach_arguments = argument_count("asyncio.base_events", "Server", "_attach");
+  state->server_takes_transport = attach_arguments == 2;
+  const bool complete = state->context_names && state->transports_module &&
+                        state->protocols_module && state->trsock_module && state->socket_module;
+  return complete && attach_arguments > 0 ? import_stream_classes(state) : -1;
+}
+
 int import_what_is_used(ModuleState* state) {
   state->selector_event_loop = import_from("asyncio", "SelectorEventLoop");
   state->stock_methods =
@@ -82,21 +127,38 @@ int import_what_is_used(ModuleState* state) {
 
 int module_exec(PyObject* module) {
   ModuleState* state = get_state(module);
-  if (intern_names(state->names) < 0 || import_what_is_used(state) < 0)
+  if (intern_names(state->names) < 0 || import_what_is_used(state) < 0 ||
+      import_what_transports_use(state) < 0)
     return -1;
-  return add_handle_types(module, state) < 0 ? -1 : add_loop_type(module, state);
+  if (add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0)
+    return -1;
+  return add_socket_transport_type(module, state);
 }
 
 int module_traverse(PyObject* module, visitproc visit, void* arg) {
   ModuleState* state = get_state(module);
-  for (PyObject* object :
-       {reinterpret_cast<PyObject*>(state->handle_type),
-        reinterpret_cast<PyObject*>(state->timer_handle_type),
-        reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
-        reinterpret_cast<PyObject*>(state->loop_type), state->selector_event_loop,
-        state->stock_methods, state->futures_module, state->tasks_module, state->extract_stack,
-        state->heappush, state->deque, state->time_module, state->monotonic,
-        state->get_running_loop, state->set_running_loop}) {
+  for (PyObject* object : {reinterpret_cast<PyObject*>(state->handle_type),
+                           reinterpret_cast<PyObject*>(state->timer_handle_type),
+                           reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
+                           reinterpret_cast<PyObject*>(state->loop_type),
+                           reinterpret_cast<PyObject*>(state->socket_transport_type),
+                           state->transports_module,
+                           state->protocols_module,
+                           state->trsock_module,
+                           state->socket_module,
+                           reinterpret_cast<PyObject*>(state->streams.protocol),
+                           reinterpret_cast<PyObject*>(state->streams.reader),
+                           state->selector_event_loop,
+                           state->stock_methods,
+                           state->futures_module,
+                           state->tasks_module,
+                           state->extract_stack,
+                           state->heappush,
+                           state->deque,
+                           state->time_module,
+                           state->monotonic,
+                           state->get_running_loop,
+                           state->set_running_loop}) {
     Py_VISIT(object);
   }
   return 0;
@@ -109,6 +171,16 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->timer_handle_type);
   Py_CLEAR(state->thread_safe_handle_type);
   Py_CLEAR(state->loop_type);
+  Py_CLEAR(state->socket_transport_type);
+  Py_CLEAR(state->transports_module);
+  Py_CLEAR(state->protocols_module);
+  Py_CLEAR(state->trsock_module);
+  Py_CLEAR(state->socket_module);
+  Py_CLEAR(state->context_names);
+  Py_CLEAR(state->streams.protocol);
+  Py_CLEAR(state->streams.reader);
+  Py_CLEAR(state->streams.data_received);
+  Py_CLEAR(state->streams.feed_data);
   Py_CLEAR(state->selector_event_loop);
   Py_CLEAR(state->stock_methods);
   Py_CLEAR(state->futures_module);

@@ -5,6 +5,7 @@
 
 #include "loops/core/clock.hpp"
 #include "loops/native/loop.hpp"
+#include "loops/native/transport.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -189,8 +190,25 @@ void release_queues(LoopBase* loop) {
   loop->core.timers.clear(drop);
 }
 
+namespace {
+
+// Sends what the callback has written. False: an exception leaves the loop, the callback's first.
+bool flush_after(LoopBase* loop, bool stay) {
+  PyObject* leaving = take_exception();
+  const bool flushed = flush_transports(loop) == 0;
+  if (leaving) {
+    PyErr_Clear();
+    restore_exception(leaving);
+  }
+  return stay && flushed;
+}
+
+} // namespace
+
 bool Host::run(Handle* handle) {
-  const bool stay = is_cancelled(handle) || run_handle(handle);
+  bool stay = is_cancelled(handle) || run_handle(handle);
+  if (!loop_->to_flush.empty())
+    stay = flush_after(loop_, stay);
   drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
     PyObject *type, *value, *traceback; // of the exception that leaves the loop, if one does
@@ -209,6 +227,8 @@ void Host::timer_due(Handle* handle) {
 
 bool Host::between_turns() {
   if (PyErr_CheckSignals() < 0)
+    return false;
+  if (!loop_->to_flush.empty() && flush_transports(loop_) < 0) // a signal handler may write, too
     return false;
   const bool patched_clock = !loop_->core.timers.empty() && clock_is_patched(loop_->state);
   if (is_fast(as_object(loop_)) && !patched_clock) [[likely]]

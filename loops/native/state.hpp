@@ -23,20 +23,52 @@ struct FreeList {
 struct Names {
   PyObject* add_callback;
   PyObject* append;
+  PyObject* attach;
+  PyObject* buffer;
+  PyObject* buffer_updated;
+  PyObject* call_exception_handler;
+  PyObject* call_soon;
   PyObject* call_soon_inner;
+  PyObject* cancelled;
   PyObject* check_callback;
   PyObject* check_thread;
+  PyObject* connection_lost;
+  PyObject* connection_made;
   PyObject* context;
+  PyObject* data_received;
+  PyObject* detach;
   PyObject* ensure_fd_no_transport;
+  PyObject* eof;
+  PyObject* eof_received;
+  PyObject* feed_data;
   PyObject* future;
+  PyObject* get_buffer;
+  PyObject* limit;
   PyObject* monotonic;
+  PyObject* pause_writing;
+  PyObject* paused;
   PyObject* popleft;
+  PyObject* resume_writing;
   PyObject* run;
   PyObject* run_forever_compatible;
   PyObject* run_once;
+  PyObject* set_result;
+  PyObject* stream_reader_wr;
   PyObject* task;
   PyObject* timer_handle_cancelled;
+  PyObject* transport;
+  PyObject* waiter;
   PyObject* write_to_self;
+};
+
+/// asyncio's stream classes, and what tells that they are unchanged (stream_reader.cpp).
+struct StreamClasses {
+  PyTypeObject* protocol;
+  PyTypeObject* reader;
+  PyObject* data_received; // their functions at import
+  PyObject* feed_data;
+  unsigned int protocol_tag; // versions of the types when they were last compared; 0: never
+  unsigned int reader_tag;
 };
 
 struct ModuleState {
@@ -44,6 +76,7 @@ struct ModuleState {
   PyTypeObject* timer_handle_type;
   PyTypeObject* thread_safe_handle_type; // null before 3.14
   PyTypeObject* loop_type;
+  PyTypeObject* socket_transport_type;
 
   PyObject* selector_event_loop; // asyncio.SelectorEventLoop: CPython's own scheduler, for the
                                  // compatible path
@@ -60,6 +93,12 @@ struct ModuleState {
   PyObject* get_running_loop; // asyncio.events._get_running_loop and _set_running_loop
   PyObject* set_running_loop;
   PyObject* loop_kwnames;      // ("loop",)
+  PyObject* context_names;     // ("context",)
+  PyObject* transports_module; // asyncio.transports, protocols and trsock
+  PyObject* protocols_module;
+  PyObject* trsock_module;
+  PyObject* socket_module;
+  bool server_takes_transport; // Server._attach(transport): 3.12.? and newer
   bool task_takes_any_keyword; // create_task(coro, **kwargs): 3.13.3, 3.14 and newer
 
   /// The tuple of keyword names that was last found to be exactly ("context",). _asyncio passes one
@@ -69,6 +108,7 @@ struct ModuleState {
   PyObject* task_kwnames;
   PyObject* task_kwnames_with_loop;
 
+  StreamClasses streams;
   Names names;
   FreeList handles;
   FreeList timer_handles;

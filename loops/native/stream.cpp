@@ -1,0 +1,377 @@
+// Reading and writing of stream transports. The behaviour is _SelectorSocketTransport's.
+
+#include "loops/native/stream.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <new>
+
+namespace loopgauge::py {
+namespace {
+
+constexpr const char* kReadError = "Fatal read error on socket transport";
+constexpr const char* kWriteError = "Fatal write error on socket transport";
+
+// Small writes of one callback leave together, when it returns: header and body are one system call
+// and one segment. Larger ones are sent at once: held back, 32 x 64 KiB alive per turn cost 160 %.
+constexpr std::size_t kHeldBack = 4096;
+
+bool would_block(int error) {
+  return error == EAGAIN || error == EINTR;
+}
+
+// False when somebody who has the socket too has closed it: the number may be another's by now.
+bool owns_descriptor(const SocketTransport* transport) {
+  if (!transport->sock || Py_REFCNT(transport->sock) == 1) [[likely]]
+    return true;
+  const Ref number(PyObject_CallMethod(transport->sock, "fileno", nullptr));
+  const bool same = number && PyLong_AsLong(number.get()) == transport->fd;
+  PyErr_Clear();
+  return same;
+}
+
+// ---- reading
+// -------------------------------------------------------------------------------------
+
+int received_eof(SocketTransport* transport) {
+  if (log_debug(transport, "%r received EOF") < 0)
+    return -1;
+  const Ref answer(call_protocol(transport, transport->loop->state->names.eof_received, nullptr));
+  const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
+  if (keep_open < 0)
+    return fatal_error(transport, "Fatal error: protocol.eof_received() call failed.");
+  if (!keep_open)
+    return close_transport(transport);
+  // It can still write, but there is nothing to read any more.
+  return transport->loop && clear_handle(transport->loop, transport->fd, Side::reader) < 0 ? -1 : 0;
+}
+
+int hand_over(SocketTransport* transport, const char* data, ssize_t size) {
+  if (transport->reading == Reading::stream_reader) {
+    const int fed = feed_stream_reader(transport, data, size);
+    if (fed < 0)
+      return fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
+    if (fed == 1)
+      return 0;
+  }
+  const Ref bytes(PyBytes_FromStringAndSize(data, size));
+  if (!bytes)
+    return -1;
+  const Ref done(
+      call_protocol(transport, transport->loop->state->names.data_received, bytes.get()));
+  return done ? 0 : fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
+}
+
+int read_data(SocketTransport* transport) {
+  char* buffer = read_buffer(transport->loop);
+  if (!buffer)
+    return -1;
+  const ssize_t size = ::recv(transport->fd, buffer, kReadBufferSize, 0);
+  if (size > 0) [[likely]]
+    return hand_over(transport, buffer, size);
+  if (size == 0)
+    return received_eof(transport);
+  return would_block(errno) ? 0 : fatal_errno(transport, errno, kReadError);
+}
+
+// The protocol's buffer, writable and not empty. False with an exception.
+bool get_protocol_buffer(SocketTransport* transport, Ref& object) {
+  const Ref hint(PyLong_FromLong(-1));
+  object = Ref(hint ? call_protocol(transport, transport->loop->state->names.get_buffer, hint.get())
+                    : nullptr);
+  const Py_ssize_t length = object ? PyObject_Size(object.get()) : -1;
+  if (length == 0)
+    PyErr_SetString(PyExc_RuntimeError, "get_buffer() returned an empty buffer");
+  return length > 0;
+}
+
+int read_into_protocol(SocketTransport* transport) {
+  Ref object;
+  if (!get_protocol_buffer(transport, object))
+    return fatal_error(transport, "Fatal error: protocol.get_buffer() call failed.");
+  Py_buffer view;
+  if (PyObject_GetBuffer(object.get(), &view, PyBUF_WRITABLE) < 0)
+    return fatal_error(transport, kReadError);
+  const ssize_t size = ::recv(transport->fd, view.buf, static_cast<std::size_t>(view.len), 0);
+  const int error = errno;
+  PyBuffer_Release(&view);
+  if (size == 0)
+    return received_eof(transport);
+  if (size < 0)
+    return would_block(error) ? 0 : fatal_errno(transport, error, kReadError);
+  const Ref count(PyLong_FromSsize_t(size));
+  const Ref done(
+      count ? call_protocol(transport, transport->loop->state->names.buffer_updated, count.get())
+            : nullptr);
+  return done ? 0 : fatal_error(transport, "Fatal error: protocol.buffer_updated() call failed.");
+}
+
+// ---- writing
+// -------------------------------------------------------------------------------------
+
+// What the kernel did not take is sent when it can.
+int wait_to_write(SocketTransport* transport) {
+  if (listen_to(transport, Side::writer, "_write_ready") < 0)
+    return fatal_error(transport, kWriteError);
+  return maybe_pause_protocol(transport);
+}
+
+int fail_write(SocketTransport* transport, int error) {
+  transport->queue.clear();
+  return fatal_errno(transport, error, kWriteError);
+}
+
+// Offers the whole queue to the kernel.
+int send_queue(SocketTransport* transport) {
+  transport->held_back = 0;
+  if (!owns_descriptor(transport))
+    return fail_write(transport, EBADF);
+  const core::Result<ssize_t> sent = transport->queue.send(transport->fd);
+  if (!sent.ok() && !would_block(sent.error))
+    return fail_write(transport, sent.error);
+  return transport->queue.empty() ? 0 : wait_to_write(transport);
+}
+
+int push(SocketTransport* transport, PyObject* bytes, std::size_t skip) {
+  try {
+    transport->queue.push(bytes, skip);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory(), -1;
+  }
+  return 0;
+}
+
+// True if `size` more bytes may wait for the end of the callback: nothing else is waiting.
+bool can_hold_back(SocketTransport* transport, std::size_t size) {
+  return transport->queue.bytes() == transport->held_back &&
+         transport->held_back + size <= kHeldBack && runs_in_callback(transport) &&
+         flush_after_callback(transport);
+}
+
+int hold_back(SocketTransport* transport, PyObject* bytes) {
+  if (push(transport, bytes, 0) < 0)
+    return -1;
+  transport->held_back += static_cast<std::uint32_t>(PyBytes_GET_SIZE(bytes));
+  return 0;
+}
+
+// A snapshot: its owner may change it before it is sent.
+PyObject* snapshot(const Py_buffer& view, Py_ssize_t skip) {
+  return PyBytes_FromStringAndSize(static_cast<const char*>(view.buf) + skip, view.len - skip);
+}
+
+// Sends `view` at once and queues the rest; `bytes` is its object if that is immutable.
+int send_now(SocketTransport* transport, const Py_buffer& view, PyObject* bytes) {
+  if (!owns_descriptor(transport))
+    return fail_write(transport, EBADF);
+  const core::Result<ssize_t> sent = core::sys::checked(
+      ::send(transport->fd, view.buf, static_cast<std::size_t>(view.len), MSG_NOSIGNAL));
+  if (!sent.ok() && !would_block(sent.error))
+    return fail_write(transport, sent.error);
+  const Py_ssize_t taken = sent.ok() ? sent.value : 0;
+  if (taken == view.len)
+    return 0;
+  const Ref rest(bytes ? Py_NewRef(bytes) : snapshot(view, taken));
+  if (!rest || push(transport, rest.get(), bytes ? static_cast<std::size_t>(taken) : 0) < 0)
+    return -1;
+  return wait_to_write(transport);
+}
+
+// `view` is not empty.
+int write_view(SocketTransport* transport, const Py_buffer& view, PyObject* bytes) {
+  const bool nothing_queued = transport->queue.empty();
+  const bool hold = can_hold_back(transport, static_cast<std::size_t>(view.len));
+  if (nothing_queued && !hold)
+    return send_now(transport, view, bytes);
+  const Ref owner(bytes ? Py_NewRef(bytes) : snapshot(view, 0));
+  if (!owner)
+    return -1;
+  if (hold)
+    return hold_back(transport, owner.get());
+  if (push(transport, owner.get(), 0) < 0)
+    return -1;
+  return transport->held_back ? send_queue(transport) : maybe_pause_protocol(transport);
+}
+
+int refuse_write(const SocketTransport* transport, const char* after_eof, const char* in_sendfile) {
+  if (!transport->eof && !transport->empty_waiter)
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError, transport->eof ? after_eof : in_sendfile);
+  return -1;
+}
+
+int write_object(SocketTransport* transport, PyObject* data) {
+  if (!PyBytes_Check(data) && !PyByteArray_Check(data) && !PyMemoryView_Check(data)) {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_Format(PyExc_TypeError,
+                 "data argument must be a bytes, bytearray, or memoryview object, not '%s'",
+                 Py_TYPE(data)->tp_name);
+#else
+    PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not '%s'",
+                 Py_TYPE(data)->tp_name);
+#endif
+    return -1;
+  }
+  if (refuse_write(transport, "Cannot call write() after write_eof()",
+                   "unable to write; sendfile is in progress") < 0)
+    return -1;
+  const Py_ssize_t length = PyObject_Size(data);
+  if (length <= 0)
+    return length < 0 ? -1 : 0;
+  if (transport->conn_lost)
+    return note_lost_write(transport, "socket.send() raised exception.");
+  if (PyBytes_Check(data)) {
+    Py_buffer view{};
+    view.buf = PyBytes_AS_STRING(data);
+    view.len = length;
+    return write_view(transport, view, data);
+  }
+  Py_buffer view;
+  if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    return fatal_error(transport, kWriteError); // as CPython, whose send() raises it
+  const int result = write_view(transport, view, nullptr);
+  PyBuffer_Release(&view);
+  return result;
+}
+
+// Settles the future of sendfile(), if it waits.
+int settle_empty_waiter(SocketTransport* transport, PyObject* exception) {
+  if (!transport->empty_waiter)
+    return 0;
+  const Ref waiter = Ref::borrow(transport->empty_waiter);
+  const Ref done(exception ? PyObject_CallMethod(waiter.get(), "set_exception", "O", exception)
+                           : PyObject_CallMethod(waiter.get(), "set_result", "O", Py_None));
+  return done ? 0 : -1;
+}
+
+int fail_write_ready(SocketTransport* transport, int error) {
+  raise_os_error(error);
+  const Ref exception(take_exception());
+  restore_exception(Py_NewRef(exception.get()));
+  transport->queue.clear();
+  if (fatal_error(transport, kWriteError) < 0)
+    return -1;
+  return settle_empty_waiter(transport, exception.get());
+}
+
+int wrote_everything(SocketTransport* transport) {
+  if (mute(transport->loop, transport->fd, Side::writer) < 0 ||
+      settle_empty_waiter(transport, nullptr) < 0)
+    return -1;
+  if (transport->closing && !transport->conn_lost) {
+    ++transport->conn_lost;
+    return lose_connection(transport, Py_None);
+  }
+  if (transport->eof && ::shutdown(transport->fd, SHUT_WR) < 0)
+    return raise_os_error(errno);
+  return 0;
+}
+
+} // namespace
+
+int read_ready(SocketTransport* transport) {
+  if (transport->conn_lost || !transport->loop)
+    return 0;
+  if (transport->paused) // see pause_reading()
+    return mute(transport->loop, transport->fd, Side::reader);
+  if (!owns_descriptor(transport))
+    return fatal_errno(transport, EBADF, kReadError);
+  return transport->reading == Reading::buffered ? read_into_protocol(transport)
+                                                 : read_data(transport);
+}
+
+PyObject* stream_write(PyObject* self, PyObject* data) {
+  if (write_object(as_stream(self), data) < 0)
+    return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* stream_writelines(PyObject* self, PyObject* list) {
+  SocketTransport* transport = as_stream(self);
+  if (refuse_write(transport, "Cannot call writelines() after write_eof()",
+                   "unable to writelines; sendfile is in progress") < 0)
+    return nullptr;
+  const Ref chunks(PySequence_Fast(list, "can only write an iterable of bytes-like objects"));
+  // Joined first: a chunk of a wrong type must not leave half of the list written. A copy of small
+  // pieces costs less than a vector of them; large ones are rare in writelines().
+  const Ref empty(PyBytes_FromStringAndSize(nullptr, 0));
+  const Ref bytes(chunks && empty ? PyObject_CallMethod(empty.get(), "join", "O", chunks.get())
+                                  : nullptr);
+  if (!bytes)
+    return nullptr;
+  if (PySequence_Fast_GET_SIZE(chunks.get()) == 0)
+    Py_RETURN_NONE;
+  if (transport->conn_lost) {
+    if (note_lost_write(transport, "socket.send() raised exception.") < 0)
+      return nullptr;
+    Py_RETURN_NONE;
+  }
+  if (PyBytes_GET_SIZE(bytes.get()) == 0)
+    Py_RETURN_NONE;
+  return stream_write(self, bytes.get());
+}
+
+PyObject* stream_write_eof(PyObject* self, PyObject*) {
+  SocketTransport* transport = as_stream(self);
+  if (transport->closing || transport->eof)
+    Py_RETURN_NONE;
+  if (transport->kind->flush(transport) < 0)
+    return nullptr;
+  transport->eof = true;
+  if (transport->queue.empty() && !transport->closing && ::shutdown(transport->fd, SHUT_WR) < 0)
+    return raise_os_error(errno), nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* stream_write_ready(PyObject* self, PyObject*) {
+  SocketTransport* transport = as_stream(self);
+  if (transport->conn_lost || !transport->loop)
+    Py_RETURN_NONE;
+  int result;
+  transport->held_back = 0;
+  const core::Result<ssize_t> sent =
+      transport->queue.empty() ? core::Result<ssize_t>{} : transport->queue.send(transport->fd);
+  if (!sent.ok() && !would_block(sent.error))
+    result = fail_write_ready(transport, sent.error);
+  else if (sent.ok())
+    result = maybe_resume_protocol(transport); // may write
+  else
+    Py_RETURN_NONE;
+  if (result == 0 && !transport->conn_lost && transport->loop && transport->queue.empty())
+    result = wrote_everything(transport);
+  return result < 0 ? nullptr : Py_NewRef(Py_None);
+}
+
+std::size_t stream_buffered(const Transport* transport) {
+  const auto* stream = static_cast<const SocketTransport*>(transport);
+  return stream->queue.bytes() - stream->held_back;
+}
+
+std::size_t stream_unsent(const Transport* transport) {
+  return static_cast<const SocketTransport*>(transport)->queue.bytes();
+}
+
+void stream_drop_buffer(Transport* transport) {
+  as_stream(transport)->queue.clear();
+  as_stream(transport)->held_back = 0;
+}
+
+int stream_flush(Transport* transport) {
+  SocketTransport* stream = as_stream(transport);
+  return stream->held_back && stream->loop ? send_queue(stream) : 0;
+}
+
+int stream_lost(Transport* transport) {
+  SocketTransport* stream = as_stream(transport);
+  stream->queue.clear();
+  if (!stream->empty_waiter)
+    return 0;
+  const Ref done(PyObject_CallMethod(stream->empty_waiter, "done", nullptr));
+  if (!done || done.get() == Py_True)
+    return done ? 0 : -1;
+  const Ref error(
+      PyObject_CallFunction(PyExc_ConnectionError, "s", "Connection is closed by peer"));
+  return error ? settle_empty_waiter(stream, error.get()) : -1;
+}
+
+} // namespace loopgauge::py

@@ -1,0 +1,67 @@
+// Stream transports: TCP and Unix sockets, client and server.
+#pragma once
+
+#include <Python.h>
+
+#include <sys/socket.h>
+
+#include "loops/native/transport.hpp"
+#include "loops/native/write_queue.hpp"
+
+namespace loopgauge::py {
+
+/// An address as the kernel wrote it. Enough for IPv4 and IPv6: Unix addresses are kept in Python.
+struct RawAddress {
+  std::uint8_t size = 0; // 0: not known
+  alignas(4) unsigned char bytes[28];
+};
+
+enum class Reading : std::uint8_t {
+  data,         // data_received()
+  buffered,     // get_buffer() and buffer_updated()
+  stream_reader // asyncio's own StreamReaderProtocol: fed without a call (stream_reader.cpp)
+};
+
+struct SocketTransport : Transport {
+  WriteQueue queue;
+  PyObject* empty_waiter; // future of sendfile(): set when everything is sent
+  RawAddress sockname, peername;
+  std::uint32_t held_back; // the newest bytes of `queue`, not yet offered to the kernel
+  int family;              // AF_*; with `type` and `proto` for a socket that Python has not seen
+  Reading reading;
+  bool eof; // write_eof()
+};
+
+inline SocketTransport* as_stream(PyObject* object) {
+  return static_cast<SocketTransport*>(as_transport(object));
+}
+inline SocketTransport* as_stream(Transport* transport) {
+  return static_cast<SocketTransport*>(transport);
+}
+
+/// A connected stream socket becomes a transport: connection_made() and reading are scheduled.
+/// `sock` is the Python socket that owns `fd`, or null: then the transport owns it. `waiter` (null
+/// or None) is a future that is set afterwards. New reference, null with an exception; then `fd` is
+/// the caller's still.
+PyObject* new_socket_transport(LoopBase* loop, int fd, int family, PyObject* sock,
+                               const RawAddress* peername, PyObject* protocol, PyObject* waiter,
+                               PyObject* extra, PyObject* server, PyObject* context);
+
+/// Reads once and hands over what came. 0, or -1 with an exception that leaves the loop.
+int read_ready(SocketTransport* transport);
+
+/// Which way the protocol takes its data. -1 with an exception.
+int choose_reading(SocketTransport* transport);
+/// Appends to the reader of asyncio's StreamReaderProtocol. 1: done, 0: not possible (the
+/// protocol's data_received() must be called), -1 with an exception.
+int feed_stream_reader(SocketTransport* transport, const char* data, Py_ssize_t size);
+int import_stream_classes(ModuleState* state);
+
+/// The address as socket.getpeername() returns it. New reference, null with an exception.
+PyObject* address_to_python(const RawAddress& address);
+
+int add_socket_transport_type(PyObject* module, ModuleState* state);
+
+extern PyMethodDef accept_methods[];
+
+} // namespace loopgauge::py

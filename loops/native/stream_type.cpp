@@ -1,0 +1,405 @@
+// SocketTransport: construction, information about the connection, and the type.
+
+#include <arpa/inet.h>
+#include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <new>
+#include <sys/un.h>
+
+#include "loops/native/stream.hpp"
+
+namespace loopgauge::py {
+
+PyObject* stream_write(PyObject* self, PyObject* data);
+PyObject* stream_writelines(PyObject* self, PyObject* list);
+PyObject* stream_write_eof(PyObject* self, PyObject*);
+PyObject* stream_write_ready(PyObject* self, PyObject*);
+std::size_t stream_buffered(const Transport* transport);
+std::size_t stream_unsent(const Transport* transport);
+void stream_drop_buffer(Transport* transport);
+int stream_flush(Transport* transport);
+int stream_lost(Transport* transport);
+
+namespace {
+
+// ---- addresses
+// -----------------------------------------------------------------------------------
+
+using NameFunction = int (*)(int, sockaddr*, socklen_t*);
+
+// A path, or the bytes of an abstract name; as socket.getsockname() tells it.
+PyObject* unix_address(const sockaddr_un& address, socklen_t size) {
+  const auto path_size =
+      static_cast<Py_ssize_t>(size) - static_cast<Py_ssize_t>(offsetof(sockaddr_un, sun_path));
+  if (path_size > 0 && address.sun_path[0] == 0)
+    return PyBytes_FromStringAndSize(address.sun_path, path_size);
+  return PyUnicode_DecodeFSDefault(address.sun_path);
+}
+
+// Asked while the socket is certainly open: later the peer may be gone. None where there is none.
+int keep_name(SocketTransport* transport, const char* key, NameFunction function, RawAddress* raw) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  const bool known = function(transport->fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0;
+  if (known && (storage.ss_family == AF_INET || storage.ss_family == AF_INET6) &&
+      size <= sizeof(raw->bytes)) {
+    raw->size = static_cast<std::uint8_t>(size);
+    std::memcpy(raw->bytes, &storage, size);
+    return 0;
+  }
+  Ref value;
+  if (!known)
+    value = Ref::borrow(Py_None);
+  else if (storage.ss_family == AF_UNIX)
+    value = Ref(unix_address(reinterpret_cast<sockaddr_un&>(storage), size));
+  else
+    value = Ref(PyObject_CallMethod(
+        transport->sock, function == ::getsockname ? "getsockname" : "getpeername", nullptr));
+  if (!transport->extra)
+    transport->extra = PyDict_New();
+  return value && transport->extra && PyDict_SetItemString(transport->extra, key, value.get()) == 0
+             ? 0
+             : -1;
+}
+
+int keep_names(SocketTransport* transport, const RawAddress* peername) {
+  if (transport->family != AF_INET && transport->family != AF_INET6 && !transport->extra &&
+      !(transport->extra = PyDict_New()))
+    return -1;
+  if (keep_name(transport, "sockname", ::getsockname, &transport->sockname) < 0)
+    return -1;
+  if (peername) {
+    transport->peername = *peername;
+    return 0;
+  }
+  if (transport->extra) {
+    const Ref key(PyUnicode_InternFromString("peername"));
+    const int known = key ? PyDict_Contains(transport->extra, key.get()) : -1;
+    if (known != 0)
+      return known < 0 ? -1 : 0;
+  }
+  return keep_name(transport, "peername", ::getpeername, &transport->peername);
+}
+
+// ---- the Python socket
+// ---------------------------------------------------------------------------
+
+// The socket object of a connection that the loop itself accepted, when somebody asks for it. One
+// of a lost connection is closed.
+PyObject* python_socket(SocketTransport* transport) {
+  if (transport->sock)
+    return transport->sock;
+  const ModuleState* state = state_of(Py_TYPE(transport));
+  const bool open = transport->fd >= 0;
+  const Ref sock(open ? PyObject_CallMethod(state->socket_module, "socket", "iiii",
+                                            transport->family, SOCK_STREAM, IPPROTO_IP,
+                                            transport->fd)
+                      : PyObject_CallMethod(state->socket_module, "socket", "ii", transport->family,
+                                            SOCK_STREAM));
+  const Ref done(sock ? open ? PyObject_CallMethod(sock.get(), "setblocking", "O", Py_False)
+                             : PyObject_CallMethod(sock.get(), "close", nullptr)
+                      : nullptr);
+  if (!done)
+    return nullptr;
+  Py_INCREF(sock.get());
+  if (open)
+    return transport->sock = sock.get();
+  return sock.get();
+}
+
+PyObject* transport_socket(SocketTransport* transport) {
+  const bool open = transport->fd >= 0;
+  PyObject* sock = python_socket(transport);
+  if (!sock)
+    return nullptr;
+  const ModuleState* state = state_of(Py_TYPE(transport));
+  const Ref wrapped(PyObject_CallMethod(state->trsock_module, "TransportSocket", "O", sock));
+  if (!open)
+    Py_DECREF(sock);
+  if (!transport->extra)
+    transport->extra = PyDict_New(); // the next one who asks gets the same object
+  if (!wrapped || !transport->extra ||
+      PyDict_SetItemString(transport->extra, "socket", wrapped.get()) < 0)
+    return nullptr;
+  return Py_NewRef(wrapped.get());
+}
+
+PyObject* info(Transport* transport, PyObject* name) {
+  SocketTransport* stream = as_stream(transport);
+  if (!PyUnicode_Check(name))
+    return nullptr;
+  if (PyUnicode_CompareWithASCIIString(name, "peername") == 0)
+    return stream->peername.size ? address_to_python(stream->peername) : nullptr;
+  if (PyUnicode_CompareWithASCIIString(name, "sockname") == 0)
+    return stream->sockname.size ? address_to_python(stream->sockname) : nullptr;
+  if (PyUnicode_CompareWithASCIIString(name, "socket") == 0)
+    return transport_socket(stream);
+  return nullptr;
+}
+
+// ---- life
+// ----------------------------------------------------------------------------------------
+
+int visit(Transport* transport, visitproc visit, void* arg) {
+  Py_VISIT(as_stream(transport)->empty_waiter);
+  return 0;
+}
+
+void clear(Transport* transport) {
+  Py_CLEAR(as_stream(transport)->empty_waiter);
+}
+
+void destroy(Transport* transport) {
+  as_stream(transport)->queue.~WriteQueue();
+}
+
+constexpr TransportKind kKind{stream_buffered, stream_unsent, stream_drop_buffer,
+                              stream_flush,    stream_lost,   info,
+                              visit,           clear,         destroy};
+
+PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
+  Transport* transport = new_transport(type, &kKind);
+  if (!transport)
+    return nullptr;
+  new (&as_stream(transport)->queue) WriteQueue();
+  return as_object(transport);
+}
+
+// call_soon() of connection_made(), of the beginning of reading, and of the waiter, in this order.
+int schedule_start(SocketTransport* transport, PyObject* waiter) {
+  const ModuleState* state = transport->loop->state;
+  const Ref made(PyObject_GetAttr(transport->protocol, state->names.connection_made));
+  if (!made || call_soon(transport, made.get(), as_object(transport)) < 0 ||
+      call_own_soon(transport, "_start_reading", nullptr) < 0)
+    return -1;
+  if (!waiter || waiter == Py_None)
+    return 0;
+  return call_own_soon(transport, "_wake_waiter", waiter);
+}
+
+// futures._set_result_unless_cancelled
+PyObject* wake_waiter(PyObject*, PyObject* waiter) {
+  const Ref cancelled(PyObject_CallMethod(waiter, "cancelled", nullptr));
+  if (!cancelled)
+    return nullptr;
+  if (cancelled.get() == Py_True)
+    Py_RETURN_NONE;
+  return PyObject_CallMethod(waiter, "set_result", "O", Py_None);
+}
+
+// Small writes leave without waiting for the acknowledgement of the last (Nagle's algorithm).
+int set_nodelay(int fd, int family, int proto) {
+  const int on = 1;
+  if ((family != AF_INET && family != AF_INET6) || proto != IPPROTO_TCP ||
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0)
+    return 0;
+  return raise_os_error(errno);
+}
+
+int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObject* sock,
+          const RawAddress* peername, PyObject* protocol, PyObject* waiter, PyObject* extra,
+          PyObject* server, PyObject* context) {
+  if (init_transport(transport, loop, fd, protocol, extra, server, context) < 0)
+    return -1;
+  transport->family = family;
+  transport->sock = Py_XNewRef(sock);
+  if (keep_names(transport, peername) < 0 || choose_reading(transport) < 0)
+    return -1;
+  return schedule_start(transport, waiter);
+}
+
+// The descriptor stays the caller's when the construction fails.
+void let_go(SocketTransport* transport) {
+  if (Transport* registered =
+          transport->loop ? transport_of(transport->loop, transport->fd) : nullptr;
+      registered == transport)
+    transport->loop->transports[static_cast<std::size_t>(transport->fd)] = nullptr;
+  transport->fd = -1;
+  Py_CLEAR(transport->sock);
+}
+
+long int_attribute(PyObject* object, const char* name) {
+  const Ref value(PyObject_GetAttrString(object, name));
+  return value ? PyLong_AsLong(value.get()) : -1;
+}
+
+// SocketTransport(loop, sock, protocol, waiter=None, extra=None, server=None, context=None)
+int init(PyObject* self, PyObject* args, PyObject* kwargs) {
+  static const char* const names[] = {"loop",  "sock",   "protocol", "waiter",
+                                      "extra", "server", "context",  nullptr};
+  PyObject *loop, *sock, *protocol, *waiter = nullptr, *extra = nullptr, *server = nullptr,
+                                    *context = nullptr;
+  SocketTransport* transport = as_stream(self);
+  ModuleState* state = state_of(Py_TYPE(self));
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO|OOOO:SocketTransport",
+                                   const_cast<char**>(names), state->loop_type, &loop, &sock,
+                                   &protocol, &waiter, &extra, &server, &context))
+    return -1;
+  if (transport->loop) {
+    PyErr_SetString(PyExc_RuntimeError, "a transport cannot be initialised twice");
+    return -1;
+  }
+  const Ref number(PyObject_CallMethod(sock, "fileno", nullptr));
+  const long fd = number ? PyLong_AsLong(number.get()) : -1;
+  const long family = int_attribute(sock, "family");
+  const long proto = int_attribute(sock, "proto");
+  const long type = int_attribute(sock, "type");
+  if (PyErr_Occurred())
+    return -1;
+  if (fd < 0)
+    return raise_os_error(EBADF);
+  if (type == SOCK_STREAM &&
+      set_nodelay(static_cast<int>(fd), static_cast<int>(family), static_cast<int>(proto)) < 0)
+    return -1;
+  if (start(transport, as_loop(loop), static_cast<int>(fd), static_cast<int>(family), sock, nullptr,
+            protocol, waiter, extra, server, context) == 0)
+    return 0;
+  let_go(transport);
+  return -1;
+}
+
+// ---- methods
+// -------------------------------------------------------------------------------------
+
+PyObject* read_ready_method(PyObject* self, PyObject*) {
+  if (read_ready(as_stream(self)) < 0)
+    return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* set_protocol(PyObject* self, PyObject* protocol) {
+  SocketTransport* transport = as_stream(self);
+  Py_XSETREF(transport->protocol, Py_NewRef(protocol));
+  if (choose_reading(transport) < 0)
+    return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* can_write_eof(PyObject*, PyObject*) {
+  Py_RETURN_TRUE;
+}
+
+PyObject* make_empty_waiter(PyObject* self, PyObject*) {
+  SocketTransport* transport = as_stream(self);
+  if (transport->empty_waiter) {
+    PyErr_SetString(PyExc_RuntimeError, "Empty waiter is already set");
+    return nullptr;
+  }
+  if (stream_flush(transport) < 0)
+    return nullptr;
+  PyObject* loop = transport->loop ? reinterpret_cast<PyObject*>(transport->loop)
+                                   : Py_None; // as CPython's error
+  Ref waiter(PyObject_CallMethod(loop, "create_future", nullptr));
+  if (!waiter)
+    return nullptr;
+  transport->empty_waiter = Py_NewRef(waiter.get());
+  if (transport->queue.empty()) {
+    const Ref done(PyObject_CallMethod(waiter.get(), "set_result", "O", Py_None));
+    if (!done)
+      return nullptr;
+  }
+  return waiter.release();
+}
+
+PyObject* reset_empty_waiter(PyObject* self, PyObject*) {
+  Py_CLEAR(as_stream(self)->empty_waiter);
+  Py_RETURN_NONE;
+}
+
+PyObject* get_sock(PyObject* self, void*) {
+  SocketTransport* transport = as_stream(self);
+  return transport->fd < 0 ? Py_NewRef(Py_None) : Py_XNewRef(python_socket(transport));
+}
+
+PyObject* get_eof(PyObject* self, void*) {
+  return PyBool_FromLong(as_stream(self)->eof);
+}
+
+PyObject* get_empty_waiter(PyObject* self, void*) {
+  PyObject* waiter = as_stream(self)->empty_waiter;
+  return Py_NewRef(waiter ? waiter : Py_None);
+}
+
+const PyMethodDef methods[] = {
+    {"write", stream_write, METH_O,
+     "write($self, data, /)\n--\n\nSends the bytes, or keeps them until they can be sent."},
+    {"writelines", stream_writelines, METH_O,
+     "writelines($self, list_of_data, /)\n--\n\nwrite() of all of them."},
+    {"write_eof", stream_write_eof, METH_NOARGS,
+     "write_eof($self, /)\n--\n\nCloses the writing half when what was written is sent."},
+    {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
+    {"set_protocol", set_protocol, METH_O,
+     "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
+    {"_read_ready", read_ready_method, METH_NOARGS, nullptr},
+    {"_write_ready", stream_write_ready, METH_NOARGS, nullptr},
+    {"_wake_waiter", wake_waiter, METH_O, nullptr},
+    {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, nullptr},
+    {"_reset_empty_waiter", reset_empty_waiter, METH_NOARGS, nullptr},
+    {},
+};
+
+const PyGetSetDef attributes[] = {
+    {"_sock", get_sock, nullptr, nullptr, nullptr},
+    {"_eof", get_eof, nullptr, nullptr, nullptr},
+    {"_empty_waiter", get_empty_waiter, nullptr, nullptr, nullptr},
+    {},
+};
+
+// What start_tls() and sendfile() ask of a transport's class.
+int add_seams(PyTypeObject* type) {
+  const Ref constants(PyImport_ImportModule("asyncio.constants"));
+  const Ref mode(constants ? PyObject_GetAttrString(constants.get(), "_SendfileMode") : nullptr);
+  const Ref native(mode ? PyObject_GetAttrString(mode.get(), "TRY_NATIVE") : nullptr);
+  const Ref size(PyLong_FromSize_t(kReadBufferSize));
+  auto* object = reinterpret_cast<PyObject*>(type);
+  return native && size && PyObject_SetAttrString(object, "_start_tls_compatible", Py_True) == 0 &&
+                 PyObject_SetAttrString(object, "_sendfile_compatible", native.get()) == 0 &&
+                 PyObject_SetAttrString(object, "max_size", size.get()) == 0
+             ? 0
+             : -1;
+}
+
+} // namespace
+
+PyObject* new_socket_transport(LoopBase* loop, int fd, int family, PyObject* sock,
+                               const RawAddress* peername, PyObject* protocol, PyObject* waiter,
+                               PyObject* extra, PyObject* server, PyObject* context) {
+  Ref self(create(loop->state->socket_transport_type, nullptr, nullptr));
+  if (!self)
+    return nullptr;
+  if (start(as_stream(self.get()), loop, fd, family, sock, peername, protocol, waiter, extra,
+            server, context) < 0) {
+    let_go(as_stream(self.get()));
+    return nullptr;
+  }
+  return self.release();
+}
+
+PyObject* address_to_python(const RawAddress& address) {
+  char text[INET6_ADDRSTRLEN];
+  const auto* any = reinterpret_cast<const sockaddr*>(address.bytes);
+  if (any->sa_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(address.bytes);
+    ::inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+    return Py_BuildValue("si", text, ntohs(in->sin_port));
+  }
+  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(address.bytes);
+  ::inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+  return Py_BuildValue("siII", text, ntohs(in6->sin6_port), ntohl(in6->sin6_flowinfo),
+                       in6->sin6_scope_id);
+}
+
+int add_socket_transport_type(PyObject* module, ModuleState* state) {
+  const Ref base(PyObject_GetAttrString(state->transports_module, "_FlowControlMixin"));
+  const Ref bases(base ? PyTuple_Pack(1, base.get()) : nullptr);
+  if (!bases)
+    return -1;
+  state->socket_transport_type =
+      make_transport_type(module, "loopgauge._core.SocketTransport", sizeof(SocketTransport),
+                          "A TCP or Unix stream connection of the built-in loop.", create, init,
+                          methods, attributes, bases.get());
+  return state->socket_transport_type ? add_seams(state->socket_transport_type) : -1;
+}
+
+} // namespace loopgauge::py
