@@ -1,7 +1,9 @@
 // The methods and attributes that every native transport has.
 
+#include <Python.h>
+
 #include <cstring>
-#include <structmember.h>
+#include <structmember.h> // PyMemberDef, before 3.12
 #include <vector>
 
 #include "loops/native/transport.hpp"
