@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command("tsan", _tsan, "C++ tests under ThreadSanitizer")
     made = command("fuzz", _fuzz, "every libFuzzer target")
     made.add_argument("seconds", nargs="?", type=int, default=60, help="for each; default 60")
+    command("cpython", _cpython, "CPython's own tests on a loop, class by class", passes_on=True)
     command("soak", _soak, "long memory test of the loop", passes_on=True)
     command("schema", _schema, "write the JSON Schema of the run file")
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
@@ -141,6 +142,13 @@ def _tsan(arguments: argparse.Namespace) -> int:
 
 def _fuzz(arguments: argparse.Namespace) -> int:
     return sanitizers.fuzz(_ready(arguments, compiled=False), arguments.seconds)
+
+
+def _cpython(arguments: argparse.Namespace) -> int:
+    python = _ready(arguments)
+    tests = ROOT / "loops" / "tests"
+    words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", python.launcher]
+    return status([*words, "-m", "cpython_lane.table", *arguments.rest])
 
 
 def _soak(arguments: argparse.Namespace) -> int:

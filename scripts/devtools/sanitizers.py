@@ -28,7 +28,7 @@ def asan(python: Interpreter, arguments: list[str]) -> int:
     libraries = " ".join(_runtime(python, name) for name in ("libasan.so", "libubsan.so"))
     py, _ = check.python_tests(
         python,
-        arguments or ["loops", "-p", "no:cacheprovider", *NOT_UNDER_ASAN],
+        arguments or ["loops", "-p", "no:cacheprovider", "--no-isolate", *NOT_UNDER_ASAN],
         PYTHONPATH=str(python.build_dir("asan") / "pyroot"),
         PYTHONMALLOC="malloc",
         LD_PRELOAD=libraries,

@@ -41,9 +41,21 @@ def skip_reason(test: str, table: dict[str, list[Annotation]]) -> str | None:
     """Why `test` is left out on the loop under test in this Python, None where it must pass."""
     for annotation in table.get(test, []):
         if annotation.binds() and (annotation.skip == "always" or not _keeps_private_names()):
-            touched = f" (touches {annotation.touches})" if annotation.touches else ""
-            return annotation.reason + touched
+            return _told(annotation)
     return None
+
+
+def white_box_reason(test: str, table: dict[str, list[Annotation]]) -> str | None:
+    """Why a correct loop may fail `test` in this Python, None where none may."""
+    for annotation in table.get(test, []):
+        if annotation.binds():
+            return _told(annotation)
+    return None
+
+
+def _told(annotation: Annotation) -> str:
+    touched = f" (touches {annotation.touches})" if annotation.touches else ""
+    return annotation.reason + touched
 
 
 @cache

@@ -1,6 +1,7 @@
 """The process in which tests of CPython run: `python -m cpython_lane.child`.
 
-`--list` prints the tests of a tier; otherwise the ids come as JSON on stdin and one JSON line per
+`--list` prints the tests of a tier, `--forgotten` the classes that the catalogue does not know;
+otherwise the ids come as JSON on stdin and one JSON line per
 event goes to the inherited descriptor `--results-fd`. Standard output and error are the tests'.
 """
 
@@ -105,11 +106,15 @@ def run_tests(tier: str, wanted: list[str], results: IO[str], hang_after: float)
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tier", required=True)
+    parser.add_argument("--tier")
+    parser.add_argument("--forgotten", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--results-fd", type=int)
     parser.add_argument("--hang-after", type=float, default=60.0)
     options = parser.parse_args()
+    if options.forgotten:
+        print(json.dumps(compose.forgotten()))
+        return
     if options.list:
         list_tests(options.tier)
         return

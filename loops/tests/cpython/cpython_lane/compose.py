@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import pkgutil
 import threading
 import unittest
 import warnings
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from loop_testing import target
 
-from cpython_lane.catalogue import TIERS, LaneClass
+from cpython_lane.catalogue import NOT_ASKED, TIERS, LaneClass
 
 PACKAGE = "test.test_asyncio"
 
@@ -68,7 +70,10 @@ def _hook(entry: LaneClass) -> dict[str, Any]:
     def setUp(self: Any) -> None:
         super(type(self), self).setUp()
         self.loop = new_loop()
-        self.set_event_loop(self.loop)
+        if hasattr(self, "set_event_loop"):  # of CPython's TestCase: closes it as well
+            self.set_event_loop(self.loop)
+        else:
+            self.addCleanup(self.loop.close)
 
     return {"setUp": setUp}
 
@@ -109,6 +114,42 @@ def _identify(composed: type, method: str) -> str:
         owner = next(base for base in composed.__mro__ if method in vars(base))
     module = owner.__module__.removeprefix(PACKAGE + ".")
     return f"{module}.{owner.__qualname__}.{method}"
+
+
+def forgotten() -> list[str]:
+    """Runnable classes of the test package that neither a tier nor NOT_ASKED names."""
+    named = {
+        part
+        for entries in TIERS.values()
+        for entry in entries
+        for names in entry.parts
+        for part in names.split("|")
+    }
+    found = []
+    for module in pkgutil.iter_modules(importlib.import_module(PACKAGE).__path__):
+        if module.name.startswith("test_"):
+            found += [f"{module.name}.{name}" for name in _runnable(module.name)]
+    return [
+        name
+        for name in found
+        if name not in named and not any(fnmatchcase(name, pattern) for pattern in NOT_ASKED)
+    ]
+
+
+def _runnable(module_name: str) -> list[str]:
+    try:
+        module = importlib.import_module(_in_tests(module_name))
+    except unittest.SkipTest:  # another operating system's
+        return []
+    loader = unittest.TestLoader()
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, unittest.TestCase)
+        and value.__module__ == module.__name__
+        and loader.getTestCaseNames(value)
+    ]
 
 
 def prepare(tier: str) -> None:

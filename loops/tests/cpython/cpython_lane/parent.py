@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loop_testing import process
 
@@ -39,12 +40,21 @@ class Listed:
 
 def list_tests(tier: str) -> list[Listed]:
     """The tier's tests in this Python; raises LookupError where the test package is missing."""
-    done = subprocess.run(
-        [*_command(tier), "--list"], env=_environment(), capture_output=True, text=True
-    )
+    return [Listed(row["id"], row["group"]) for row in _ask("--tier", tier, "--list")]
+
+
+def forgotten_classes() -> list[str]:
+    """Classes of this Python's test package that the catalogue says nothing about."""
+    return _ask("--forgotten")
+
+
+def _ask(*words: str) -> list[Any]:
+    command = [sys.executable, "-m", "cpython_lane.child", *words]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise LookupError(done.stderr.strip().splitlines()[-1])
-    return [Listed(row["id"], row["group"]) for row in json.loads(done.stdout)]
+    answer: list[Any] = json.loads(done.stdout)
+    return answer
 
 
 class Lane:
