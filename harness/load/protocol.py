@@ -15,8 +15,9 @@ Patterns (what one operation is, and what the server at `address` must do):
 echo     The client sends `size` bytes, the server sends the same bytes back; up to `depth`
          messages of a connection are in flight at once. Every byte is compared. A server that
          answers in several writes, or splits as it likes, is fine: only the bytes count.
-         For `udp` and `unixgram` a message is a datagram, and a lost one is an error (no answer
-         within `timeout_s`), never a hang.
+         For `udp` and `unixgram` a message is a datagram, and a lost one is an error (found when a
+         later one is answered, or after `timeout_s`), never a hang. The server's socket must have
+         room for connections times depth datagrams: the kernel drops what does not fit.
 lines    The same, every message one line: its last byte is b"\\n", which is nowhere else.
 sink     One way to the server, unit: chunks of `size` bytes. For each `Go` each connection sends a
          header, 8 bytes big-endian: how many bytes follow; then those bytes. The server answers
@@ -27,8 +28,8 @@ source   One way to the client, unit: chunks of `size` bytes. For each `Go` each
 connect  An operation is: connect, send `size` bytes (may be 0), read the same bytes back, shut down
          the writing side, wait for the server's end of file, close. `connections` operations are
          under way at once; none is between runs. So `accept_rate` counts whole lives of
-         connections. Addresses of 127.0.0.0/8 are rotated through as source, so that ports in TIME_WAIT do not
-         run out.
+         connections. Towards 127.0.0.0/8 the source address rotates, so that ports in TIME_WAIT
+         do not run out.
 http     HTTP/1.1 keep-alive: the client sends `request` as it is, the answer must have status 200,
          a Content-Length and the body `expect` (null: any body; its length is counted).
 idle     Connections that are opened and nothing else. `Go` is refused.

@@ -1,12 +1,15 @@
 // The floor of an I/O scenario: the least that the machine lets a server do, with no loop at all.
 // Level-triggered epoll, 1 024 events a wait, recv into one static buffer, immediate send.
 //
-// In Python: _bench.FloorServer(kind, address), kind "tcp" or "unix" (echo), "udp" (echo of
-// datagrams), "sink" or "source" (over TCP; harness/load/protocol.py says what is spoken).
+// In Python: _bench.FloorServer(kind, address, size), kind "tcp" or "unix" (echo), "udp" or
+// "unixgram" (echo of datagrams), "sink" or "source" (over TCP, as harness/load/protocol.py says;
+// `size` is the client's, for source).
 //   .address           where it listens, as the load generator takes it ("127.0.0.1:4711")
 //   .serve_until(fd)   serves on the calling thread, without the GIL, until fd is readable; returns
-//                      the number of messages answered. KeyboardInterrupt ends it, too.
+//                      how many messages were answered. A KeyboardInterrupt ends it, too.
 //   .close()           closes every connection and the listening socket
+//
+// The load generator's own listeners are the same server.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +20,38 @@ namespace loopgauge::bench {
 
 class FloorServer {
  public:
-  // Binds and listens. `address` as load/address.hpp reads it; port 0: any.
-  // Throws LoadError if it cannot.
-  FloorServer(const std::string& kind, const std::string& address);
+  enum class Service { echo, sink, source, accept, http };
+
+  struct Settings {
+    Service service = Service::echo;
+    std::string kind = "tcp"; // tcp, unix, udp, unixgram
+    std::string address;      // as load/address.hpp reads it; port 0: any
+    std::string content;      // source: the block that is sent over and over; http: the answer
+    int backlog = 4096;
+  };
+
+  // When serving ends.
+  struct Until {
+    int readable = -1;               // this descriptor is readable, or its peer is gone
+    std::int64_t served = INT64_MAX; // so many were served in all, since the beginning
+    double timeout_s = 0;            // nothing happened for so long; 0: never
+    bool (*interrupted)() = nullptr; // asked after a signal
+  };
+  enum class Ended { readable, served, timeout, interrupted };
+
+  // Binds and listens. Throws LoadError.
+  explicit FloorServer(const Settings& settings);
   ~FloorServer();
 
-  [[nodiscard]] const std::string& address() const;
+  [[nodiscard]] const std::string& address() const noexcept;
 
-  // Serves until `fd` is readable (or closed by its peer), or until `interrupted` says so after a
-  // signal. A connection that fails is closed and forgotten. Returns recv calls that were answered.
-  std::int64_t serve_until(int fd, bool (*interrupted)());
+  // A connection that fails is closed and forgotten: the client sees it. Throws LoadError if the
+  // machine fails (no descriptors).
+  Ended serve(const Until& until);
+
+  [[nodiscard]] std::int64_t messages() const noexcept; // recv calls that were answered
+  // Connections that ended; for http: requests that were answered.
+  [[nodiscard]] std::int64_t served() const noexcept;
 
   void close();
 

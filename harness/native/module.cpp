@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "callbacks.hpp"
+#include "load_binding.hpp"
 #include "python_host.hpp"
 #include "slots.hpp"
 
@@ -86,7 +87,7 @@ std::int64_t calibrate_python(const py::object& run, double min_time, std::int64
 } // namespace
 
 PYBIND11_MODULE(_bench, module) {
-  module.doc() = "Slots timed by Google Benchmark, and native callbacks for scenarios.";
+  module.doc() = "Slots timed by Google Benchmark, native callbacks for scenarios, load and floor.";
   const py::object slot_error =
       new_exception(module, "SlotError",
                     "A slot raised: .slot is its index, __cause__ what it raised. Slots before "
@@ -119,4 +120,5 @@ PYBIND11_MODULE(_bench, module) {
       "What run raises is raised as it is.");
   if (add_callbacks(module.ptr()) < 0)
     throw py::error_already_set();
+  add_load(module);
 }
