@@ -2,9 +2,8 @@
 
 #include "loops/native/stream.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <new>
+#include <vector>
 
 namespace loopgauge::py {
 namespace {
@@ -193,6 +192,27 @@ int write_view(SocketTransport* transport, const Py_buffer& view, PyObject* byte
   return transport->held_back ? send_queue(transport) : maybe_pause_protocol(transport);
 }
 
+// Throws std::bad_alloc.
+int write_chunks(SocketTransport* transport, const std::vector<Ref>& chunks, std::size_t total) {
+  const bool hold = can_hold_back(transport, total);
+  for (const Ref& chunk : chunks)
+    transport->queue.push(chunk.get());
+  if (!hold)
+    return send_queue(transport);
+  transport->held_back += static_cast<std::uint32_t>(total);
+  return 0;
+}
+
+// A copy of any contiguous buffer.
+PyObject* bytes_of(PyObject* object) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(object, &view, PyBUF_SIMPLE) < 0)
+    return nullptr;
+  PyObject* bytes = snapshot(view, 0);
+  PyBuffer_Release(&view);
+  return bytes;
+}
+
 int refuse_write(const SocketTransport* transport, const char* after_eof, const char* in_sendfile) {
   if (!transport->eof && !transport->empty_waiter)
     return 0;
@@ -286,29 +306,45 @@ PyObject* stream_write(PyObject* self, PyObject* data) {
   Py_RETURN_NONE;
 }
 
+// The chunks of a list as bytes objects, empty ones left out: one of a wrong type must not leave
+// half of the list written. False with an exception.
+static bool collect_chunks(PyObject* list, std::vector<Ref>& chunks, std::size_t* total) {
+  const Ref fast(PySequence_Fast(list, "can only write an iterable of bytes-like objects"));
+  if (!fast)
+    return false;
+  chunks.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast.get())));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(fast.get(), i);
+    Ref bytes = PyBytes_CheckExact(item) ? Ref::borrow(item) : Ref(bytes_of(item));
+    if (!bytes)
+      return false;
+    if (PyBytes_GET_SIZE(bytes.get()) > 0) {
+      *total += static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get()));
+      chunks.push_back(std::move(bytes));
+    }
+  }
+  return true;
+}
+
 PyObject* stream_writelines(PyObject* self, PyObject* list) {
   SocketTransport* transport = as_stream(self);
   if (refuse_write(transport, "Cannot call writelines() after write_eof()",
                    "unable to writelines; sendfile is in progress") < 0)
     return nullptr;
-  const Ref chunks(PySequence_Fast(list, "can only write an iterable of bytes-like objects"));
-  // Joined first: a chunk of a wrong type must not leave half of the list written. A copy of small
-  // pieces costs less than a vector of them; large ones are rare in writelines().
-  const Ref empty(PyBytes_FromStringAndSize(nullptr, 0));
-  const Ref bytes(chunks && empty ? PyObject_CallMethod(empty.get(), "join", "O", chunks.get())
-                                  : nullptr);
-  if (!bytes)
-    return nullptr;
-  if (PySequence_Fast_GET_SIZE(chunks.get()) == 0)
-    Py_RETURN_NONE;
-  if (transport->conn_lost) {
-    if (note_lost_write(transport, "socket.send() raised exception.") < 0)
+  std::vector<Ref> chunks;
+  std::size_t total = 0;
+  int result = 0;
+  try {
+    if (!collect_chunks(list, chunks, &total))
       return nullptr;
-    Py_RETURN_NONE;
+    if (transport->conn_lost)
+      result = note_lost_write(transport, "socket.send() raised exception.");
+    else if (total > 0)
+      result = write_chunks(transport, chunks, total);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
   }
-  if (PyBytes_GET_SIZE(bytes.get()) == 0)
-    Py_RETURN_NONE;
-  return stream_write(self, bytes.get());
+  return result < 0 ? nullptr : Py_NewRef(Py_None);
 }
 
 PyObject* stream_write_eof(PyObject* self, PyObject*) {
