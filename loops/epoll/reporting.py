@@ -35,6 +35,11 @@ def log_debug(text: str, transport: Any) -> None:
     _logger.debug(text, transport)
 
 
+def log_info(text: str, transport: Any) -> None:
+    """The same, where asyncio says it louder."""
+    _logger.info(text, transport)
+
+
 def log_warning(text: str) -> None:
     """What asyncio warns of."""
     _logger.warning(text)

@@ -52,9 +52,11 @@ int read_ready(SocketTransport* transport);
 
 /// Which way the protocol takes its data. -1 with an exception.
 int choose_reading(SocketTransport* transport);
+/// True if the transport's protocol is asyncio's StreamReaderProtocol as it comes.
+bool can_feed_stream_reader(Transport* transport);
 /// Appends to the reader of asyncio's StreamReaderProtocol. 1: done, 0: not possible (the
 /// protocol's data_received() must be called), -1 with an exception.
-int feed_stream_reader(SocketTransport* transport, const char* data, Py_ssize_t size);
+int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size);
 int import_stream_classes(ModuleState* state);
 
 /// The address as socket.getpeername() returns it. New reference, null with an exception.

@@ -104,9 +104,19 @@ int import_stream_classes(ModuleState* state) {
   return classes.data_received && classes.feed_data ? 0 : -1;
 }
 
-int choose_reading(SocketTransport* transport) {
+bool can_feed_stream_reader(Transport* transport) {
   ModuleState* state = state_of(Py_TYPE(transport));
   StreamClasses& classes = state->streams;
+  if (!Py_IS_TYPE(transport->protocol, classes.protocol))
+    return false;
+  return is_unchanged(classes) ||
+         (remember(classes.protocol, state->names.data_received, classes.data_received,
+                   &classes.protocol_tag) &&
+          remember(classes.reader, state->names.feed_data, classes.feed_data, &classes.reader_tag));
+}
+
+int choose_reading(SocketTransport* transport) {
+  const ModuleState* state = state_of(Py_TYPE(transport));
   transport->reading = Reading::data;
   const Ref buffered(PyObject_GetAttrString(state->protocols_module, "BufferedProtocol"));
   const int is_buffered = buffered ? PyObject_IsInstance(transport->protocol, buffered.get()) : -1;
@@ -114,16 +124,12 @@ int choose_reading(SocketTransport* transport) {
     transport->reading = Reading::buffered;
     return is_buffered < 0 ? -1 : 0;
   }
-  if (Py_IS_TYPE(transport->protocol, classes.protocol) &&
-      (is_unchanged(classes) ||
-       (remember(classes.protocol, state->names.data_received, classes.data_received,
-                 &classes.protocol_tag) &&
-        remember(classes.reader, state->names.feed_data, classes.feed_data, &classes.reader_tag))))
+  if (can_feed_stream_reader(transport))
     transport->reading = Reading::stream_reader;
   return 0;
 }
 
-int feed_stream_reader(SocketTransport* transport, const char* data, Py_ssize_t size) {
+int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size) {
   const ModuleState* state = transport->loop->state;
   if (!is_unchanged(state->streams))
     return 0;

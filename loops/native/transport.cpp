@@ -62,27 +62,6 @@ int tell_flow(Transport* transport, PyObject* name, const char* message) {
   return report(transport, exception.get(), message);
 }
 
-int close_descriptor(Transport* transport) {
-  const int fd = std::exchange(transport->fd, -1);
-  const Ref sock(std::exchange(transport->sock, nullptr));
-  if (sock) {
-    const Ref done(PyObject_CallMethod(sock.get(), "close", nullptr));
-    return done ? 0 : -1;
-  }
-  if (fd >= 0)
-    (void)::close(fd);
-  return 0;
-}
-
-// The first exception wins; a second one is chained as its context by nobody: it is dropped.
-struct KeepException {
-  PyObject* kept = take_exception();
-  ~KeepException() {
-    if (kept)
-      restore_exception(kept);
-  }
-};
-
 } // namespace
 
 PyObject* take_exception() {
@@ -180,21 +159,40 @@ PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument
                   : PyObject_CallMethodNoArgs(protocol, name);
 }
 
+int close_descriptor(Transport* transport) {
+  const int fd = std::exchange(transport->fd, -1);
+  const Ref sock(std::exchange(transport->sock, nullptr));
+  if (sock) {
+    const Ref done(PyObject_CallMethod(sock.get(), "close", nullptr));
+    return done ? 0 : -1;
+  }
+  if (fd >= 0)
+    (void)::close(fd);
+  return 0;
+}
+
+int report_fatal(Transport* transport, PyObject* exception, const char* message, bool quiet) {
+  if (!transport->loop)
+    return 0;
+  if (!quiet)
+    return report(transport, exception, message);
+  if (!loop_debug(as_object(transport->loop)))
+    return 0;
+  const Ref module(PyImport_ImportModule("loopgauge.loops.epoll.reporting"));
+  const Ref done(module ? PyObject_CallMethod(module.get(), "log_transport_error", "OsO",
+                                              as_object(transport), message, exception)
+                        : nullptr);
+  return done ? 0 : -1;
+}
+
 int fatal_error(Transport* transport, const char* message) {
   if (must_leave())
     return -1;
   const Ref exception(take_exception());
-  if (!PyObject_TypeCheck(exception.get(), reinterpret_cast<PyTypeObject*>(PyExc_OSError))) {
-    if (transport->loop && report(transport, exception.get(), message) < 0)
-      return -1;
-  } else if (transport->loop && loop_debug(as_object(transport->loop))) {
-    const Ref module(PyImport_ImportModule("loopgauge.loops.epoll.reporting"));
-    const Ref done(module ? PyObject_CallMethod(module.get(), "log_transport_error", "OsO",
-                                                as_object(transport), message, exception.get())
-                          : nullptr);
-    if (!done)
-      return -1;
-  }
+  const bool everyday =
+      PyObject_TypeCheck(exception.get(), reinterpret_cast<PyTypeObject*>(PyExc_OSError));
+  if (report_fatal(transport, exception.get(), message, everyday) < 0)
+    return -1;
   return force_close(transport, exception.get());
 }
 
@@ -245,7 +243,7 @@ int lose_connection(Transport* transport, PyObject* exception) {
   if (transport->protocol)
     const Ref done(
         call_protocol(transport, transport->loop->state->names.connection_lost, exception));
-  const KeepException first; // everything below happens in any case
+  const KeepException first; // everything below happens in any case; a second one is dropped
   unregister_transport(transport);
   // Closed while it was still watched (a protocol that closes the socket itself): take it out.
   if (transport->fd >= 0) {
@@ -327,14 +325,26 @@ char* read_buffer(LoopBase* loop) {
   return loop->read_buffer.get();
 }
 
-int log_debug(Transport* transport, const char* format) {
+namespace {
+
+int log_in_debug_mode(Transport* transport, const char* function, const char* format) {
   if (!transport->loop || !loop_debug(as_object(transport->loop)))
     return 0;
   const Ref module(PyImport_ImportModule("loopgauge.loops.epoll.reporting"));
   const Ref done(
-      module ? PyObject_CallMethod(module.get(), "log_debug", "sO", format, as_object(transport))
+      module ? PyObject_CallMethod(module.get(), function, "sO", format, as_object(transport))
              : nullptr);
   return done ? 0 : -1;
+}
+
+} // namespace
+
+int log_debug(Transport* transport, const char* format) {
+  return log_in_debug_mode(transport, "log_debug", format);
+}
+
+int log_info(Transport* transport, const char* format) {
+  return log_in_debug_mode(transport, "log_info", format);
 }
 
 int note_lost_write(Transport* transport, const char* warning) {

@@ -36,7 +36,7 @@ struct Transport {
   PyObject_HEAD
       // Slots of asyncio's base classes, of which only the first and `loop` are used, by our
       // getters.
-          PyObject* extra; // what the user of the transport was told; null: nothing yet
+      PyObject* extra; // what the user of the transport was told; null: nothing yet
   PyObject* unused_high_water;
   LoopBase* loop; // strong; null once the connection is lost
   PyObject* unused_low_water;
@@ -91,6 +91,9 @@ int listen_to(Transport* transport, Side side, const char* method);
 /// Calls protocol.name(argument or nothing). New reference, null with the exception.
 PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument);
 
+/// Tells the loop's exception handler of an exception, or, if `quiet`, debug mode's log. -1 with an
+/// exception.
+int report_fatal(Transport* transport, PyObject* exception, const char* message, bool quiet);
 /// Ends the connection over the exception that is set: reported to the loop's exception handler
 /// unless it is an OSError. 0, or -1 with an exception that must leave the loop.
 int fatal_error(Transport* transport, const char* message);
@@ -124,13 +127,30 @@ int flush_transports(LoopBase* loop);
 inline constexpr std::size_t kReadBufferSize = 256 * 1024; // _SelectorTransport.max_size
 char* read_buffer(LoopBase* loop);
 
-/// In debug mode: logger.debug(format, self).
+/// In debug mode: logger.debug(format, self), or logger.info().
 int log_debug(Transport* transport, const char* format);
+int log_info(Transport* transport, const char* format);
 /// Counts a write() after the end; logs a warning from the fifth on. -1 with an exception.
 int note_lost_write(Transport* transport, const char* warning);
 
 /// `_transports` of the loop: the transport that has the descriptor and is not closing, or null.
 Transport* transport_of(LoopBase* loop, int fd);
+
+/// Closes the object that owns the descriptor, or the descriptor. -1 with an exception.
+int close_descriptor(Transport* transport);
+
+/// Keeps the exception that is set while clean-up runs, and sets it again.
+struct KeepException {
+  PyObject* kept = take_exception();
+  ~KeepException() {
+    if (kept)
+      restore_exception(kept);
+  }
+};
+
+/// Which of the shared methods a type has, beside those of every transport.
+enum TransportPart : unsigned { kReads = 1, kWrites = 2, kForceCloses = 4 };
+constexpr unsigned kSocketParts = kReads | kWrites | kForceCloses;
 
 /// A type with the shared methods, attributes and life cycle, and the kind's own. `create` is
 /// tp_new: it has to call new_transport() and construct its C++ members. `bases` is a tuple of
@@ -138,7 +158,8 @@ Transport* transport_of(LoopBase* loop, int fd);
 /// Transport expects.
 PyTypeObject* make_transport_type(PyObject* module, const char* name, int size, const char* doc,
                                   newfunc create, initproc init, const PyMethodDef* methods,
-                                  const PyGetSetDef* attributes, PyObject* bases);
+                                  const PyGetSetDef* attributes, PyObject* bases,
+                                  unsigned parts = kSocketParts);
 /// Allocates; to be followed by init_transport(). Null with MemoryError.
 Transport* new_transport(PyTypeObject* type, const TransportKind* kind);
 

@@ -2,7 +2,9 @@
 
 #include <Python.h>
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <structmember.h> // PyMemberDef, before 3.12
 #include <vector>
 
@@ -265,22 +267,33 @@ PyObject* repr(PyObject* self) {
                               transport->kind->unsent(transport));
 }
 
-PyMethodDef shared_methods[] = {
+const PyMethodDef shared_methods[] = {
     {"close", close, METH_NOARGS,
      "close($self, /)\n--\n\nCloses the transport when what was written is sent."},
-    {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nCloses the transport at once."},
     {"is_closing", is_closing, METH_NOARGS,
      "is_closing($self, /)\n--\n\nTrue once the transport is closing or closed."},
     {"get_protocol", get_protocol, METH_NOARGS,
      "get_protocol($self, /)\n--\n\nThe current protocol."},
     {"get_extra_info", as_method(get_extra_info), METH_VARARGS | METH_KEYWORDS,
      "get_extra_info($self, /, name, default=None)\n--\n\nWhat is known about the connection."},
+    {"_fatal_error", as_method(fatal_error_method), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"_call_connection_lost", call_connection_lost, METH_O, nullptr},
+    {},
+};
+
+const PyMethodDef reading_methods[] = {
     {"pause_reading", pause_reading, METH_NOARGS,
      "pause_reading($self, /)\n--\n\nNo data reach the protocol until resume_reading()."},
     {"resume_reading", resume_reading, METH_NOARGS,
      "resume_reading($self, /)\n--\n\nEnds pause_reading()."},
     {"is_reading", is_reading_method, METH_NOARGS,
      "is_reading($self, /)\n--\n\nTrue unless paused, closing or closed."},
+    {"_start_reading", start_reading, METH_NOARGS, nullptr},
+    {},
+};
+
+const PyMethodDef writing_methods[] = {
+    {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nCloses the transport at once."},
     {"get_write_buffer_size", get_write_buffer_size, METH_NOARGS,
      "get_write_buffer_size($self, /)\n--\n\nBytes that were written and not sent yet."},
     {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS,
@@ -291,14 +304,15 @@ PyMethodDef shared_methods[] = {
      METH_VARARGS | METH_KEYWORDS, nullptr},
     {"_maybe_pause_protocol", maybe_pause_method, METH_NOARGS, nullptr},
     {"_maybe_resume_protocol", maybe_resume_method, METH_NOARGS, nullptr},
-    {"_start_reading", start_reading, METH_NOARGS, nullptr},
-    {"_force_close", force_close_method, METH_O, nullptr},
-    {"_fatal_error", as_method(fatal_error_method), METH_VARARGS | METH_KEYWORDS, nullptr},
-    {"_call_connection_lost", call_connection_lost, METH_O, nullptr},
     {},
 };
 
-PyGetSetDef shared_attributes[] = {
+const PyMethodDef force_close_methods[] = {
+    {"_force_close", force_close_method, METH_O, nullptr},
+    {},
+};
+
+const PyGetSetDef shared_attributes[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {"_extra", get_extra, nullptr, nullptr, nullptr},
     {"_loop", get_loop, nullptr, nullptr, nullptr},
@@ -322,17 +336,18 @@ PyMemberDef members[] = {
 
 // The kind's own first: they win. Lives as long as the type, which is as long as the process.
 template <class Definition>
-Definition* joined(const Definition* own, const Definition* shared, const char* Definition::*name) {
+Definition* joined(std::initializer_list<const Definition*> tables, const char* Definition::*name) {
   auto* all = new std::vector<Definition>();
-  for (; own && own->*name; ++own)
-    all->push_back(*own);
-  const std::size_t own_count = all->size();
-  for (; shared->*name; ++shared) {
-    bool hidden = false;
-    for (std::size_t i = 0; i < own_count; ++i)
-      hidden = hidden || std::strcmp((*all)[i].*name, shared->*name) == 0;
-    if (!hidden)
-      all->push_back(*shared);
+  const auto is_there = [&](const char* text) {
+    return std::any_of(all->begin(), all->end(), [&](const Definition& known) {
+      return std::strcmp(known.*name, text) == 0;
+    });
+  };
+  for (const Definition* table : tables) {
+    for (; table && table->*name; ++table) {
+      if (!is_there(table->*name))
+        all->push_back(*table);
+    }
   }
   all->push_back({});
   return all->data();
@@ -349,7 +364,7 @@ bool has_expected_layout(PyObject* bases) {
 
 PyTypeObject* make_transport_type(PyObject* module, const char* name, int size, const char* doc,
                                   newfunc create, initproc init, const PyMethodDef* methods,
-                                  const PyGetSetDef* attributes, PyObject* bases) {
+                                  const PyGetSetDef* attributes, PyObject* bases, unsigned parts) {
   if (!has_expected_layout(bases)) {
     PyErr_Format(PyExc_ImportError, "%s: asyncio's transport classes have changed", name);
     return nullptr;
@@ -363,8 +378,11 @@ PyTypeObject* make_transport_type(PyObject* module, const char* name, int size, 
       {Py_tp_traverse, reinterpret_cast<void*>(transport_traverse)},
       {Py_tp_clear, reinterpret_cast<void*>(transport_clear)},
       {Py_tp_repr, reinterpret_cast<void*>(repr)},
-      {Py_tp_methods, joined(methods, shared_methods, &PyMethodDef::ml_name)},
-      {Py_tp_getset, joined(attributes, shared_attributes, &PyGetSetDef::name)},
+      {Py_tp_methods, joined({methods, shared_methods, parts & kReads ? reading_methods : nullptr,
+                              parts & kWrites ? writing_methods : nullptr,
+                              parts & kForceCloses ? force_close_methods : nullptr},
+                             &PyMethodDef::ml_name)},
+      {Py_tp_getset, joined({attributes, shared_attributes}, &PyGetSetDef::name)},
       {Py_tp_members, members},
       {},
   };
