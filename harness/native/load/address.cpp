@@ -1,5 +1,6 @@
 #include "load/address.hpp"
 
+#include <cstdint>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
