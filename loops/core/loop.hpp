@@ -106,11 +106,15 @@ class Loop {
   }
 
   /// Begins to watch a descriptor (level-triggered unless `events` has EPOLLET). Opens the loop's
-  /// own descriptors first. Errors as of Poller::add and open().
+  /// own descriptors first. A registration that watch_once() left behind is taken over. Errors as
+  /// of Poller::add and open().
   Result<int> watch(int fd, std::uint32_t events, std::uint64_t key) noexcept {
     Result<int> done = open();
     if (done.ok()) {
       done = poller.add(fd, events, key);
+    }
+    if (done.error == EEXIST) {
+      done = poller.modify(fd, events, key);
     }
     if (done.ok()) {
       ++policy.watched;
@@ -125,6 +129,26 @@ class Loop {
     policy.touch();
     const Result<int> done = poller.modify(fd, events, key);
     return done.error == ENOENT ? poller.add(fd, events, key) : done;
+  }
+
+  /// Begins to watch a descriptor for one event (`events` has EPOLLONESHOT), after which the kernel
+  /// keeps the registration, switched off: so the next time costs one system call instead of two.
+  Result<int> watch_once(int fd, std::uint32_t events, std::uint64_t key) noexcept {
+    Result<int> done = open();
+    if (done.ok()) {
+      done = rewatch(fd, events, key);
+    }
+    if (done.ok()) {
+      ++policy.watched;
+    }
+    return done;
+  }
+
+  /// Ends a watch_once() whose event came: nothing has to be told to the kernel.
+  void forget_used_up() noexcept {
+    if (policy.watched > 0) {
+      --policy.watched;
+    }
   }
 
   /// Ends a watch(). To be called once for each, whatever became of the descriptor: ENOENT and

@@ -13,6 +13,7 @@ from typing import Any, TypeVarTuple, Unpack
 from loopgauge import _core
 from loopgauge.loops.epoll.attributes import adopt_defaults
 from loopgauge.loops.epoll.selector import EpollSelector
+from loopgauge.loops.epoll.sockets import SocketMethods
 from loopgauge.loops.epoll.streams import Streams
 
 if sys.version_info >= (3, 13):
@@ -37,7 +38,7 @@ class _SignalEnd:
         return self._fd
 
 
-class EventLoop(_core.LoopBase, Streams, _Stock):
+class EventLoop(SocketMethods, _core.LoopBase, Streams, _Stock):
     """A drop-in asyncio event loop on epoll.
 
     `selector` is for compatibility: with a selector of your own the loop schedules as CPython's

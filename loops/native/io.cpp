@@ -18,10 +18,10 @@ constexpr int kEventWrite = 2;
 // asked whether there is such a descriptor.
 constexpr int kTrustedNumber = 4096;
 
-// Tells epoll what `watch` asks for now. Also
-// when nothing seems to have changed: the number may have been closed and reused behind the loop's
-// back.
+// Tells epoll what `watch` asks for now. Also when nothing seems to have changed: the number may
+// have been closed and reused behind the loop's back.
 core::Result<int> arm(LoopBase* loop, int fd, Watch& watch) {
+  watch.one_shot = false;
   const std::uint32_t events = watch.events();
   if (events == 0) {
     if (std::exchange(watch.armed, false))
@@ -332,6 +332,7 @@ PyObject* as_list(LoopBase* loop, const epoll_event* events, int count) {
     if (!watch)
       continue;
     const std::uint32_t got = events[i].events;
+    watch->fired = true;
     const int mask =
         ((got & ~event_of(Side::writer)) && watch->listens(Side::reader) ? kEventRead : 0) |
         ((got & ~event_of(Side::reader)) && watch->listens(Side::writer) ? kEventWrite : 0);
@@ -400,6 +401,7 @@ void Host::io(std::uint64_t key, std::uint32_t events) {
   Watch* watch = loop_->watches.get(key);
   if (!watch)
     return;
+  watch->fired = true;
   const int fd = static_cast<int>(key & 0xffff'ffffU);
   // As selectors does: errors and hang-ups wake both sides.
   for (const Side side : {Side::reader, Side::writer}) {
@@ -416,6 +418,11 @@ void Host::io(std::uint64_t key, std::uint32_t events) {
     Py_INCREF(as_object(handle));
     loop_->core.ready.push_back(handle);
   }
+}
+
+int refuse_transport_of(LoopBase* loop, int fd) {
+  const Ref number(PyLong_FromLong(fd));
+  return number ? refuse_transport(loop, number.get()) : -1;
 }
 
 void release_watches(LoopBase* loop) {

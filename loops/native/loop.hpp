@@ -167,9 +167,14 @@ extern PyMethodDef task_methods[];
 extern PyMethodDef io_methods[];
 extern PyMethodDef run_methods[];
 extern PyMethodDef signal_methods[];
+extern PyMethodDef sock_methods[];
 
 /// In debug mode: notes where the handle was made. -1 with an exception.
 int note_source(LoopBase* loop, Handle* handle);
+/// Raises RuntimeError when a transport of this loop uses the descriptor. -1 then.
+int refuse_transport_of(LoopBase* loop, int fd);
+/// A Future of the class that asyncio has now. New reference.
+PyObject* create_future(LoopBase* loop);
 /// Drops every descriptor's handles, without touching epoll (io.cpp).
 void release_watches(LoopBase* loop);
 

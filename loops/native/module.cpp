@@ -130,8 +130,10 @@ int module_exec(PyObject* module) {
   if (intern_names(state->names) < 0 || import_what_is_used(state) < 0 ||
       import_what_transports_use(state) < 0)
     return -1;
-  if (add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0)
+  if (add_handle_types(module, state) < 0 || add_socket_state(module, state) < 0 ||
+      add_loop_type(module, state) < 0) {
     return -1;
+  }
   return add_socket_transport_type(module, state);
 }
 
@@ -161,12 +163,13 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            state->set_running_loop}) {
     Py_VISIT(object);
   }
-  return 0;
+  return visit_socket_state(state->sockets, visit, arg);
 }
 
 int module_clear(PyObject* module) {
   ModuleState* state = get_state(module);
   clear_free_lists(state);
+  clear_socket_state(state->sockets);
   Py_CLEAR(state->handle_type);
   Py_CLEAR(state->timer_handle_type);
   Py_CLEAR(state->thread_safe_handle_type);

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "loops/native/socket_state.hpp"
+
 namespace loopgauge::py {
 
 struct Handle;
@@ -109,6 +111,7 @@ struct ModuleState {
   PyObject* task_kwnames_with_loop;
 
   StreamClasses streams;
+  SocketState sockets;
   Names names;
   FreeList handles;
   FreeList timer_handles;

@@ -88,24 +88,28 @@ PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
   return PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names.get());
 }
 
-PyObject* create_future(PyObject* self, PyObject*) {
-  ModuleState* state = as_loop(self)->state;
-  PyObject* type = current_class(state->futures_module, state->names.future);
-  if (!type)
-    return nullptr;
-  PyObject* stack[2] = {nullptr, self};
-  return PyObject_Vectorcall(type, stack + 1, 0 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                             state->loop_kwnames);
+PyObject* create_future_method(PyObject* self, PyObject*) {
+  return create_future(as_loop(self));
 }
 
 } // namespace
+
+PyObject* create_future(LoopBase* loop) {
+  ModuleState* state = loop->state;
+  PyObject* type = current_class(state->futures_module, state->names.future);
+  if (!type)
+    return nullptr;
+  PyObject* stack[2] = {nullptr, as_object(loop)};
+  return PyObject_Vectorcall(type, stack + 1, 0 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                             state->loop_kwnames);
+}
 
 PyMethodDef task_methods[] = {
     {"create_task", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(create_task)),
      METH_FASTCALL | METH_KEYWORDS,
      "create_task($self, coro, /, **kwargs)\n--\n\nA Task for the coroutine, scheduled on this "
      "loop."},
-    {"create_future", create_future, METH_NOARGS,
+    {"create_future", create_future_method, METH_NOARGS,
      "create_future($self, /)\n--\n\nA Future attached to this loop."},
     {},
 };

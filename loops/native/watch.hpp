@@ -22,6 +22,8 @@ struct Watch {
   Handle* writer = nullptr;
   std::uint32_t muted = 0; // EPOLLIN, EPOLLOUT: kept, but not asked for at the moment
   bool armed = false;      // known to epoll
+  bool one_shot = false;   // for one event; see watch_once.hpp
+  bool fired = false;      // an event came: with one_shot, the kernel has switched itself off
 
   Handle*& handle(Side side) { return side == Side::reader ? reader : writer; }
   bool listens(Side side) const {

@@ -1,0 +1,129 @@
+"""The sock_* coroutines and getaddrinfo().
+
+Coroutine functions, as CPython's are: nothing happens before they are awaited. The system call is
+native (loops/native/sock.cpp) and made at once; only an operation that would block gets a Future
+and a watcher. CPython's own method takes over what the native one does not do exactly as it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from loopgauge import _core
+from loopgauge._core import SocketOp
+
+if TYPE_CHECKING:
+    import socket
+
+
+class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
+    """A part of the loop: coroutines around the native attempts."""
+
+    async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
+        """Receives up to `n` bytes; b"" when the other side has finished."""
+        done = self._try_recv(sock, n)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_recv(sock, n)
+        return done
+
+    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+        """Receives into a writable buffer; the number of bytes, 0 when the other side has
+        finished."""
+        done = self._try_recv_into(sock, buf)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_recv_into(sock, buf)
+        return done
+
+    async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
+        """Receives one datagram: (bytes, address it came from)."""
+        done = self._try_recvfrom(sock, bufsize)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_recvfrom(sock, bufsize)
+        return done
+
+    async def sock_recvfrom_into(
+        self, sock: socket.socket, buf: Any, nbytes: int = 0
+    ) -> tuple[int, Any]:
+        """Receives one datagram into a writable buffer: (number of bytes, address it came from).
+
+        `nbytes` 0 means as many as the buffer takes.
+        """
+        done = self._try_recvfrom_into(sock, buf, nbytes)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_recvfrom_into(sock, buf, nbytes)
+        return done
+
+    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+        """Sends everything. After an error nobody knows how much was sent."""
+        done = self._try_sendall(sock, data)
+        if type(done) is SocketOp:
+            try:
+                await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            await super().sock_sendall(sock, data)
+
+    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+        """Sends one datagram to `address`; the number of bytes."""
+        done = self._try_sendto(sock, data, address)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_sendto(sock, data, address)
+        return done
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connects to `address`, a literal or a name."""
+        done = self._try_connect(sock, address)
+        if type(done) is SocketOp:
+            try:
+                await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            await super().sock_connect(sock, address)
+
+    async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """Accepts a connection: (non-blocking socket, address of the other side)."""
+        done = self._try_accept(sock)
+        if type(done) is SocketOp:
+            try:
+                return await done
+            except BaseException:
+                done.stop()
+                raise
+        if done is NotImplemented:
+            return await super().sock_accept(sock)
+        return done
