@@ -40,7 +40,10 @@ class Launcher:
         plan = {
             **self._envelope(0, 0, "probe"),
             "arms": [_arm_plan(arm)],
-            "jobs": [{**_job_plan(benchmark), "min_time": slot_s} for benchmark in benchmarks],
+            "jobs": [
+                {**_job_plan(benchmark), "min_time": max(slot_s, benchmark.slot_s)}
+                for benchmark in benchmarks
+            ],
         }
         return self._run(arm.python, plan, 1, 0, listener, lambda pid: None)
 

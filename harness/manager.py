@@ -386,7 +386,8 @@ def require_place(path: Path) -> None:
 
 def require_same_circumstances(header: Header) -> None:
     """Samples of another machine, interpreter or loop version have no like to be paired with."""
-    names = list(dict.fromkeys(arm.loop for arm in header.arms))
+    loops = [arm for arm in header.arms if arm.role != "floor"]
+    names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []
     machine = environment.machine()
     then = header.environment.machine
@@ -401,7 +402,7 @@ def require_same_circumstances(header: Header) -> None:
             differences.append(f"Python {key} or the build of loopgauge")
         differences += [
             f"{arm.label} ({arm.version or '?'} then, {now.loops[arm.loop]['version'] or '?'} now)"
-            for arm in header.arms
+            for arm in loops
             if arm.python == key
             and (arm.version, arm.available)
             != (now.loops[arm.loop]["version"], now.loops[arm.loop]["available"])

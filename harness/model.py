@@ -45,12 +45,13 @@ class Record(msgspec.Struct, tag_field="record", kw_only=True, omit_defaults=Fal
 
 
 class Arm(msgspec.Struct, kw_only=True):
-    """One candidate: a loop on an interpreter. Role "aa" is a second instance of the reference."""
+    """One candidate: a loop on an interpreter. Role "aa" is a second instance of the reference;
+    "floor" is no loop at all, but bare system calls: what the machine itself takes."""
 
     label: str  # unique: "uvloop", "uvloop@3.14", "asyncio~aa"
     loop: str  # registered name or module:factory
     factory: str
-    role: Literal["candidate", "reference", "aa"] = "candidate"
+    role: Literal["candidate", "reference", "aa", "floor"] = "candidate"
     distribution: str | None = None
     version: str = ""
     python: str = ""  # key into Environment.interpreters
@@ -73,6 +74,8 @@ class Benchmark(msgspec.Struct, kw_only=True):
     requires: list[str] = []
     design: Design = "hybrid"
     grain: int = 1
+    floor: bool = False  # the arm of that role takes part
+    slot_s: float = 0.0  # a slot is never meant to be shorter
 
 
 class Allocation(msgspec.Struct, kw_only=True):

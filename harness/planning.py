@@ -32,7 +32,9 @@ def guess_s(request: RunRequest, subject: Subject) -> float:
     meant length."""
     limits = limits_of(request)
     arms = [arm.label for arm in subject.arms if arm.available]
-    loads = {b.id: Load(dict.fromkeys(arms, limits.slot_s)) for b in subject.benchmarks}
+    loads = {
+        b.id: Load(dict.fromkeys(arms, max(limits.slot_s, b.slot_s))) for b in subject.benchmarks
+    }
     probe_s = len(arms) * (budget.START_S + PROBE_S * len(loads))
     return probe_s + budget.fit(loads, limits, limits.budget_s).expected_s
 
@@ -78,7 +80,7 @@ def slot_counts(
 ) -> dict[str, int]:
     arms = [*roster.together(benchmark.id), *roster.alone(benchmark.id)]
     return {
-        arm: findings.slots[benchmark.id, arm].iterations(benchmark, slot_s)
+        arm: findings.slots[benchmark.id, arm].iterations(benchmark, max(slot_s, benchmark.slot_s))
         for arm in arms
         if (benchmark.id, arm) in findings.slots
     }

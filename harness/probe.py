@@ -68,7 +68,7 @@ def probe(
 def _probe_arm(arm: Arm, benchmarks: list[Benchmark], run: RunProbe, findings: Findings) -> None:
     """All benchmarks in one process; after a death the guilty one by itself, then the rest."""
     roster = Roster([arm], benchmarks)
-    left = list(benchmarks)
+    left = [b for b in benchmarks if roster.takes_part(b.id, arm.label)]
     while left:
         outcome, finished = _run_once(arm, left, run, findings, roster)
         left = [b for b in left if b.id not in finished and roster.takes_part(b.id, arm.label)]

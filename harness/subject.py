@@ -18,9 +18,12 @@ from loopgauge.harness import environment
 from loopgauge.harness.errors import InterpreterUnusable, NothingToMeasure
 from loopgauge.harness.model import Arm, Benchmark, Design, Environment, Interpreter
 from loopgauge.harness.request import REFERENCE, RunRequest
+from loopgauge.loops.spec import CAPABILITIES
 
 INTERPRETER_MODULE = ("-P", "-m", "loopgauge.harness.interpreter")
 APPLICATION_PREFIX = "app:"
+FLOOR = "floor"
+FLOOR_FACTORY = "loopgauge.scenarios.io.floor:Floor"
 ANSWER_S = 60.0  # an interpreter that has not described itself by then never will
 
 
@@ -57,6 +60,8 @@ def resolve(request: RunRequest) -> Subject:
     if all(not arm.available for arm in arms if arm.role != "aa"):
         reasons = "; ".join(f"{arm.label}: {arm.reason}" for arm in arms)
         raise NothingToMeasure(f"no loop can be made here ({reasons})", "`bench doctor` says more")
+    if any(benchmark.floor for benchmark in benchmarks):
+        arms.append(floor_arm(pythons[0]))
     # Loops on different interpreters cannot share a process.
     design: Design | None = "process" if len(pythons) > 1 else request.design
     if design is not None:
@@ -100,6 +105,8 @@ def describe(scenario: str, params: Mapping[str, Any]) -> Benchmark:
         requires=sorted(made.requires),
         design=made.design,
         grain=made.grain,
+        floor=made.has_floor,
+        slot_s=made.slot_s,
     )
 
 
@@ -181,6 +188,18 @@ def arms_on(python: Python, names: Sequence[str], several: bool) -> list[Arm]:
         )
         for name, facts in ((name, python.loops[name]) for name in names)
     ]
+
+
+def floor_arm(python: Python) -> Arm:
+    """Not a loop people can choose; one is enough, for it runs no Python."""
+    return Arm(
+        label=FLOOR,
+        loop=FLOOR,
+        factory=FLOOR_FACTORY,
+        role="floor",
+        python=python.key,
+        capabilities=sorted(CAPABILITIES),
+    )
 
 
 def with_twin(arms: list[Arm]) -> list[Arm]:

@@ -63,6 +63,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     switches: float = math.nan  # involuntary context switches per slot
     ratio: Ratio | None = None  # to the reference
     to_fastest: Ratio | None = None  # to the fastest of the other arms
+    to_floor: Ratio | None = None
     verdict: ArmVerdict = ""
     values: list[float] = []  # cost of each process, by round
     ratios: list[float] = []  # ratio to the reference of each process, by round
@@ -83,6 +84,7 @@ class BenchmarkSummary(msgspec.Struct, kw_only=True):
     fastest: list[str]  # the best and the arms not separated from it
     aa: Ratio | None  # the reference against its own second instance
     aa_ok: bool = True
+    floor: ArmSummary | None = None  # bare system calls, where the benchmark has them: no candidate
 
 
 class RunSummary(msgspec.Struct, kw_only=True):
@@ -145,11 +147,19 @@ def reference_arm(header: Header, wanted: str) -> str:
 def summarise_benchmark(
     run: RunFile, index: SampleIndex, benchmark: Benchmark, base: str, margin: float
 ) -> BenchmarkSummary:
-    arms = [summarise_arm(run, index, benchmark, arm) for arm in run.header.arms]
+    floors = [arm for arm in run.header.arms if arm.role == "floor"]
+    arms = [
+        summarise_arm(run, index, benchmark, arm) for arm in run.header.arms if arm.role != "floor"
+    ]
     sound = {arm.arm for arm in arms if arm.status == "ok"}
     for arm in arms:
         if arm.arm in sound and base in sound:
             judge_against_reference(index, benchmark, arm, base, margin)
+    floor = summarise_arm(run, index, benchmark, floors[0]) if floors and benchmark.floor else None
+    if floor is not None and floor.status == "ok":
+        for arm in arms:
+            if arm.arm in sound:
+                arm.to_floor = ratio_between(index, benchmark, arm.arm, floor.arm)
     fastest = rank(index, benchmark, [arm for arm in arms if arm.status == "ok"])
     twin = next((arm for arm in arms if arm.role == "aa" and arm.status == "ok"), None)
     control = next((arm.label for arm in run.header.arms if arm.role == "reference"), "")
@@ -167,6 +177,7 @@ def summarise_benchmark(
         fastest=fastest,
         aa=aa,
         aa_ok=aa is None or twins_agree(benchmark, aa, margin),
+        floor=floor,
     )
 
 
@@ -323,7 +334,7 @@ def hold_family_error(
     """Holm over the benchmarks of each arm: a called difference that does not survive it becomes
     inconclusive. With the few processes of a quick run nothing could survive."""
     models = {benchmark.id: benchmark for benchmark in header.benchmarks}
-    for label in (arm.label for arm in header.arms):
+    for label in (arm.label for arm in header.arms if arm.role != "floor"):
         judged = []
         for benchmark in benchmarks:
             arm = next(arm for arm in benchmark.arms if arm.arm == label)

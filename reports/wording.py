@@ -176,9 +176,22 @@ def tick(value: float) -> str:
     return f"{value:.3g}"
 
 
+def floor(benchmark: BenchmarkSummary) -> str:
+    """A sentence, or nothing where the scenario has no floor."""
+    bare = benchmark.floor
+    if bare is None:
+        return ""
+    if bare.status != "ok":
+        return f"The floor was not measured: {status(bare)}: {bare.reason}."
+    cost = cost_interval(bare, benchmark)
+    return f"The floor, bare system calls without a loop in the same slots: {cost}."
+
+
 def arm_notes(arm: ArmSummary) -> list[str]:
     """What a reader should know before believing this arm's figure; empty for a plain one."""
     notes = []
+    if arm.to_floor is not None:
+        notes.append(f"{interval(arm.to_floor)} times the floor")
     if arm.helper_flag:
         notes.append(f"helper threads: {arm.helper_gap:+.0%} CPU beside the loop's thread")
     if arm.design == "process":

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+from loopgauge.scenarios.checks import CheckFailed, require
+from loopgauge.scenarios.generator import Generator
 from loopgauge.scenarios.guard import Guard
 from loopgauge.scenarios.params import BadParam, Param
 
@@ -18,16 +20,6 @@ Direction = Literal["lower", "higher"]
 Design = Literal["hybrid", "process"]
 
 
-class CheckFailed(Exception):
-    """The loop did not do the work, or not in the promised order. The result is INVALID."""
-
-
-def require(condition: bool, problem: str) -> None:
-    """Raises CheckFailed(problem) unless `condition` holds."""
-    if not condition:
-        raise CheckFailed(problem)
-
-
 class Scenario(ABC):
     """Base of all scenarios. An instance belongs to one loop, from `setup` to `teardown`.
 
@@ -35,7 +27,8 @@ class Scenario(ABC):
     (of a "value" scenario: what the value is in; read it from the instance); `measure` is what the
     headline counts; `rules` are the conformance rules without which its result means nothing;
     `requires` are loop capabilities (LoopSpec.capabilities); `quick` and `full` list the parameter
-    sets of the two settings; `design` is the sampling design of the headline.
+    sets of the two settings; `design` is the sampling design of the headline; `slot_s` is the
+    least length of a slot in seconds; with `has_floor` it can be run on bare system calls too.
 
     What a scenario raises: CheckFailed for work that was not done, NotImplementedError for a loop
     that lacks something (UNSUPPORTED), anything else is an error of loop or scenario.
@@ -47,17 +40,22 @@ class Scenario(ABC):
     measure: ClassVar[Measure] = "cpu"
     direction: ClassVar[Direction] = "lower"
     rules: ClassVar[tuple[str, ...]] = ()
-    requires: ClassVar[frozenset[str]] = frozenset()
+    requires: frozenset[str] = frozenset()
     params: ClassVar[tuple[Param, ...]] = ()
     quick: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     full: ClassVar[tuple[dict[str, Any], ...]] = ({},)
     design: ClassVar[Design] = "hybrid"
+    slot_s: ClassVar[float] = 0.0
+    has_floor: bool = False
+    needs_generator: ClassVar[bool] = False
 
     # Seconds without an end after which a run is given up, see guard.py. Slots last milliseconds.
     patience: float = 3.0
     # How a scenario that needs further loops makes them; whoever drives it may set it before
     # `setup`. Without it the type of the loop is called.
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    # The other side of the connections; set before `setup` where `needs_generator` says so.
+    generator: Generator | None = None
 
     def __init__(self, **params: Any) -> None:
         """Parameters become attributes of the instance. Raises BadParam."""

@@ -143,7 +143,7 @@ def run_item(path: Path, back: int) -> dict[str, Any]:
         "setting": run.header.setting,
         "complete": run.complete,
         "benchmarks": [benchmark.id for benchmark in run.header.benchmarks],
-        "loops": [arm.label for arm in run.header.arms if arm.role != "aa"],
+        "loops": [arm.label for arm in run.header.arms if arm.role not in ("aa", "floor")],
     }
 
 

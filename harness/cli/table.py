@@ -16,10 +16,11 @@ from loopgauge.harness.cli import wording
 if TYPE_CHECKING:
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
 
-# Below WIDE the second ratio loses its interval and titles are short; below CARDS a row no longer
-# fits and becomes a card of two or three lines.
+# Below ROOMY the ratio to the floor has no interval; below WIDE the second ratio loses its own and
+# titles are short; below CARDS a row no longer fits and becomes a card of a few lines.
 CARDS_BELOW = 76
 WIDE_FROM = 100
+ROOMY_FROM = 130
 
 LOOP_WIDTH = 32  # a longer module:factory folds
 REASON_LENGTH = 200  # the report and the run file have all of it
@@ -106,12 +107,15 @@ def indented(part: RenderableType) -> Padding:
 
 def rows(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary], width: int) -> Table:
     wide = width >= WIDE_FROM
+    roomy = width >= ROOMY_FROM
     gap = (0, 2 if wide else 1, 0, 0)
     table = Table(box=None, padding=gap, pad_edge=False, header_style="dim")
     table.add_column("loop", overflow="fold", max_width=LOOP_WIDTH)
     table.add_column(wording.cost_title(benchmark, short=not wide), justify="right", no_wrap=True)
     table.add_column("against stock asyncio" if wide else "vs asyncio", overflow="fold")
     table.add_column("against the best other" if wide else "vs best other", overflow="fold")
+    if benchmark.floor is not None:
+        table.add_column("vs the floor" if wide else "vs floor", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for arm in arms:
         table.add_row(
@@ -119,6 +123,7 @@ def rows(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary], width: int) ->
             wording.cost(arm, benchmark),
             against_reference(arm, benchmark),
             against_best_other(arm, benchmark, interval=wide),
+            *([against_floor(arm, interval=roomy)] if benchmark.floor is not None else []),
             verdict(arm, benchmark),
         )
     return table
@@ -132,6 +137,8 @@ def cards(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary], width: int) -
         lead = against_best_other(arm, benchmark, interval=False, say_whom=True)
         first = Text.assemble(wording.cost(arm, benchmark), "  ", lead)
         lines = [first, against_reference(arm, benchmark, than="asyncio")]
+        if arm.to_floor is not None:
+            lines.append(Text.assemble(against_floor(arm, interval=True), " the floor"))
         if arm.verdict in ("equivalent", "inconclusive"):
             lines.append(verdict(arm, benchmark))
         style = "bold" if arm.arm in benchmark.fastest else ""
@@ -162,6 +169,13 @@ def against_best_other(
     return Text(words, style="bold green" if len(benchmark.fastest) == 1 else "bold")
 
 
+def against_floor(arm: ArmSummary, *, interval: bool) -> Text:
+    """The cost as a multiple of what bare system calls cost."""
+    if arm.to_floor is None:
+        return Text("no ratio", style="dim")
+    return Text(wording.multiple(arm.to_floor, interval=interval))
+
+
 def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> Text:
     word = wording.verdict(arm.verdict, benchmark.measure)
     return Text(word, style=VERDICT_STYLES.get(arm.verdict, "dim"))
@@ -180,7 +194,7 @@ def missing_arms(arms: Iterable[ArmSummary]) -> Table:
 
 
 def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[str]:
-    notes = []
+    notes = floor_notes(benchmark)
     for arm in arms:
         if arm.helper_flag:
             notes.append(
@@ -190,6 +204,19 @@ def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[s
         if arm.isolated:
             notes.append(f"{arm.arm}: measured in processes of its own. {arm.reason}".rstrip())
     return notes
+
+
+def floor_notes(benchmark: BenchmarkSummary) -> list[str]:
+    floor = benchmark.floor
+    if floor is None:
+        return []
+    if floor.status != "ok":
+        word = STATUS_WORDS[floor.status][0]
+        return [f"the floor was not measured: {word}: {floor.reason}"]
+    return [
+        f"the floor: {wording.cost(floor, benchmark)} in the same slots, for bare system calls "
+        "(epoll in C++, no loop)."
+    ]
 
 
 def advisory_banner(summary: RunSummary) -> Text:

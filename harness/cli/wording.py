@@ -82,6 +82,18 @@ def verdict(word: str, measure: str) -> str:
     return word
 
 
+def multiple(ratio: Ratio, *, interval: bool) -> str:
+    """ "1.05x [1.04, 1.06]": a cost as a multiple of another."""
+    factor = ratio.estimate
+    if not math.isfinite(factor):
+        return "no ratio"
+    decimals = 2 if factor < 10 else 1
+    if not interval or not (math.isfinite(ratio.high) and ratio.low > 0):
+        return f"{factor:.{decimals}f}x"
+    ends = f"[{ratio.low:.{decimals}f}, {ratio.high:.{decimals}f}]"
+    return f"{factor:.{decimals}f}x {ends}"
+
+
 def factor_decimals(factor: float) -> int:
     """Near 1 a third decimal separates; from 10 on the second is noise."""
     if 0.9 < factor < 1.1:

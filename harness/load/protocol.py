@@ -20,7 +20,9 @@ echo     The client sends `size` bytes, the server sends the same bytes back; up
          room for connections times depth datagrams: the kernel drops what does not fit.
 lines    The same, every message one line: its last byte is b"\\n", which is nowhere else.
 sink     One way to the server, unit: chunks of `size` bytes. For each `Go` each connection sends a
-         header, 8 bytes big-endian: how many bytes follow; then those bytes. The server answers
+         header, 8 bytes big-endian: how many bytes follow; then those bytes. They are
+         `_bench.load_pattern(65521)` over and over, from anywhere in it, and go on where the run
+         before ended. The server answers
          with the same 8 bytes once it has them all. The next run follows on the same connection.
 source   One way to the client, unit: chunks of `size` bytes. For each `Go` each connection sends
          8 bytes big-endian: how many bytes it wants (a multiple of `size`). The server answers with
@@ -88,12 +90,10 @@ class Listen(Command, tag="listen"):
 class Go(Command, tag="go"):
     """Closed loop: exactly `n` operations, then `Done`. share "equal": every connection does
     n/connections of them (who does one more rotates from run to run). "free": all take from one
-    pool, so that `Done.fewest` and `Done.most` show whom the server prefers. With `seconds`, `n`
-    and `share` do not count: operations are started, by whoever is free, for that long."""
+    pool, so that `Done.fewest` and `Done.most` show whom the server prefers."""
 
     n: int = 1
     share: Literal["equal", "free"] = "equal"
-    seconds: float = 0  # 0: n operations; not for listeners
     histogram: bool = False  # with the buckets of `Done.latency`, for merging
 
 
@@ -171,8 +171,8 @@ class OpenLoop(msgspec.Struct):
 
 
 class Done(Answer, tag="done"):
-    """`bytes` counts the answers (sink: what was sent, without headers). `latency` is null where
-    an operation has none (sink, source, listeners)."""
+    """`bytes` counts the answers (sink: what was sent). `latency` is null where an operation has
+    none (sink, source, listeners)."""
 
     n: int = 0
     bytes: int = 0

@@ -43,6 +43,7 @@ VOLATILE = frozenset({"_event_loop_policy", "_shutdown", "_abc_impl"})
 LAZY_IMPORT: tuple[type, ...] = tuple(filter(None, [getattr(types, "LazyImportType", None)]))
 
 PROCESS = "process"
+AFFINITY = "CPU affinity"
 
 # Group ("process", a module, a class) -> name -> value. It holds references to what it compares,
 # so that no identity is used twice.
@@ -61,6 +62,10 @@ class Guard:
         found = differences(self._last, now)
         self._last = now
         return found
+
+    def accept_affinity(self) -> None:
+        """The harness itself has moved the thread to other cores: that is nobody's fault."""
+        self._last[PROCESS][AFFINITY] = _affinity()
 
 
 def take_snapshot() -> Snapshot:
@@ -116,10 +121,14 @@ def _settings() -> dict[str, object]:
         "threading.excepthook": threading.excepthook,
         "warnings.filters": tuple(warnings.filters),
         "warnings.showwarning": warnings.showwarning,
-        "CPU affinity": frozenset(os.sched_getaffinity(0)),
+        AFFINITY: _affinity(),
         "scheduling policy": os.sched_getscheduler(0),
         "environment variables": dict(os.environ),
     }
+
+
+def _affinity() -> frozenset[int]:
+    return frozenset(os.sched_getaffinity(0))
 
 
 def _policy() -> str:

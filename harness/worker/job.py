@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from loopgauge.harness.worker import arms as arms_
 from loopgauge.harness.worker import faults, gcpolicy, slots
 from loopgauge.harness.worker.arms import Arm
@@ -16,6 +19,14 @@ def run_job(session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
     _Job(session, job, arms).run()
 
 
+def needs_generator(session: Session, job: JobPlan) -> bool:
+    """False for a job that cannot be made; why is reported when its turn comes."""
+    try:
+        return session.make_workload(job.scenario, job.params).needs_generator
+    except Exception:
+        return False
+
+
 class _Job:
     def __init__(self, session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
         self._session = session
@@ -25,18 +36,31 @@ class _Job:
 
     def run(self) -> None:
         arms = self._participants()
-        for arm in arms:
-            self._prepare(arm)
-        slots.measure(self._session, self._job, self._runners, self._drop)
-        for runner in self._runners.values():
-            self._session.send(slots.collect(self._job, runner))
-        for runner in list(self._runners.values()):
-            self._finish(runner)
+        with self._placement():
+            for arm in arms:
+                self._prepare(arm)
+            slots.measure(self._session, self._job, self._runners, self._drop)
+            for runner in self._runners.values():
+                self._session.send(slots.collect(self._job, runner))
+            for runner in list(self._runners.values()):
+                self._finish(runner)
         # Who did it can be told only of one that is alone, as in the probe.
         self._session.check_guard(arms[0].label if len(arms) == 1 else "")
         self._session.watchdog.start()
         gcpolicy.after_job(self._session.plan.gc)
         self._session.send(End(benchmark=self._job.benchmark))
+
+    @contextlib.contextmanager
+    def _placement(self) -> Iterator[None]:
+        """Where the load generator takes part, it and this thread have different cores."""
+        generator = self._session.generator
+        if generator is None or not needs_generator(self._session, self._job):
+            yield
+            return
+        with generator.core_for_the_loop():
+            self._session.guard.accept_affinity()
+            yield
+        self._session.guard.accept_affinity()
 
     def _participants(self) -> list[Arm]:
         """In creation order; of a job without blocks all."""
@@ -54,6 +78,7 @@ class _Job:
             runner = self._runners[arm.label] = Runner(arm, workload)
             self._begin("setup", arm)
             workload.loop_factory = arm.factory
+            workload.generator = self._session.generator
             workload.setup(arm.loop, self._session.engine)
             self._calibrate(runner)
             self._warm_up(runner)

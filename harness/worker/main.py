@@ -17,8 +17,9 @@ from loopgauge.harness.worker import gcpolicy
 from loopgauge.harness.worker.arms import close_arms, make_arms
 from loopgauge.harness.worker.channel import Channel
 from loopgauge.harness.worker.engine import load_engine
+from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
-from loopgauge.harness.worker.job import run_job
+from loopgauge.harness.worker.job import needs_generator, run_job
 from loopgauge.harness.worker.plan import Bye, Hello, Plan, PlanError, decode_plan
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.watchdog import STDERR, Watchdog
@@ -75,10 +76,15 @@ def run_plan(plan: Plan, channel: Channel) -> None:
         )
         gcpolicy.begin(plan.gc)
         session = Session(plan, channel.send, engine, watchdog, Guard(), make_workload)
+        # Before the loops: its socket is not to be taken for something that one of them left.
+        if any(needs_generator(session, job) for job in plan.jobs):
+            session.generator = WorkerGenerator()
         arms = make_arms(session)
         for job in plan.jobs:
             run_job(session, job, arms)
         close_arms(session, arms)
+        if session.generator is not None:
+            session.generator.close()
         channel.send(Bye())
     finally:
         watchdog.stop()

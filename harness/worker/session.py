@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopgauge.harness.worker.engine import Engine
+from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.plan import AnyMessage, Begin, Phase, Plan, Poison
 from loopgauge.harness.worker.watchdog import Watchdog
@@ -21,6 +22,7 @@ class Session:
     watchdog: Watchdog
     guard: Guard
     make_workload: Callable[[str, Mapping[str, Any]], Workload]
+    generator: WorkerGenerator | None = None  # where a job of the plan needs it
 
     def begin(self, phase: Phase, arm: str, benchmark: str = "") -> None:
         """Says what comes next, so that a crash or hang has a name, and starts its time."""

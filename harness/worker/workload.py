@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from loopgauge.harness.worker.engine import Engine
+from loopgauge.scenarios.generator import Generator
 
 APP_PREFIX = "app:"
 
@@ -17,6 +18,10 @@ class Workload(Protocol):
     """The part of scenarios.model.Scenario that the worker drives. One instance per arm."""
 
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None
+    generator: Generator | None
+
+    @property
+    def needs_generator(self) -> bool: ...
 
     @property
     def measure(self) -> str: ...
@@ -43,7 +48,9 @@ class Coroutine:
     measure = "cpu"
     requires: frozenset[str] = frozenset()
     grain = 1
+    needs_generator = False
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    generator: Generator | None = None
 
     def __init__(self, target: str) -> None:
         self._target = target

@@ -53,13 +53,13 @@ class TransportMap(weakref.WeakValueDictionary[int, Any]):
     def __len__(self) -> int:
         return len(dict(self.items()))
 
-    def keys(self) -> Iterator[int]:  # type: ignore[override]
+    def keys(self) -> Iterator[int]:
         return iter(self)
 
-    def values(self) -> Iterator[Any]:  # type: ignore[override]
+    def values(self) -> Iterator[Any]:
         return iter(dict(self.items()).values())
 
-    def items(self) -> Iterator[tuple[int, Any]]:  # type: ignore[override]
+    def items(self) -> Iterator[tuple[int, Any]]:
         loop = self._loop_ref()
         native = [] if loop is None else loop._native_transports()
         yield from ((transport._sock_fd, transport) for transport in native)

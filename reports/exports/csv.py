@@ -40,6 +40,9 @@ COLUMNS = [
     "to_fastest",
     "to_fastest_low",
     "to_fastest_high",
+    "to_floor",
+    "to_floor_low",
+    "to_floor_high",
     "among_fastest",
     "verdict",
     "design",
@@ -55,7 +58,8 @@ def csv_text(summaries: Sequence[RunSummary]) -> str:
     writer.writeheader()
     for run in summaries:
         for benchmark in run.benchmarks:
-            writer.writerows(_row(run, benchmark, arm) for arm in benchmark.arms)
+            floor = [benchmark.floor] if benchmark.floor is not None else []
+            writer.writerows(_row(run, benchmark, arm) for arm in [*benchmark.arms, *floor])
     return out.getvalue()
 
 
@@ -80,6 +84,7 @@ def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[
         "wall_ns": arm.wall_ns,
         **_ratio("ratio", arm.ratio),
         **_ratio("to_fastest", arm.to_fastest),
+        **_ratio("to_floor", arm.to_floor),
     }
     if arm.ratio is not None:
         figures["ratio_sign_low"] = arm.ratio.sign_low

@@ -97,7 +97,8 @@ def test_cheating_is_caught(moment, benchmark, cheat) -> None:
 def test_every_scenario_is_cheated() -> None:
     covered = {parse_benchmark_id(name)[0] for name in (*CAUGHT_IN_SETUP, *CAUGHT_IN_RUN)}
     by_their_factory = {"throughput.loop_lifecycle"}
-    assert covered | by_their_factory == set(all_scenarios())
+    elsewhere = {name for name in all_scenarios() if name.startswith("io.")}  # test_io.py
+    assert covered | by_their_factory | elsewhere == set(all_scenarios())
 
 
 def test_the_same_loops_pass_while_they_are_honest() -> None:

@@ -28,7 +28,7 @@ def header(
     benchmarks: Sequence[Benchmark] = (Benchmark(id="fake.work", scenario="fake.work"),),
     **fields: Any,
 ) -> Header:
-    roles = {"asyncio": "reference", "asyncio~aa": "aa"}
+    roles = {"asyncio": "reference", "asyncio~aa": "aa", "floor": "floor"}
     made: list[Arm] = []
     for label in arms:
         role: Any = roles.get(label, "candidate")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
 from loopgauge.scenarios.model import Scenario
+from scenario_testing.generators import generator
 
 # Operations of one run in the tests, rounded up to the grain.
 OPERATIONS = 50
@@ -18,6 +20,10 @@ SHORT_PATIENCE = 0.15
 @contextmanager
 def ready(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = None):
     """A scenario between setup and teardown."""
+    if scenario.needs_generator:
+        scenario.generator = generator()
+        # What is sent or received in bulk is compared with what the generator's side holds.
+        native = importlib.import_module("loopgauge._bench")
     scenario.setup(loop, native)
     try:
         yield scenario

@@ -1,0 +1,24 @@
+"""The io family: bytes through sockets and pipes, against a generator in a process of its own."""
+
+from __future__ import annotations
+
+from loopgauge.scenarios.io import bulk, connections, echo, http, names, spawning, udp
+from loopgauge.scenarios.model import Scenario
+
+# In the order of the catalogue, which is the order of tables and reports.
+SCENARIOS: tuple[type[Scenario], ...] = (
+    echo.TcpEcho,
+    bulk.TcpBulk,
+    echo.SplitWrite,
+    connections.AcceptRate,
+    connections.ConnectRate,
+    connections.ConnectionMemory,
+    udp.UdpEcho,
+    bulk.PipeThroughput,
+    spawning.SubprocessSpawn,
+    names.GetaddrinfoLiteral,
+    http.HttpAiohttp,
+    http.HttpUvicorn,
+    echo.EchoBesideBusyThread,
+    echo.ConnectionFairness,
+)

@@ -1,0 +1,42 @@
+"""Names that need no look-up."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from loopgauge.scenarios.model import Param, Scenario, require
+
+
+class GetaddrinfoLiteral(Scenario):
+    """Every `create_connection` to an address passes here; stock asyncio sends all but the plainest
+    to a thread. Each answer is compared with that of the socket module."""
+
+    id = "io.getaddrinfo_literal"
+    summary = "getaddrinfo of an address that is written out"
+    unit = "look-up"
+    rules = ("DNS-001", "DNS-005")
+    params = (Param("host", str, "127.0.0.1", ("127.0.0.1", "::1"), "what is looked up"),)
+    full = ({}, {"host": "::1"})
+    slot_s = 0.004
+    host: str
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        self._expected = socket.getaddrinfo(self.host, 80, type=socket.SOCK_STREAM)
+        # The second port, so that an answer that is only remembered is found out.
+        other = loop.run_until_complete(loop.getaddrinfo(self.host, 81, type=socket.SOCK_STREAM))
+        require(
+            other == socket.getaddrinfo(self.host, 81, type=socket.SOCK_STREAM),
+            f"the loop's answer differs from that of socket.getaddrinfo: {other}",
+        )
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        return loop.run_until_complete(self._look_up(loop, n))
+
+    async def _look_up(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        host, expected = self.host, self._expected
+        done = 0
+        for _ in range(n):
+            done += await loop.getaddrinfo(host, 80, type=socket.SOCK_STREAM) == expected
+        return done

@@ -1,0 +1,94 @@
+"""The base of scenarios in which the loop under test is a server and the generator its clients."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, cast
+
+from loopgauge.scenarios.generator import Traffic
+from loopgauge.scenarios.io.floor import Floor
+from loopgauge.scenarios.io.servers import Connections, ProtocolServer, Server
+from loopgauge.scenarios.model import Scenario
+
+
+class Served(Scenario):
+    """Connections are opened in the setup and stay; a run has exactly n operations of theirs, and
+    ends when the last is answered and every byte of it verified by the generator.
+
+    A run costs a command and its answer beside its operations, and its first and last turns are
+    not full ones. With slots of 10 ms that is a few per mille; see `slot_s`.
+    """
+
+    needs_generator = True
+    requires = frozenset({"tcp", "fd"})
+    slot_s = 0.010
+    floor_kind: str = "tcp"
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        self._server: Server | None = None
+        self._folder = ""
+        self._traffic = Traffic(loop, self.generator)
+        if isinstance(loop, Floor):
+            address = self._serve_bare(loop, native)
+        else:
+            self._server = self.make_server()
+            address = loop.run_until_complete(self._server.start())
+        self._traffic.open(address=address, **self.clients())
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        return cast(int, self._traffic.go(n).n)
+
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        traffic = getattr(self, "_traffic", None)
+        if traffic is None:
+            return
+        traffic.close()
+        if isinstance(loop, Floor):
+            loop.end_service()
+        server, self._server = self._server, None
+        if server is not None and not loop.is_closed():
+            loop.run_until_complete(server.stop())
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @abstractmethod
+    def make_server(self) -> Server: ...
+
+    @abstractmethod
+    def clients(self) -> dict[str, Any]:
+        """What the generator opens, but for the address."""
+
+    def new_path(self) -> str:
+        """For a Unix socket, in a folder that goes with the scenario."""
+        self._folder = tempfile.mkdtemp(prefix="loopgauge-")
+        return str(Path(self._folder) / "socket")
+
+    def _serve_bare(self, loop: Floor, native: Any) -> str:
+        if not self.has_floor:
+            raise NotImplementedError("this scenario has no floor")
+        address = self.new_path() if self.floor_kind == "unix" else "127.0.0.1:0"
+        return loop.serve(native, self.floor_kind, address, self.clients()["size"])
+
+
+class ServedProtocol(Served):
+    """With one protocol class over TCP, and echo clients that send `size` bytes."""
+
+    size: int
+    connections: int
+
+    @property
+    def grain(self) -> int:
+        return self.connections
+
+    def make_server(self) -> Server:
+        return ProtocolServer(self.make_protocol, None)
+
+    def clients(self) -> dict[str, Any]:
+        return {"kind": "tcp", "connections": self.connections, "size": self.size}
+
+    @abstractmethod
+    def make_protocol(self, connections: Connections) -> asyncio.BaseProtocol: ...

@@ -1,0 +1,244 @@
+"""The io family: who moves bytes badly is caught, what is lacking is said, nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scenario_testing import io_cheats
+from scenario_testing.drive import cheat_from, measure, operations, ready
+from scenario_testing.generators import generator
+
+from loopgauge.scenarios.io import http
+from loopgauge.scenarios.io.connections import ConnectionMemory
+from loopgauge.scenarios.io.echo import BusyThread, TcpEcho
+from loopgauge.scenarios.io.floor import Floor
+from loopgauge.scenarios.model import BadParam, CheckFailed
+from loopgauge.scenarios.registry import all_scenarios, parse_benchmark_id
+
+ECHO = (io_cheats.SpoilsBytes, io_cheats.DropsWrites, io_cheats.SendsTwice, io_cheats.Misreads)
+
+CAUGHT = {
+    "io.tcp_echo": ECHO,
+    "io.tcp_echo[transport=unix]": (io_cheats.SpoilsBytes,),
+    "io.tcp_echo[transport=tls]": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.tcp_echo[api=buffered]": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.tcp_echo[api=streams]": ECHO,
+    "io.split_write": ECHO,
+    "io.connection_fairness": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.echo_beside_busy_thread": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.tcp_bulk": (io_cheats.SpoilsBytes, io_cheats.NeverPauses),
+    "io.tcp_bulk[way=receive]": (io_cheats.Misreads,),
+    "io.accept_rate": (io_cheats.ForgetsConnections,),
+    "io.connect_rate": (io_cheats.DoesNotConnect,),
+    "io.udp_echo": (io_cheats.LosesDatagrams,),
+    "io.pipe_throughput": (io_cheats.SpoilsPipes, io_cheats.NeverPausesPipes),
+    "io.subprocess_spawn": (io_cheats.ReportsSuccess,),
+    "io.getaddrinfo_literal": (io_cheats.RemembersAddresses,),
+    "io.http_aiohttp": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.http_uvicorn": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+}
+
+
+def scenario_of(benchmark: str) -> Any:
+    scenario, params = parse_benchmark_id(benchmark)
+    if scenario.startswith("io.http_"):
+        pytest.importorskip(scenario.removeprefix("io.http_"))
+    return all_scenarios()[scenario](**params)
+
+
+@pytest.mark.filterwarnings("ignore")  # abandoned tasks and transports are what cheating leaves
+@pytest.mark.parametrize(
+    ("benchmark", "cheat"),
+    [
+        pytest.param(benchmark, cheat, id=f"{benchmark}-{cheat.__name__}")
+        for benchmark, caught in CAUGHT.items()
+        for cheat in caught
+    ],
+)
+def test_bytes_that_are_moved_badly_are_caught(benchmark, cheat) -> None:
+    scenario = scenario_of(benchmark)
+    # What a run of /bin/true cannot show is shown in the setup.
+    moment = "setup" if benchmark == "io.subprocess_spawn" else "run"
+    loop = cheat()
+    try:
+        with pytest.raises(CheckFailed):
+            cheat_from(moment, scenario, loop)
+    finally:
+        loop.close()
+
+
+def test_every_scenario_of_the_family_is_cheated() -> None:
+    family = {name for name in all_scenarios() if name.startswith("io.")}
+    # Its value is read once, in the setup, from the kernel.
+    assert {parse_benchmark_id(name)[0] for name in CAUGHT} | {ConnectionMemory.id} == family
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "method"),
+    [
+        ("io.tcp_echo", "create_server"),
+        ("io.tcp_echo", "add_reader"),
+        ("io.tcp_echo[transport=unix]", "create_unix_server"),
+        ("io.tcp_echo[api=sock]", "sock_accept"),
+        ("io.tcp_echo[api=sock]", "sock_sendall"),
+        ("io.udp_echo", "create_datagram_endpoint"),
+        ("io.connect_rate", "create_connection"),
+        ("io.pipe_throughput", "connect_read_pipe"),
+        ("io.pipe_throughput", "connect_write_pipe"),
+        ("io.subprocess_spawn", "subprocess_exec"),
+        ("io.getaddrinfo_literal", "getaddrinfo"),
+    ],
+)
+def test_what_a_loop_lacks_is_unsupported(benchmark, method) -> None:
+    def lacking(self, *args, **options):
+        raise NotImplementedError
+
+    loop = type("Incomplete", (asyncio.SelectorEventLoop,), {method: lacking})()
+    scenario = scenario_of(benchmark)
+    scenario.patience = 1.0
+    try:
+        with pytest.raises(NotImplementedError):
+            measure(scenario, loop)
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "capability"),
+    [
+        ("io.tcp_echo", "tcp"),
+        ("io.tcp_echo[transport=unix]", "unix"),
+        ("io.tcp_echo[transport=tls]", "tls"),
+        ("io.tcp_echo[api=sock]", "sock"),
+        ("io.tcp_bulk[transport=tls]", "tls"),
+        ("io.udp_echo", "udp"),
+        ("io.pipe_throughput", "pipe"),
+        ("io.subprocess_spawn", "subprocess"),
+    ],
+)
+def test_capabilities_are_asked_for_by_variant(benchmark, capability) -> None:
+    scenario, params = parse_benchmark_id(benchmark)
+    assert capability in all_scenarios()[scenario](**params).requires
+
+
+def test_no_tls_for_plain_sockets() -> None:
+    with pytest.raises(BadParam, match="TLS"):
+        TcpEcho(api="sock", transport="tls")
+
+
+def test_without_a_generator_it_says_so(loop) -> None:
+    with pytest.raises(NotImplementedError, match="load generator"):
+        TcpEcho().setup(loop)
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "uvicorn"])
+def test_a_web_server_that_is_not_installed_is_named_with_the_cure(monkeypatch, name) -> None:
+    monkeypatch.setitem(__import__("sys").modules, name, None)
+    with pytest.raises(NotImplementedError, match=f"pip install {name}"):
+        http.optional(name, name)
+
+
+def test_nothing_stays_open(loop) -> None:
+    def descriptors() -> list[str]:
+        names = []
+        for entry in Path("/proc/self/fd").iterdir():
+            try:
+                names.append(str(entry.readlink()).partition(":")[0])
+            except OSError:  # that of the listing itself
+                continue
+        return sorted(names)
+
+    measure(TcpEcho(), loop)
+    gc.collect()
+    before = descriptors()
+    for benchmark in ("io.tcp_echo[transport=unix]", "io.udp_echo", "io.pipe_throughput"):
+        measure(scenario_of(benchmark), loop)
+    measure(TcpEcho(api="sock"), loop)
+    measure(TcpEcho(api="streams"), loop)
+    gc.collect()
+    assert descriptors() == before
+
+
+def test_the_generator_is_free_again_after_a_run_that_failed() -> None:
+    loop = io_cheats.DropsWrites()
+    with pytest.raises(CheckFailed):
+        cheat_from("run", TcpEcho(), loop)
+    loop.close()
+    honest = asyncio.SelectorEventLoop()
+    assert measure(TcpEcho(), honest) > 0
+    honest.close()
+
+
+def test_two_loops_take_turns() -> None:
+    loops = [asyncio.SelectorEventLoop(), asyncio.SelectorEventLoop()]
+    with ready(TcpEcho(), loops[0]) as first, ready(TcpEcho(), loops[1]) as second:
+        for _ in range(3):
+            assert first.run(loops[0], 64) == 64
+            assert second.run(loops[1], 96) == 96
+    for loop in loops:
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    "benchmark",
+    [
+        "io.tcp_echo",
+        "io.tcp_echo[size=102400]",
+        "io.tcp_echo[transport=unix]",
+        "io.split_write",
+        "io.tcp_bulk",
+        "io.tcp_bulk[way=receive]",
+        "io.udp_echo",
+    ],
+)
+def test_the_floor_does_the_same_work(benchmark) -> None:
+    loop = Floor()
+    scenario = scenario_of(benchmark)
+    assert scenario.has_floor
+    assert measure(scenario, loop) == operations(scenario)
+    loop.close()
+    assert loop.is_closed()
+
+
+@pytest.mark.parametrize("benchmark", ["io.tcp_echo[transport=tls]", "io.connection_fairness"])
+def test_where_there_is_no_floor_it_is_unsupported(benchmark) -> None:
+    loop = Floor()
+    with pytest.raises(NotImplementedError):
+        measure(scenario_of(benchmark), loop)
+
+
+def test_too_few_descriptors_are_said_with_the_cure(loop, monkeypatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, 1024))
+    scenario = ConnectionMemory(connections=10_000)
+    scenario.generator = generator()
+    with pytest.raises(NotImplementedError, match=r"ulimit -n 10200.*connections=512"):
+        scenario.setup(loop)
+
+
+def test_the_limit_of_descriptors_is_given_back(loop) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        scenario = ConnectionMemory(connections=100)
+        assert measure(scenario, loop) > 0
+        assert scenario.take_value() > 0
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_busy_thread_rests_between_runs() -> None:
+    busy = BusyThread()
+    for _ in range(2):
+        before = busy.steps
+        with busy:
+            while busy.steps == before:
+                pass
+        assert busy._parked.is_set()
+    busy.close()
+    assert not busy._thread.is_alive()
