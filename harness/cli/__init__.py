@@ -21,6 +21,11 @@ COMMANDS = {
         "Make a report from result files.",
         "bench report latest --open",
     ),
+    "load": CommandEntry(
+        "loopgauge.harness.cli.load:load",
+        "Put load on a server of your own, and verify every byte.",
+        "bench load 8000 --rate 20000",
+    ),
     "doctor": CommandEntry(
         "loopgauge.harness.cli.doctor:doctor",
         "Say what makes this machine noisy or is missing, and the cure.",

@@ -102,7 +102,7 @@ def perform(engine: Any, command: protocol.AnyCommand, *, spin: bool) -> protoco
             return protocol.Opened(id=group, address=address)
         case protocol.Go():
             free = command.share == "free"
-            result = engine.go(group, command.n, free, command.histogram)
+            result = engine.go(group, command.n, command.seconds, free, command.histogram)
             return msgspec.convert({"answer": "done", "id": group, **result}, protocol.Done)
         case protocol.Rate():
             result = engine.rate(

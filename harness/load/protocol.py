@@ -90,10 +90,12 @@ class Listen(Command, tag="listen"):
 class Go(Command, tag="go"):
     """Closed loop: exactly `n` operations, then `Done`. share "equal": every connection does
     n/connections of them (who does one more rotates from run to run). "free": all take from one
-    pool, so that `Done.fewest` and `Done.most` show whom the server prefers."""
+    pool, so that `Done.fewest` and `Done.most` show whom the server prefers. With `seconds`, `n`
+    and `share` do not count: operations are started, by whoever is free, for that long."""
 
     n: int = 1
     share: Literal["equal", "free"] = "equal"
+    seconds: float = 0  # 0: n operations; not for listeners
     histogram: bool = False  # with the buckets of `Done.latency`, for merging
 
 
@@ -171,8 +173,8 @@ class OpenLoop(msgspec.Struct):
 
 
 class Done(Answer, tag="done"):
-    """`bytes` counts the answers (sink: what was sent). `latency` is null where an operation has
-    none (sink, source, listeners)."""
+    """`bytes` counts the answers (sink: what was sent, without headers). `latency` is null where
+    an operation has none (sink, source, listeners)."""
 
     n: int = 0
     bytes: int = 0

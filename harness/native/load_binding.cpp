@@ -160,11 +160,13 @@ class LoadEngine {
     return listeners_.emplace(id, std::move(listener)).first->second->address();
   }
 
-  py::dict go(int id, std::int64_t n, bool free_share, bool histogram) {
+  // `seconds`: 0: n operations.
+  py::dict go(int id, std::int64_t n, double seconds, bool free_share, bool histogram) {
     if (const auto found = listeners_.find(id); found != listeners_.end())
       return done(without_gil([&] { return found->second->go(n); }));
     Group& group = find(id);
-    py::dict result = done(without_gil([&] { return group.go(n, free_share); }));
+    py::dict result = done(without_gil(
+        [&] { return seconds == 0 ? group.go(n, free_share) : group.go_for(seconds); }));
     result["latency"] = latencies(group.latency(), histogram);
     return result;
   }
@@ -251,8 +253,8 @@ void add_load(py::module_& module) {
       .def(py::init<int>(), py::arg("control"))
       .def("open", &LoadEngine::open, py::arg("id"), py::arg("members"))
       .def("listen", &LoadEngine::listen, py::arg("id"), py::arg("members"))
-      .def("go", &LoadEngine::go, py::arg("id"), py::arg("n"), py::arg("free_share"),
-           py::arg("histogram"))
+      .def("go", &LoadEngine::go, py::arg("id"), py::arg("n"), py::arg("seconds"),
+           py::arg("free_share"), py::arg("histogram"))
       .def("rate", &LoadEngine::rate, py::arg("id"), py::arg("per_second"), py::arg("seconds"),
            py::arg("histogram"), py::arg("spin"))
       .def("close", &LoadEngine::close, py::arg("id"));

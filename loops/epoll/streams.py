@@ -15,7 +15,7 @@ else:
     _Base = object
 
 
-class Streams(_Base):
+class Streams(_Base):  # type: ignore[misc]
     """The part of EventLoop that makes stream transports and accepts connections."""
 
     _has_foreign_selector: bool

@@ -53,13 +53,13 @@ class TransportMap(weakref.WeakValueDictionary[int, Any]):
     def __len__(self) -> int:
         return len(dict(self.items()))
 
-    def keys(self) -> Iterator[int]:
+    def keys(self) -> Iterator[int]:  # type: ignore[override]
         return iter(self)
 
-    def values(self) -> Iterator[Any]:
+    def values(self) -> Iterator[Any]:  # type: ignore[override]
         return iter(dict(self.items()).values())
 
-    def items(self) -> Iterator[tuple[int, Any]]:
+    def items(self) -> Iterator[tuple[int, Any]]:  # type: ignore[override]
         loop = self._loop_ref()
         native = [] if loop is None else loop._native_transports()
         yield from ((transport._sock_fd, transport) for transport in native)

@@ -441,15 +441,15 @@ void release_watches(LoopBase* loop) {
 
 PyMethodDef io_methods[] = {
     {"add_reader", as_method(add_reader), METH_FASTCALL | METH_KEYWORDS,
-     "add_reader($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be "
+     "add_reader($self, fd, callback, *args)\n--\n\nCalls the callback whenever `fd` can be "
      "read."},
     {"remove_reader", as_method(remove_reader), METH_FASTCALL | METH_KEYWORDS,
-     "remove_reader($self, fd, /)\n--\n\nStops watching `fd` for reading; True if it was watched."},
+     "remove_reader($self, fd)\n--\n\nStops watching `fd` for reading; True if it was watched."},
     {"add_writer", as_method(add_writer), METH_FASTCALL | METH_KEYWORDS,
-     "add_writer($self, fd, callback, /, *args)\n--\n\nCalls the callback whenever `fd` can be "
+     "add_writer($self, fd, callback, *args)\n--\n\nCalls the callback whenever `fd` can be "
      "written."},
     {"remove_writer", as_method(remove_writer), METH_FASTCALL | METH_KEYWORDS,
-     "remove_writer($self, fd, /)\n--\n\nStops watching `fd` for writing; True if it was watched."},
+     "remove_writer($self, fd)\n--\n\nStops watching `fd` for writing; True if it was watched."},
     {"_add_reader", as_method(inner_add_reader), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_add_writer", as_method(inner_add_writer), METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_remove_reader", inner_remove_reader, METH_O, nullptr},

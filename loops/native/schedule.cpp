@@ -359,16 +359,16 @@ void loop_callback_finished(Handle* handle) {
 
 PyMethodDef schedule_methods[] = {
     {"call_soon", as_method(call_soon), METH_FASTCALL | METH_KEYWORDS,
-     "call_soon($self, callback, /, *args, context=None)\n--\n\nSchedules the callback for the "
+     "call_soon($self, callback, *args, context=None)\n--\n\nSchedules the callback for the "
      "next turn."},
     {"call_soon_threadsafe", as_method(call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
-     "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\nLike call_soon(), from "
+     "call_soon_threadsafe($self, callback, *args, context=None)\n--\n\nLike call_soon(), from "
      "any thread."},
     {"call_later", as_method(call_later), METH_FASTCALL | METH_KEYWORDS,
-     "call_later($self, delay, callback, /, *args, context=None)\n--\n\nSchedules the callback in "
+     "call_later($self, delay, callback, *args, context=None)\n--\n\nSchedules the callback in "
      "`delay` seconds."},
     {"call_at", as_method(call_at), METH_FASTCALL | METH_KEYWORDS,
-     "call_at($self, when, callback, /, *args, context=None)\n--\n\nSchedules the callback at "
+     "call_at($self, when, callback, *args, context=None)\n--\n\nSchedules the callback at "
      "`when` of loop.time()."},
     {"time", loop_time, METH_NOARGS,
      "time($self, /)\n--\n\nSeconds of CLOCK_MONOTONIC, the clock of time.monotonic()."},

@@ -107,7 +107,7 @@ PyObject* create_future(LoopBase* loop) {
 PyMethodDef task_methods[] = {
     {"create_task", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(create_task)),
      METH_FASTCALL | METH_KEYWORDS,
-     "create_task($self, coro, /, **kwargs)\n--\n\nA Task for the coroutine, scheduled on this "
+     "create_task($self, coro, **kwargs)\n--\n\nA Task for the coroutine, scheduled on this "
      "loop."},
     {"create_future", create_future_method, METH_NOARGS,
      "create_future($self, /)\n--\n\nA Future attached to this loop."},

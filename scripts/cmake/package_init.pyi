@@ -6,3 +6,5 @@ from loopgauge.loops.epoll import new_event_loop as new_event_loop
 from loopgauge.loops.epoll import run as run
 
 __version__: str
+
+__all__ = ["EventLoop", "EventLoopPolicy", "__version__", "install", "new_event_loop", "run"]

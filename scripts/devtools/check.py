@@ -42,6 +42,9 @@ def _lint_steps(python: Interpreter, *, fix: bool) -> list[tuple[str, list[str]]
         mypy = ["env", f"MYPYPATH={pyroot}", *tool("mypy", "-p", "loopgauge")]
         steps.append(("mypy --strict", mypy))
         steps.append(("mypy --strict scripts", tool("mypy", "scripts/devtools")))
+        paths = [f"MYPYPATH={pyroot}", f"PYTHONPATH={pyroot}"]
+        program = str(ROOT / "scripts" / "check_stubs.py")
+        steps.append(("stubtest", ["env", *paths, str(python.launcher), program]))
     return steps
 
 

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command("build", _build, "compile, and make the development tree")
     made.add_argument("--preset", choices=build.PRESETS, default="release")
     command("test", _test, "lint, wheel, C++ and Python tests", passes_on=True)
-    command("lint", _lint, "ruff, mypy and clang-format")
+    command("lint", _lint, "ruff, mypy, stubtest and clang-format")
     command("tidy", _tidy, "clang-tidy over the C++ sources")
     command("format", _format, "format Python and C++ in place")
     made = command("matrix", _matrix, "the tests on all five Pythons", passes_on=True)
@@ -147,7 +147,7 @@ def _fuzz(arguments: argparse.Namespace) -> int:
 def _cpython(arguments: argparse.Namespace) -> int:
     python = _ready(arguments)
     tests = ROOT / "loops" / "tests"
-    words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", python.launcher]
+    words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", str(python.launcher)]
     return status([*words, "-m", "cpython_lane.table", *arguments.rest])
 
 

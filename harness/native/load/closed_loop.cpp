@@ -6,39 +6,70 @@
 #include "load/group.hpp"
 
 namespace loopgauge::bench {
+namespace {
+
+constexpr std::int64_t bulk_piece = std::int64_t{4} << 20; // bytes of one announcement
+
+} // namespace
 
 Outcome Group::go(std::int64_t n, bool free_share) {
-  if (plan_.pattern == "idle")
-    throw LoadError(Failure::usage, "idle connections do nothing");
   if (n < 1)
     throw LoadError(Failure::usage, "n must be at least 1");
   begin();
   deal(n, free_share);
-  std::int64_t done = 0;
-  for (std::size_t step = 0; step < members_.size(); ++step)
-    top_up((first_ + step) % members_.size(), monotonic_ns());
+  start_all();
   first_ = (first_ + static_cast<std::size_t>(n)) % members_.size();
-  while (done < n) {
-    for (const epoll_event& event : wait(retrying_ ? retry_ns : INT64_MAX)) {
-      const auto index = static_cast<std::size_t>(event.data.u64);
-      const std::int64_t completed = handle(index, event.events);
-      if (completed == 0)
-        continue;
-      done += completed;
-      top_up(index, answered_at_);
-    }
-    retry_all();
-  }
+  for (std::int64_t done = 0; done < n;)
+    done += turn(INT64_MAX);
   return outcome(n, answered_at_);
 }
 
+Outcome Group::go_for(double seconds) {
+  if (!(seconds > 0 && seconds <= 86'400))
+    throw LoadError(Failure::usage, "seconds must be above 0 and at most a day");
+  begin();
+  deal(INT64_MAX, true);
+  start_all();
+  const std::int64_t end = started_at_ + static_cast<std::int64_t>(seconds * 1e9);
+  std::int64_t done = 0;
+  for (std::int64_t now = started_at_; now < end; now = monotonic_ns())
+    done += turn(end - now);
+  pool_ = 0;
+  const auto busy = [](const Member& member) { return member.in_flight > 0; };
+  while (std::any_of(members_.begin(), members_.end(), busy))
+    done += turn(INT64_MAX);
+  return outcome(done, answered_at_);
+}
+
+void Group::start_all() {
+  for (std::size_t step = 0; step < members_.size(); ++step)
+    top_up((first_ + step) % members_.size(), monotonic_ns());
+}
+
+// One wait and what follows from it. Returns how many operations were completed.
+std::int64_t Group::turn(std::int64_t at_most_ns) {
+  std::int64_t done = 0;
+  for (const epoll_event& event : wait(retrying_ ? retry_ns : at_most_ns)) {
+    const auto index = static_cast<std::size_t>(event.data.u64);
+    const std::int64_t completed = handle(index, event.events);
+    if (completed == 0)
+      continue;
+    done += completed;
+    top_up(index, answered_at_);
+  }
+  retry_all();
+  return done;
+}
+
 void Group::begin() {
+  if (plan_.pattern == "idle")
+    throw LoadError(Failure::usage, "idle connections do nothing");
   latency_.clear();
   service_.clear();
   for (Member& member : members_)
     member.done = member.waiting = member.sent = 0;
   cpu_before_ = thread_cpu_ns();
-  bytes_before_ = traffic();
+  bytes_before_ = shared_.received;
   started_at_ = answered_at_ = progress_at_ = monotonic_ns();
   seen_progress_ = shared_.progress;
 }
@@ -53,14 +84,17 @@ void Group::deal(std::int64_t n, bool free_share) {
   }
 }
 
-// Starts what the connection may start now. Without a latency the whole quota is one piece: a bulk
-// transfer has no depth.
+// Starts what the connection may start now. Without a latency the whole quota is one piece, and a
+// piece of the pool is several megabytes: a bulk transfer has no depth.
 void Group::top_up(std::size_t index, std::int64_t now) {
   Member& member = members_[index];
+  if (!has_latency_ && member.in_flight > 0)
+    return; // operations of a piece may be completed one by one
   std::int64_t room = has_latency_ ? plan_.depth - member.in_flight : INT64_MAX;
   if (pool_ > 0 && room > 0) {
-    const std::int64_t taken =
-        has_latency_ ? std::min(room, pool_) : std::max<std::int64_t>(pool_ / connections(), 1);
+    const std::int64_t piece =
+        has_latency_ ? room : std::max<std::int64_t>(bulk_piece / plan_.size, 1);
+    const std::int64_t taken = std::min(piece, pool_);
     member.quota += taken;
     pool_ -= taken;
   }
@@ -111,7 +145,9 @@ std::int64_t Group::handle(std::size_t index, std::uint32_t events) {
 Outcome Group::outcome(std::int64_t n, std::int64_t end) {
   Outcome result;
   result.n = n;
-  result.bytes = traffic() - bytes_before_;
+  const bool one_way = plan_.pattern == "sink";
+  result.bytes = one_way ? static_cast<std::uint64_t>(n) * static_cast<std::uint64_t>(plan_.size)
+                         : shared_.received - bytes_before_;
   result.wall_ns = end - started_at_;
   result.cpu_ns = thread_cpu_ns() - cpu_before_;
   std::vector<std::int64_t> counts;

@@ -100,7 +100,6 @@ bool StreamConnection::ended() {
 
 void StreamConnection::flush() {
   const std::uint64_t sent = outgoing_.flush(*stream_);
-  shared_.sent += sent;
   shared_.progress += sent != 0;
 }
 

@@ -19,7 +19,6 @@ struct Shared {
   std::vector<char> buffer = std::vector<char>(std::size_t{256} << 10);
   std::uint64_t progress = 0; // changes whenever a byte moved or a connection was made
   std::uint64_t received = 0; // bytes of answers
-  std::uint64_t sent = 0;
 };
 
 class Connection {

@@ -34,7 +34,6 @@ void DatagramConnection::send() {
       throw LoadError(Failure::lost, with_errno("sending a datagram", errno));
     }
     ++shared_.progress;
-    shared_.sent += size_;
   }
 }
 

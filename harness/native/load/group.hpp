@@ -42,6 +42,8 @@ class Group {
 
   // Exactly `n` operations. `free_share`: all connections take from one pool.
   Outcome go(std::int64_t n, bool free_share);
+  // As many as are completed of those that are started within `seconds`.
+  Outcome go_for(double seconds);
 
   // Operations at a constant rate. `spin`: wait for the last microseconds without sleeping, for
   // a core of one's own.
@@ -78,13 +80,11 @@ class Group {
   [[nodiscard]] std::string stall() const;
   [[noreturn]] void rethrow(std::size_t index, const std::exception& error) const;
 
-  // Bytes that count: of answers, or, one way to the server, of what was sent.
-  [[nodiscard]] std::uint64_t traffic() const noexcept {
-    return plan_.pattern == "sink" ? shared_.sent : shared_.received;
-  }
   void begin();
   Outcome outcome(std::int64_t n, std::int64_t end);
   void deal(std::int64_t n, bool free_share);
+  void start_all();
+  std::int64_t turn(std::int64_t at_most_ns);
   void start(std::size_t index, std::int64_t count, Stamp stamp);
   void top_up(std::size_t index, std::int64_t now);
   std::int64_t handle(std::size_t index, std::uint32_t events);
