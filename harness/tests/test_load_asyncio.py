@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,25 @@ def generator() -> Iterator[LoadGenerator]:
 @contextmanager
 def serving(serve: Serve, context: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of an asyncio server that runs in a thread meanwhile."""
+    writers = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await serve(reader, writer)
+
+    async def end() -> None:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        if tasks:
+            await asyncio.wait(tasks)
+
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(
-        asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, limit=1 << 20)
+        asyncio.start_server(connected, "127.0.0.1", 0, ssl=context, limit=1 << 20)
     )
     host, port = server.sockets[0].getsockname()
     thread = threading.Thread(target=loop.run_forever)
@@ -43,12 +59,7 @@ def serving(serve: Serve, context: ssl.SSLContext | None = None) -> Iterator[str
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        server.close()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks))
+        loop.run_until_complete(end())
         loop.close()
 
 
