@@ -39,6 +39,15 @@ def served(
     return generator.receive()
 
 
+def test_it_pins_itself_to_the_core_it_is_given() -> None:
+    cpu = max(os.sched_getaffinity(0))
+    with LoadGenerator(cpu) as generator:
+        assert generator.hello.cpu == cpu
+        assert os.sched_getaffinity(generator.pid) == {cpu}
+    with LoadGenerator(100_000) as generator:  # a core that is not there is no reason to fail
+        assert generator.hello.cpu is None
+
+
 def floor(kind: str, tmp_path: Path, size: int = 1024) -> Any:
     address = str(tmp_path / "socket") if kind.startswith("unix") else "127.0.0.1:0"
     return closing(bench.FloorServer(kind, address, size))
