@@ -14,7 +14,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -23,6 +22,7 @@
 #include "loops/core/slot_table.hpp"
 #include "loops/native/handle.hpp"
 #include "loops/native/pyref.hpp"
+#include "loops/native/read_buffer.hpp"
 #include "loops/native/state.hpp"
 #include "loops/native/watch.hpp"
 
@@ -100,9 +100,9 @@ struct LoopBase {
   core::SlotTable<Watch> watches;
   core::SignalPipe signals;
   GilFairness fairness;
-  std::vector<Transport*> transports;  // by descriptor, borrowed: those that are not closing
-  std::vector<Transport*> to_flush;    // strong: what they hold back is sent after this callback
-  std::unique_ptr<char[]> read_buffer; // of kReadBufferSize, made by the first read
+  std::vector<Transport*> transports; // by descriptor, borrowed: those that are not closing
+  std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this callback
+  ReadBuffer reading;
   unsigned long run_thread; // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;

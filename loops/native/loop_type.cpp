@@ -25,7 +25,7 @@ PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&loop->fairness) GilFairness();
   new (&loop->transports) std::vector<Transport*>();
   new (&loop->to_flush) std::vector<Transport*>();
-  new (&loop->read_buffer) std::unique_ptr<char[]>();
+  new (&loop->reading) ReadBuffer();
   new (&loop->finished_mutex) std::mutex();
   new (&loop->finished) std::condition_variable();
   return self;
@@ -72,7 +72,7 @@ void loop_dealloc(PyObject* self) {
   loop_clear(self);
   loop->finished.~condition_variable();
   loop->finished_mutex.~mutex();
-  loop->read_buffer.~unique_ptr();
+  loop->reading.~ReadBuffer();
   loop->to_flush.~vector();
   loop->transports.~vector();
   loop->signals.~SignalPipe();

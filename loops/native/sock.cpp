@@ -17,7 +17,7 @@ namespace {
 
 // What one call can receive; more is CPython's. A bytes object of the asked size that is shrunk
 // afterwards costs up to four times the copy out of the loop's buffer.
-constexpr Py_ssize_t kMaxSize = kReadBufferSize;
+constexpr Py_ssize_t kMaxSize = ReadBuffer::kSize;
 
 bool is_would_block(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
@@ -70,7 +70,7 @@ struct Buffer {
 // ---- attempts -----------------------------------------------------------------------------------
 
 PyObject* attempt_recv(SocketCall& call) {
-  char* buffer = read_buffer(call.loop);
+  char* buffer = call.loop->reading.shared();
   if (!buffer)
     return nullptr;
   const ssize_t got = ::recv(call.fd, buffer, static_cast<std::size_t>(call.size), MSG_DONTWAIT);
@@ -94,7 +94,7 @@ PyObject* with_address(PyObject* result, const SocketAddress& address) {
 }
 
 PyObject* attempt_recvfrom(SocketCall& call) {
-  char* buffer = read_buffer(call.loop);
+  char* buffer = call.loop->reading.shared();
   if (!buffer)
     return nullptr;
   SocketAddress from;

@@ -2,6 +2,8 @@
 
 #include "loops/native/stream.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -45,32 +47,95 @@ int received_eof(SocketTransport* transport) {
   return transport->loop && clear_handle(transport->loop, transport->fd, Side::reader) < 0 ? -1 : 0;
 }
 
-int hand_over(SocketTransport* transport, const char* data, ssize_t size) {
+int data_received(SocketTransport* transport, PyObject* bytes) {
+  const Ref done(call_protocol(transport, transport->loop->state->names.data_received, bytes));
+  return done ? 0 : fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
+}
+
+int hand_over(SocketTransport* transport, const ReadBytes& bytes, std::size_t size) {
+  bytes.trim(size);
+  const Ref loop = Ref::borrow(as_object(transport->loop)); // the buffer must outlive the callback
+  const int result = data_received(transport, bytes.object);
+  as_loop(loop.get())->reading.give_back(bytes);
+  return result;
+}
+
+// What was read into the shared buffer.
+int hand_over_copy(SocketTransport* transport, const char* data, std::size_t size) {
   if (transport->reading == Reading::stream_reader) {
-    const int fed = feed_stream_reader(transport, data, size);
+    const int fed = feed_stream_reader(transport, data, static_cast<Py_ssize_t>(size));
     if (fed < 0)
       return fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
     if (fed == 1)
       return 0;
   }
-  const Ref bytes(PyBytes_FromStringAndSize(data, size));
-  if (!bytes)
+  const ReadBytes bytes = transport->loop->reading.take(size);
+  if (!bytes.object)
     return -1;
-  const Ref done(
-      call_protocol(transport, transport->loop->state->names.data_received, bytes.get()));
-  return done ? 0 : fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
+  std::memcpy(bytes.data(), data, size);
+  return hand_over(transport, bytes, size);
+}
+
+int end_of_data(SocketTransport* transport, ssize_t size, int error) {
+  if (size == 0)
+    return received_eof(transport);
+  return would_block(error) ? 0 : fatal_errno(transport, error, kReadError);
+}
+
+// From this size on the copy out of the shared buffer costs more than guessing the size.
+constexpr std::size_t kDirect = 16 * 1024;
+constexpr std::uint8_t kShortReads = 4; // until the guess is given up
+
+// Room for a message of `size` bytes, and to see that there is no more.
+std::uint32_t guess(std::size_t size) {
+  const std::size_t room = (size + 4096) & ~std::size_t{4095};
+  return static_cast<std::uint32_t>(std::min(room, ReadBuffer::kSize));
+}
+
+int read_through_shared(SocketTransport* transport) {
+  char* buffer = transport->loop->reading.shared();
+  if (!buffer)
+    return -1;
+  const ssize_t size = ::recv(transport->fd, buffer, ReadBuffer::kSize, 0);
+  if (size <= 0) [[unlikely]]
+    return end_of_data(transport, size, errno);
+  if (static_cast<std::size_t>(size) >= kDirect && transport->reading == Reading::data)
+    transport->direct = guess(static_cast<std::size_t>(size));
+  return hand_over_copy(transport, buffer, static_cast<std::size_t>(size));
+}
+
+// Large messages: into the bytes object itself. One that would be mostly empty is copied: it would
+// pin its memory for as long as the protocol keeps it.
+int read_directly(SocketTransport* transport) {
+  const std::size_t room = transport->direct;
+  const ReadBytes bytes = transport->loop->reading.take(room);
+  if (!bytes.object)
+    return -1;
+  const ssize_t got = ::recv(transport->fd, bytes.data(), room, 0);
+  const int error = errno;
+  const auto size = static_cast<std::size_t>(got);
+  if (got <= 0) {
+    transport->loop->reading.give_back(bytes);
+    return end_of_data(transport, got, error);
+  }
+  if (size >= room / 2) {
+    transport->short_reads = 0;
+    if (size == room)
+      transport->direct = guess(2 * size);
+    return hand_over(transport, bytes, size);
+  }
+  if (++transport->short_reads == kShortReads) {
+    transport->short_reads = 0;
+    transport->direct = size >= kDirect ? guess(size) : 0;
+  }
+  const Ref copy(PyBytes_FromStringAndSize(bytes.data(), got));
+  transport->loop->reading.give_back(bytes);
+  return copy ? data_received(transport, copy.get()) : -1;
 }
 
 int read_data(SocketTransport* transport) {
-  char* buffer = read_buffer(transport->loop);
-  if (!buffer)
-    return -1;
-  const ssize_t size = ::recv(transport->fd, buffer, kReadBufferSize, 0);
-  if (size > 0) [[likely]]
-    return hand_over(transport, buffer, size);
-  if (size == 0)
-    return received_eof(transport);
-  return would_block(errno) ? 0 : fatal_errno(transport, errno, kReadError);
+  return transport->direct && transport->reading == Reading::data ? read_directly(transport)
+                                                                  : read_through_shared(transport);
 }
 
 // The protocol's buffer, writable and not empty. False with an exception.

@@ -27,7 +27,9 @@ struct SocketTransport : Transport {
   PyObject* empty_waiter; // future of sendfile(): set when everything is sent
   RawAddress sockname, peername;
   std::uint32_t held_back; // the newest bytes of `queue`, not yet offered to the kernel
-  int family;              // AF_*; with `type` and `proto` for a socket that Python has not seen
+  std::uint32_t direct; // size of reads straight into a bytes object; 0: through the shared buffer
+  std::uint8_t short_reads; // in a row, of less than half of `direct`
+  int family;               // AF_*; with `type` and `proto` for a socket that Python has not seen
   Reading reading;
   bool eof; // write_eof()
 };

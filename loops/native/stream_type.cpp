@@ -351,7 +351,7 @@ int add_seams(PyTypeObject* type) {
   const Ref constants(PyImport_ImportModule("asyncio.constants"));
   const Ref mode(constants ? PyObject_GetAttrString(constants.get(), "_SendfileMode") : nullptr);
   const Ref native(mode ? PyObject_GetAttrString(mode.get(), "TRY_NATIVE") : nullptr);
-  const Ref size(PyLong_FromSize_t(kReadBufferSize));
+  const Ref size(PyLong_FromSize_t(ReadBuffer::kSize));
   auto* object = reinterpret_cast<PyObject*>(type);
   return native && size && PyObject_SetAttrString(object, "_start_tls_compatible", Py_True) == 0 &&
                  PyObject_SetAttrString(object, "_sendfile_compatible", native.get()) == 0 &&

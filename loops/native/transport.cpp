@@ -317,14 +317,6 @@ int flush_transports(LoopBase* loop) {
   return result;
 }
 
-char* read_buffer(LoopBase* loop) {
-  if (!loop->read_buffer)
-    loop->read_buffer.reset(new (std::nothrow) char[kReadBufferSize]);
-  if (!loop->read_buffer)
-    PyErr_NoMemory();
-  return loop->read_buffer.get();
-}
-
 namespace {
 
 int log_in_debug_mode(Transport* transport, const char* function, const char* format) {

@@ -123,10 +123,6 @@ bool flush_after_callback(Transport* transport);
 /// Sends what transports hold back. -1: an exception leaves the loop.
 int flush_transports(LoopBase* loop);
 
-/// The loop's shared read buffer, of kReadBufferSize bytes; null with MemoryError.
-inline constexpr std::size_t kReadBufferSize = 256 * 1024; // _SelectorTransport.max_size
-char* read_buffer(LoopBase* loop);
-
 /// In debug mode: logger.debug(format, self), or logger.info().
 int log_debug(Transport* transport, const char* format);
 int log_info(Transport* transport, const char* format);
