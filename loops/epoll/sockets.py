@@ -127,3 +127,21 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         if done is NotImplemented:
             return await super().sock_accept(sock)
         return done
+
+    async def getaddrinfo(
+        self,
+        host: Any,
+        port: Any,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """socket.getaddrinfo(), in a thread of the executor unless `host` is a literal address."""
+        found = self._resolve_literal(host, port, family, type, proto, flags)
+        if found is not None:
+            return found
+        return await super().getaddrinfo(
+            host, port, family=family, type=type, proto=proto, flags=flags
+        )

@@ -168,6 +168,7 @@ extern PyMethodDef io_methods[];
 extern PyMethodDef run_methods[];
 extern PyMethodDef signal_methods[];
 extern PyMethodDef sock_methods[];
+extern PyMethodDef literal_methods[];
 
 /// In debug mode: notes where the handle was made. -1 with an exception.
 int note_source(LoopBase* loop, Handle* handle);

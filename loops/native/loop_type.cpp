@@ -220,8 +220,9 @@ PyGetSetDef loop_getset[] = {
 PyMethodDef* joined_methods() {
   static std::vector<PyMethodDef> all = [] {
     std::vector<PyMethodDef> methods;
-    for (PyMethodDef* table : {schedule_methods, task_methods, io_methods, signal_methods,
-                               accept_methods, sock_methods, run_methods, attribute_methods}) {
+    for (PyMethodDef* table :
+         {schedule_methods, task_methods, io_methods, signal_methods, accept_methods, sock_methods,
+          literal_methods, run_methods, attribute_methods}) {
       for (; table->ml_name; ++table)
         methods.push_back(*table);
     }
