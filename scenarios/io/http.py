@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -19,9 +20,13 @@ KEEP_ALIVE_S = 3600
 
 
 def optional(module: str, distribution: str) -> Any:
-    """The module. Raises NotImplementedError, with the cure, where it is not installed."""
+    """The module. Raises NotImplementedError, with the cure, where it is not installed.
+
+    Some of what they import adds warning filters, which would be blamed on the loop under test.
+    """
     try:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():
+            return importlib.import_module(module)
     except ImportError as error:
         raise NotImplementedError(
             f"needs {distribution} (pip install {distribution}): {error}"
@@ -123,7 +128,8 @@ class UvicornServer(Server):
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self) -> str:
-        self._config.load()
+        with warnings.catch_warnings():
+            self._config.load()  # imports the HTTP parser
         self._state.default_headers = [(b"server", b"uvicorn")]
         self._server = await asyncio.get_running_loop().create_server(
             self._make, "127.0.0.1", 0, backlog=BACKLOG

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +140,34 @@ def test_without_a_generator_it_says_so(loop) -> None:
 
 @pytest.mark.parametrize("name", ["aiohttp", "uvicorn"])
 def test_a_web_server_that_is_not_installed_is_named_with_the_cure(monkeypatch, name) -> None:
-    monkeypatch.setitem(__import__("sys").modules, name, None)
+    monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(NotImplementedError, match=f"pip install {name}"):
         http.optional(name, name)
+
+
+@pytest.mark.parametrize("name", ["aiohttp", "uvicorn"])
+def test_a_web_server_changes_nothing_process_wide(loop, name) -> None:
+    """In a fresh process, where its modules are not loaded yet."""
+    pytest.importorskip(name)
+    program = f"""
+import asyncio
+from loopgauge.harness.worker.engine import load_engine
+from loopgauge.harness.worker.generator import WorkerGenerator
+from loopgauge.harness.worker.guard import Guard
+from loopgauge.scenarios.registry import all_scenarios
+
+native, generator, loop = load_engine(), WorkerGenerator(), asyncio.SelectorEventLoop()
+guard = Guard()
+made = all_scenarios()["io.http_{name}"]()
+made.generator = generator
+made.setup(loop, native)
+assert made.run(loop, 64) == 64
+made.teardown(loop)
+generator.close()
+print(guard.changes())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stdout + done.stderr
 
 
 def test_nothing_stays_open(loop) -> None:
