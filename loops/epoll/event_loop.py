@@ -12,9 +12,11 @@ from typing import Any, TypeVarTuple, Unpack
 
 from loopgauge import _core
 from loopgauge.loops.epoll.attributes import adopt_defaults
+from loopgauge.loops.epoll.pipes import Pipes
 from loopgauge.loops.epoll.selector import EpollSelector
 from loopgauge.loops.epoll.sockets import SocketMethods
 from loopgauge.loops.epoll.streams import Streams
+from loopgauge.loops.epoll.subprocess import Subprocesses
 
 if sys.version_info >= (3, 13):
     _Stock = asyncio.SelectorEventLoop
@@ -38,7 +40,7 @@ class _SignalEnd:
         return self._fd
 
 
-class EventLoop(SocketMethods, _core.LoopBase, Streams, _Stock):
+class EventLoop(SocketMethods, Pipes, Subprocesses, _core.LoopBase, Streams, _Stock):
     """A drop-in asyncio event loop on epoll.
 
     `selector` is for compatibility: with a selector of your own the loop schedules as CPython's

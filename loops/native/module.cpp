@@ -2,6 +2,7 @@
 
 #include "loops/native/handle.hpp"
 #include "loops/native/loop.hpp"
+#include "loops/native/pipe.hpp"
 #include "loops/native/pyref.hpp"
 #include "loops/native/stream.hpp"
 
@@ -134,7 +135,9 @@ int module_exec(PyObject* module) {
       add_loop_type(module, state) < 0) {
     return -1;
   }
-  return add_socket_transport_type(module, state);
+  if (add_socket_transport_type(module, state) < 0)
+    return -1;
+  return add_pipe_transport_types(module, state);
 }
 
 int module_traverse(PyObject* module, visitproc visit, void* arg) {
@@ -144,6 +147,8 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
                            reinterpret_cast<PyObject*>(state->loop_type),
                            reinterpret_cast<PyObject*>(state->socket_transport_type),
+                           reinterpret_cast<PyObject*>(state->read_pipe_type),
+                           reinterpret_cast<PyObject*>(state->write_pipe_type),
                            state->transports_module,
                            state->protocols_module,
                            state->trsock_module,
@@ -175,6 +180,8 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->thread_safe_handle_type);
   Py_CLEAR(state->loop_type);
   Py_CLEAR(state->socket_transport_type);
+  Py_CLEAR(state->read_pipe_type);
+  Py_CLEAR(state->write_pipe_type);
   Py_CLEAR(state->transports_module);
   Py_CLEAR(state->protocols_module);
   Py_CLEAR(state->trsock_module);

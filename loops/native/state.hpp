@@ -79,6 +79,8 @@ struct ModuleState {
   PyTypeObject* thread_safe_handle_type; // null before 3.14
   PyTypeObject* loop_type;
   PyTypeObject* socket_transport_type;
+  PyTypeObject* read_pipe_type;
+  PyTypeObject* write_pipe_type;
 
   PyObject* selector_event_loop; // asyncio.SelectorEventLoop: CPython's own scheduler, for the
                                  // compatible path

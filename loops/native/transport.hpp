@@ -29,7 +29,8 @@ struct TransportKind {
   PyObject* (*info)(Transport*, PyObject* name);
   int (*visit)(Transport*, visitproc, void*); // further references, for the garbage collector
   void (*clear)(Transport*);
-  void (*destroy)(Transport*); // C++ members; the object's memory goes afterwards
+  void (*destroy)(Transport*);             // C++ members; the object's memory goes afterwards
+  PyObject* (*repr)(Transport*) = nullptr; // null: as sockets do it
 };
 
 struct Transport {

@@ -256,6 +256,8 @@ const char* state_of_side(Transport* transport, Side side) {
 
 PyObject* repr(PyObject* self) {
   Transport* transport = as_transport(self);
+  if (transport->kind->repr)
+    return transport->kind->repr(transport);
   const char* name = std::strrchr(Py_TYPE(self)->tp_name, '.');
   name = name ? name + 1 : Py_TYPE(self)->tp_name;
   const char* state = transport->fd < 0 ? " closed" : transport->closing ? " closing" : "";
