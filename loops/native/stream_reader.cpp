@@ -42,6 +42,13 @@ bool is_false(PyObject* object, PyObject* name) {
   return value.get() == Py_False;
 }
 
+// True unless somebody gave this one object a method of its own.
+bool has_method_of_class(PyObject* object, PyObject* name, PyObject* function) {
+  const Ref method(PyObject_GetAttr(object, name));
+  PyErr_Clear();
+  return method && PyMethod_Check(method.get()) && PyMethod_GET_FUNCTION(method.get()) == function;
+}
+
 int append(PyObject* buffer, const char* data, Py_ssize_t size) {
   const Py_ssize_t before = PyByteArray_GET_SIZE(buffer);
   if (PyByteArray_Resize(buffer, before + size) < 0)
@@ -131,15 +138,18 @@ int choose_reading(SocketTransport* transport) {
 
 int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size) {
   const ModuleState* state = transport->loop->state;
-  if (!is_unchanged(state->streams))
-    return 0;
+  const StreamClasses& classes = state->streams;
   const Names& names = state->names;
+  if (!is_unchanged(classes) ||
+      !has_method_of_class(transport->protocol, names.data_received, classes.data_received))
+    return 0;
   const Ref reader(reader_of(state, transport->protocol));
   if (!reader)
     return -1;
   if (reader.get() == Py_None)
     return 1;
-  if (!Py_IS_TYPE(reader.get(), state->streams.reader) || !is_false(reader.get(), names.eof))
+  if (!Py_IS_TYPE(reader.get(), classes.reader) || !is_false(reader.get(), names.eof) ||
+      !has_method_of_class(reader.get(), names.feed_data, classes.feed_data))
     return 0;
   const Ref buffer(PyObject_GetAttr(reader.get(), names.buffer));
   if (!buffer)
