@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import psutil
 from loop_testing import target
 
 from cpython_lane.catalogue import NOT_ASKED, TIERS, LaneClass
@@ -152,10 +153,17 @@ def _runnable(module_name: str) -> list[str]:
     ]
 
 
+#: Bytes that must be free for the tests that CPython skips unless it is told how much it may take.
+PLENTY = 6 << 30
+
+
 def prepare(tier: str) -> None:
     """Once per process, before the test modules are imported: clean-up and tier B's loops."""
+    from test import support
     from test.test_asyncio import utils
 
+    if psutil.virtual_memory().available > PLENTY:
+        support.set_memlimit("3G")
     utils.TestCase.close_loop = staticmethod(close_loop)
     if tier == "b":
         if hasattr(asyncio, "EventLoop"):
