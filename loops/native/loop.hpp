@@ -103,6 +103,7 @@ struct LoopBase {
   std::vector<Transport*> transports; // by descriptor, borrowed: those that are not closing
   std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this callback
   ReadBuffer reading;
+  RecycledBytes received, snapshots; // what protocols get, and copies of what they write
   unsigned long run_thread; // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;

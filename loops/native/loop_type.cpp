@@ -26,6 +26,8 @@ PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&loop->transports) std::vector<Transport*>();
   new (&loop->to_flush) std::vector<Transport*>();
   new (&loop->reading) ReadBuffer();
+  new (&loop->received) RecycledBytes();
+  new (&loop->snapshots) RecycledBytes();
   new (&loop->finished_mutex) std::mutex();
   new (&loop->finished) std::condition_variable();
   return self;
@@ -72,6 +74,8 @@ void loop_dealloc(PyObject* self) {
   loop_clear(self);
   loop->finished.~condition_variable();
   loop->finished_mutex.~mutex();
+  loop->snapshots.~RecycledBytes();
+  loop->received.~RecycledBytes();
   loop->reading.~ReadBuffer();
   loop->to_flush.~vector();
   loop->transports.~vector();

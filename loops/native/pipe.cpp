@@ -62,11 +62,11 @@ int data_received(ReadPipe* pipe, PyObject* bytes) {
   return done ? 0 : -1;
 }
 
-int hand_over(ReadPipe* pipe, const ReadBytes& bytes, std::size_t size) {
+int hand_over(ReadPipe* pipe, const RoomyBytes& bytes, std::size_t size) {
   bytes.trim(size);
   const Ref loop = Ref::borrow(as_object(pipe->loop)); // the buffer must outlive the callback
   const int result = data_received(pipe, bytes.object);
-  as_loop(loop.get())->reading.give_back(bytes);
+  as_loop(loop.get())->received.give_back(bytes);
   return result;
 }
 
@@ -77,7 +77,7 @@ int hand_over_copy(ReadPipe* pipe, const char* data, std::size_t size) {
     if (fed != 0)
       return fed < 0 ? -1 : 0;
   }
-  const ReadBytes bytes = pipe->loop->reading.take(size);
+  const RoomyBytes bytes = pipe->loop->received.take(size);
   if (!bytes.object)
     return -1;
   std::memcpy(bytes.data(), data, size);
@@ -106,22 +106,22 @@ int read_through_shared(ReadPipe* pipe) {
 }
 
 // More than a pipe usually holds: its size was raised, or it is a socket.
-int hand_over_joined(ReadPipe* pipe, const ReadBytes& head, const char* tail, std::size_t size) {
+int hand_over_joined(ReadPipe* pipe, const RoomyBytes& head, const char* tail, std::size_t size) {
   const Ref whole(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (whole) {
     std::memcpy(PyBytes_AS_STRING(whole.get()), head.data(), kPipeSize);
     std::memcpy(PyBytes_AS_STRING(whole.get()) + kPipeSize, tail, size - kPipeSize);
   }
-  pipe->loop->reading.give_back(head);
+  pipe->loop->received.give_back(head);
   return whole ? data_received(pipe, whole.get()) : -1;
 }
 
 // Full pipes: into the bytes object itself. One that would be mostly empty is copied: it would pin
 // its memory for as long as the protocol keeps it.
 int read_directly(ReadPipe* pipe) {
-  ReadBuffer& reading = pipe->loop->reading;
-  char* tail = reading.shared();
-  const ReadBytes bytes = tail ? reading.take(kPipeSize) : ReadBytes{};
+  RecycledBytes& received = pipe->loop->received;
+  char* tail = pipe->loop->reading.shared();
+  const RoomyBytes bytes = tail ? received.take(kPipeSize) : RoomyBytes{};
   if (!bytes.object)
     return -1;
   const iovec vectors[] = {{bytes.data(), kPipeSize}, {tail, ReadBuffer::kSize - kPipeSize}};
@@ -134,7 +134,7 @@ int read_directly(ReadPipe* pipe) {
     return hand_over(pipe, bytes, size);
   pipe->direct = false;
   const Ref copy(got > 0 ? PyBytes_FromStringAndSize(bytes.data(), got) : nullptr);
-  reading.give_back(bytes);
+  received.give_back(bytes);
   if (got <= 0)
     return end_of_data(pipe, got, error);
   return copy ? data_received(pipe, copy.get()) : -1;

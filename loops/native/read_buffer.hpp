@@ -1,4 +1,4 @@
-// Where a loop's transports read to, and the bytes objects that they hand to protocols.
+// Where a loop's transports read to, and the bytes objects that they use again and again.
 #pragma once
 
 #include <Python.h>
@@ -11,9 +11,9 @@
 
 namespace loopgauge::py {
 
-/// Bytes that were read or will be, with room for `capacity`. `object` is the only reference.
-struct ReadBytes {
-  PyObject* object = nullptr;
+/// A bytes object with room for `capacity`, to be filled and trimmed by whoever took it.
+struct RoomyBytes {
+  PyObject* object = nullptr; // null: no memory, MemoryError is set
   std::size_t capacity = 0;
 
   char* data() const { return PyBytes_AS_STRING(object); }
@@ -29,22 +29,47 @@ struct ReadBytes {
   }
 };
 
-/// One per loop.
-///
-/// A protocol that has looked at its data and lets them go leaves the only reference here: the
-/// object is used for the next read. That saves an allocation and, for large reads, which go
-/// straight into it, a copy (1 KiB: 2 %, 64 KiB: 8 % of an echo). Never shorter than two bytes:
-/// CPython shares those objects.
+/// The last bytes object that passed through the loop, to be used again when nobody has kept it:
+/// saves an allocation, and the copy of a large read, which can go straight into it (1 KiB: 2 %,
+/// 64 KiB: 8 % of an echo). Never of less than two bytes: CPython shares those objects.
+class RecycledBytes {
+ public:
+  RecycledBytes() = default;
+  RecycledBytes(const RecycledBytes&) = delete;
+  RecycledBytes& operator=(const RecycledBytes&) = delete;
+  ~RecycledBytes() { Py_XDECREF(last_.object); }
+
+  /// Room for `size` bytes, in the last object if it is free and not much larger.
+  RoomyBytes take(std::size_t size) {
+    if (last_.object) {
+      const bool fits = last_.capacity >= size && last_.capacity <= size + size / 2 + kSlack;
+      if (fits && Py_REFCNT(last_.object) == 1)
+        return std::exchange(last_, {});
+    }
+    const std::size_t capacity = size < 2 ? 2 : size;
+    return {PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(capacity)), capacity};
+  }
+
+  /// The end of a take(), whoever has the object by now: what was only written back to the peer is
+  /// free again when it is sent.
+  void give_back(RoomyBytes bytes) {
+    std::swap(bytes, last_);
+    Py_XDECREF(bytes.object);
+  }
+
+ private:
+  static constexpr std::size_t kSlack = 1024; // bytes that are never worth another object
+
+  RoomyBytes last_;
+};
+
+/// Where the transports of a loop read to: kSize bytes for whatever is copied before anybody else
+/// reads.
 class ReadBuffer {
  public:
   static constexpr std::size_t kSize = 256 * 1024; // _SelectorTransport.max_size
 
-  ReadBuffer() = default;
-  ReadBuffer(const ReadBuffer&) = delete;
-  ReadBuffer& operator=(const ReadBuffer&) = delete;
-  ~ReadBuffer() { Py_XDECREF(spare_.object); }
-
-  /// kSize bytes for whatever is copied before anybody else reads; null with MemoryError.
+  /// Null with MemoryError.
   char* shared() {
     if (!shared_)
       shared_.reset(new (std::nothrow) char[kSize]);
@@ -53,26 +78,8 @@ class ReadBuffer {
     return shared_.get();
   }
 
-  /// Room for `size` bytes, the recycled object if it is not much larger. Null with MemoryError.
-  ReadBytes take(std::size_t size) {
-    if (spare_.object && spare_.capacity >= size && spare_.capacity <= size + size / 2 + kSlack)
-      return std::exchange(spare_, {});
-    const std::size_t capacity = size < 2 ? 2 : size;
-    return {PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(capacity)), capacity};
-  }
-
-  /// The end of a take(), whoever has the object by now.
-  void give_back(ReadBytes bytes) {
-    if (Py_REFCNT(bytes.object) == 1)
-      std::swap(bytes, spare_);
-    Py_XDECREF(bytes.object);
-  }
-
  private:
-  static constexpr std::size_t kSlack = 1024; // bytes that are never worth another object
-
   std::unique_ptr<char[]> shared_;
-  ReadBytes spare_;
 };
 
 } // namespace loopgauge::py

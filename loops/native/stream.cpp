@@ -52,11 +52,11 @@ int data_received(SocketTransport* transport, PyObject* bytes) {
   return done ? 0 : fatal_error(transport, "Fatal error: protocol.data_received() call failed.");
 }
 
-int hand_over(SocketTransport* transport, const ReadBytes& bytes, std::size_t size) {
+int hand_over(SocketTransport* transport, const RoomyBytes& bytes, std::size_t size) {
   bytes.trim(size);
   const Ref loop = Ref::borrow(as_object(transport->loop)); // the buffer must outlive the callback
   const int result = data_received(transport, bytes.object);
-  as_loop(loop.get())->reading.give_back(bytes);
+  as_loop(loop.get())->received.give_back(bytes);
   return result;
 }
 
@@ -69,7 +69,7 @@ int hand_over_copy(SocketTransport* transport, const char* data, std::size_t siz
     if (fed == 1)
       return 0;
   }
-  const ReadBytes bytes = transport->loop->reading.take(size);
+  const RoomyBytes bytes = transport->loop->received.take(size);
   if (!bytes.object)
     return -1;
   std::memcpy(bytes.data(), data, size);
@@ -108,14 +108,14 @@ int read_through_shared(SocketTransport* transport) {
 // pin its memory for as long as the protocol keeps it.
 int read_directly(SocketTransport* transport) {
   const std::size_t room = transport->direct;
-  const ReadBytes bytes = transport->loop->reading.take(room);
+  const RoomyBytes bytes = transport->loop->received.take(room);
   if (!bytes.object)
     return -1;
   const ssize_t got = ::recv(transport->fd, bytes.data(), room, 0);
   const int error = errno;
   const auto size = static_cast<std::size_t>(got);
   if (got <= 0) {
-    transport->loop->reading.give_back(bytes);
+    transport->loop->received.give_back(bytes);
     return end_of_data(transport, got, error);
   }
   if (size >= room / 2) {
@@ -129,7 +129,7 @@ int read_directly(SocketTransport* transport) {
     transport->direct = size >= kDirect ? guess(size) : 0;
   }
   const Ref copy(PyBytes_FromStringAndSize(bytes.data(), got));
-  transport->loop->reading.give_back(bytes);
+  transport->loop->received.give_back(bytes);
   return copy ? data_received(transport, copy.get()) : -1;
 }
 
@@ -224,6 +224,19 @@ PyObject* snapshot(const Py_buffer& view, Py_ssize_t skip) {
   return PyBytes_FromStringAndSize(static_cast<const char*>(view.buf) + skip, view.len - skip);
 }
 
+int hold_back_copy(SocketTransport* transport, const Py_buffer& view) {
+  const auto size = static_cast<std::size_t>(view.len);
+  RecycledBytes& snapshots = transport->loop->snapshots;
+  const RoomyBytes copy = snapshots.take(size);
+  if (!copy.object)
+    return -1;
+  std::memcpy(copy.data(), view.buf, size);
+  copy.trim(size);
+  const int held = hold_back(transport, copy.object);
+  snapshots.give_back(copy);
+  return held;
+}
+
 // Sends `view` at once and queues the rest; `bytes` is its object if that is immutable.
 int send_now(SocketTransport* transport, const Py_buffer& view, PyObject* bytes) {
   if (!owns_descriptor(transport))
@@ -247,11 +260,11 @@ int write_view(SocketTransport* transport, const Py_buffer& view, PyObject* byte
   const bool hold = can_hold_back(transport, static_cast<std::size_t>(view.len));
   if (nothing_queued && !hold)
     return send_now(transport, view, bytes);
+  if (hold)
+    return bytes ? hold_back(transport, bytes) : hold_back_copy(transport, view);
   const Ref owner(bytes ? Py_NewRef(bytes) : snapshot(view, 0));
   if (!owner)
     return -1;
-  if (hold)
-    return hold_back(transport, owner.get());
   if (push(transport, owner.get(), 0) < 0)
     return -1;
   return transport->held_back ? send_queue(transport) : maybe_pause_protocol(transport);
