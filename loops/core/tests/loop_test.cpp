@@ -287,6 +287,48 @@ TEST_F(LoopTest, RewatchFollowsANumberThatWasReusedBehindItsBack) {
   EXPECT_EQ(host.keys, (std::vector<std::uint64_t>{2}));
 }
 
+TEST_F(LoopTest, AOneShotWatchReportsOnceAndIsSwitchedOnAgain) {
+  const int number = pair.left.get();
+  pair.send_to_left(); // and never read
+  for (const std::uint64_t key : {1U, 2U}) {
+    host.keys.clear();
+    ASSERT_TRUE(loop.watch_once(number, EPOLLIN | EPOLLONESHOT, key).ok());
+    EXPECT_EQ(loop.policy.watched, 1U);
+    ASSERT_EQ(loop.turn(), Turn::again);
+    loop.policy.touch();
+    loop.ready.push_back(make("work"));
+    ASSERT_EQ(loop.turn(), Turn::again);
+    EXPECT_EQ(host.keys, (std::vector<std::uint64_t>{key}));
+    loop.forget_used_up();
+    EXPECT_EQ(loop.policy.watched, 0U);
+  }
+}
+
+TEST_F(LoopTest, AUsedUpWatchDoesNotReportAHangUp) {
+  ASSERT_TRUE(loop.watch_once(pair.left.get(), EPOLLIN | EPOLLONESHOT, 1).ok());
+  pair.send_to_left();
+  ASSERT_EQ(loop.turn(), Turn::again);
+  loop.forget_used_up();
+  pair.right.reset();
+  const SocketPair other;
+  ASSERT_TRUE(loop.watch(other.left.get(), EPOLLIN, 2).ok());
+  loop.ready.push_back(make("work"));
+  ASSERT_EQ(loop.turn(), Turn::again);
+  EXPECT_EQ(host.keys, (std::vector<std::uint64_t>{1}));
+}
+
+TEST_F(LoopTest, AWatchTakesOverWhatAOneShotWatchLeft) {
+  ASSERT_TRUE(loop.watch_once(pair.left.get(), EPOLLIN | EPOLLONESHOT, 1).ok());
+  pair.send_to_left();
+  ASSERT_EQ(loop.turn(), Turn::again);
+  loop.forget_used_up();
+  ASSERT_TRUE(loop.watch(pair.left.get(), EPOLLIN, 2).ok());
+  EXPECT_EQ(loop.policy.watched, 1U);
+  ASSERT_EQ(loop.turn(), Turn::again);
+  ASSERT_EQ(loop.turn(), Turn::again);
+  EXPECT_EQ(host.keys, (std::vector<std::uint64_t>{1, 2, 2}));
+}
+
 TEST_F(LoopTest, UnwatchAfterTheCloseStillCounts) {
   const int number = pair.left.get();
   ASSERT_TRUE(loop.watch(number, EPOLLIN, 1).ok());
