@@ -6,19 +6,14 @@ then the timers that are due), which the built-in loop keeps on purpose.
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
+from loop_testing import profile
 from loop_testing.compare import on
 from loop_testing.programs import Action, actions, trace
 from loop_testing.target import LoopFactory, stock_factory
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@profile.examples(300)
 @given(program=actions())
 def test_same_trace(loop_factory: LoopFactory, program: tuple[Action, ...]) -> None:
     ours = on(loop_factory, lambda loop: trace(loop, program))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,6 +100,23 @@ def python_tests(python: Interpreter, arguments: Sequence[str] = (), **env: str)
             summary = line.strip()
     code = process.wait()
     return code, summary or f"pytest ended without a summary, exit code {code}"
+
+
+#: Examples between two looks at the clock: about half a minute for each test.
+ROUND = 500
+
+
+def properties(python: Interpreter, minutes: float, arguments: Sequence[str]) -> int:
+    """The property-based tests of the loops with ever new examples; stops at the first failure."""
+    until = time.monotonic() + 60 * minutes
+    code = 0
+    while code == 0 and time.monotonic() < until:
+        code, _ = python_tests(
+            python,
+            arguments or ["loops/tests/test_exact_bytes.py", "loops/tests/test_exact_streams.py"],
+            LOOPGAUGE_PROPERTY_EXAMPLES=str(ROUND),
+        )
+    return code
 
 
 def everything(python: Interpreter, arguments: Sequence[str]) -> int:

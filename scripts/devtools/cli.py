@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     made = command("fuzz", _fuzz, "every libFuzzer target")
     made.add_argument("seconds", nargs="?", type=int, default=60, help="for each; default 60")
     command("cpython", _cpython, "CPython's own tests on a loop, class by class", passes_on=True)
+    made = command("property", _property, "random conversations for a while", passes_on=True)
+    made.add_argument("--minutes", type=float, default=10, help="default 10")
     command("soak", _soak, "long memory test of the loop", passes_on=True)
     command("schema", _schema, "write the JSON Schema of the run file")
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
@@ -149,6 +151,10 @@ def _cpython(arguments: argparse.Namespace) -> int:
     tests = ROOT / "loops" / "tests"
     words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", str(python.launcher)]
     return status([*words, "-m", "cpython_lane.table", *arguments.rest])
+
+
+def _property(arguments: argparse.Namespace) -> int:
+    return check.properties(_ready(arguments), arguments.minutes, arguments.rest)
 
 
 def _soak(arguments: argparse.Namespace) -> int:

@@ -147,7 +147,7 @@ class TlsPeer(Peer):
         self._flush()
 
     def send(self, data: bytes) -> None:
-        if self.shaken and not (self.closed or self.finished):
+        if self.shaken and self.end is None and not (self.closed or self.finished):
             self.tls.write(data)
             self._flush()
 
