@@ -137,7 +137,9 @@ class Talk:
     def told(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """asyncio's exception handler."""
         error = context.get("exception")
-        self.note("told", context["message"], type(error).__name__)
+        # A handle's text names the transport's class and method, which each loop has its own of.
+        words = context["message"].split(" in callback ")[0]
+        self.note("told", words, type(error).__name__)
 
     # --- what the application does --------------------------------------------------------
 
@@ -348,7 +350,7 @@ class Talk:
 
     def progress(self) -> tuple[int, int, int]:
         size = 0
-        if self.transport is not None and not self.closing:
+        if self.transport is not None and not (self.closing or self.transport.is_closing()):
             size = self.transport.get_write_buffer_size()
         return len(self.trace[-1]), len(self.received), size
 
