@@ -49,7 +49,6 @@ CALLS: dict[str, Call] = {
     "write an empty view": lambda t: t.write(memoryview(b"")),
     "write a subclass": lambda t: t.write(type("Mine", (bytes,), {})(b"mine")),
     "writelines nothing": lambda t: t.writelines(),
-    "writelines None": lambda t: t.writelines(None),
     "writelines a number": lambda t: t.writelines(5),
     "writelines text": lambda t: t.writelines("text"),
     "writelines numbers": lambda t: t.writelines([1, 2]),

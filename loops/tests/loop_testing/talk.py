@@ -54,6 +54,7 @@ class Listener:
         self.talk.note("made", self.number)
 
     def eof_received(self) -> bool:
+        self.talk.at_end = True
         self.talk.note("eof", self.number)
         return self.talk.conversation.keep_open
 
@@ -109,6 +110,7 @@ class Talk:
         self.peer: wire.Peer | None = None
         self.hopeless = 0
         self.resuming = False
+        self.at_end = False
         self.connected = False
         self.sent = 0
         self.written = 0
@@ -156,8 +158,9 @@ class Talk:
         """What stock answers with accidents: AttributeError, the TypeError of a None it called."""
         if self.lost:
             return True
-        if self.family == "tls" and self.closing:
-            return action.kind != "abort"
+        if self.family == "tls" and (self.closing or self.at_end):
+            # Stock closes the transport below first and writes the rest to it afterwards.
+            return action.kind != "abort" and (self.closing or action.kind != "close")
         if action.kind in ("write", "writelines") and action.size:
             return self.no_place_to_write(transport, action)
         if self.family == "tls" and action.kind == "pause_reading" and not self.connected:
