@@ -52,7 +52,7 @@ CALLS: dict[str, Call] = {
     "writelines a number": lambda t: t.writelines(5),
     "writelines text": lambda t: t.writelines("text"),
     "writelines numbers": lambda t: t.writelines([1, 2]),
-    "writelines mixed": lambda t: t.writelines([b"a", "b"]),
+    "writelines mixed": lambda t: t.writelines(["a", b"b"]),
     "writelines no pieces": lambda t: t.writelines([]),
     "write_eof an argument": lambda t: t.write_eof(1),
     "write_eof twice": lambda t: (t.write_eof(), t.write_eof()),
@@ -140,6 +140,8 @@ def test_same_answer(loop_factory: LoopFactory, family: str, name: str) -> None:
     for state in STATES:
         if family == "tls" and (state in ("eof", "closing") or name in CLOSED_TWICE):
             continue
+        if name.startswith("writelines") and state in ("closing", "aborted"):
+            continue  # each version of stock looks at the arguments then or does not
         attempting = functools.partial(attempt, family=family, state=state, call=CALLS[name])
         ours, stock = on(loop_factory, attempting), on(stock_factory(), attempting)
         if ours != stock and not (accident(stock[0]) or twice_wrong(state, ours, stock)):

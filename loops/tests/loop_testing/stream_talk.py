@@ -214,8 +214,10 @@ class _Streams:
             self.peer.read(30_000)
         elif kind == "fast":
             self.drain()
-        else:
-            getattr(self.peer, kind)()
+        elif (
+            self.family != "tls" or kind != "half_close" or len(self.peer.received) == self.written
+        ):
+            getattr(self.peer, kind)()  # otherwise TLS of stock waits half a minute
 
     def drain(self) -> None:
         """The other end reads until everything under way has arrived there."""
@@ -246,7 +248,8 @@ class _Streams:
         self.begin("wait_closed", self.writer.wait_closed())
         self.until(lambda: not self.tasks)
         assert talk.stream("local").startswith(bytes(self.peer.received))
-        self.trace.append((len(self.peer.received), self.peer.end, self.reader.at_eof()))
+        arrived = len(self.peer.received) if self.peer.end in (None, "eof") else None
+        self.trace.append((arrived, self.peer.end, self.reader.at_eof()))
 
     # --- turns ----------------------------------------------------------------------------
 

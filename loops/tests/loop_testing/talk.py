@@ -78,8 +78,9 @@ class DataListener(Listener, asyncio.Protocol):
 
 
 class BufferedListener(Listener, asyncio.BufferedProtocol):
-    def get_buffer(self, sizehint: int) -> bytearray:
-        self.buffer = bytearray(self.talk.conversation.room)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        # No bytearray: TLS of stock slices it, and reads into the copy.
+        self.buffer = memoryview(bytearray(self.talk.conversation.room))
         return self.buffer
 
     def buffer_updated(self, count: int) -> None:
@@ -298,6 +299,8 @@ class Talk:
     def remote(self, step: exchange.Remote) -> None:
         if self.peer.closed:
             return
+        if self.family == "tls" and step.kind == "half_close" and self.outstanding():
+            return  # stock waits half a minute then
         if step.kind == "send":
             self.peer.send(stream("remote")[self.sent : self.sent + step.size])
             self.sent += step.size
@@ -387,7 +390,8 @@ class Talk:
         return {
             "trace": self.trace,
             "received": len(self.received),
-            "arrived": len(arrived),
+            # How much of the rest got away before the end is the kernel's affair.
+            "arrived": len(arrived) if self.peer.end in (None, "eof") else None,
             "end": self.peer.end,
         }
 
