@@ -31,19 +31,19 @@ def both(loop_factory: LoopFactory, family: str, conversation: Conversation) -> 
     return ours
 
 
-@profile.examples(400)
+@profile.examples(200)
 @given(conversation=conversations())
 def test_tcp(loop_factory: LoopFactory, conversation: Conversation) -> None:
     both(loop_factory, "tcp", conversation)
 
 
-@profile.examples(400)
+@profile.examples(200)
 @given(conversation=conversations())
 def test_unix(loop_factory: LoopFactory, conversation: Conversation) -> None:
     both(loop_factory, "unix", conversation)
 
 
-@profile.examples(250)
+@profile.examples(120)
 @given(conversation=conversations())
 def test_tls(loop_factory: LoopFactory, conversation: Conversation) -> None:
     both(loop_factory, "tls", conversation)
