@@ -39,7 +39,7 @@ def operations(scenario: Scenario, wanted: int = OPERATIONS) -> int:
 
 def slow_ones(scenario: Scenario) -> int:
     """Fewer operations where one takes milliseconds."""
-    few = {"throughput.fairness", "throughput.loop_lifecycle"}
+    few = {"throughput.fairness", "throughput.loop_lifecycle", "io.connection_memory"}
     return 2 if scenario.id in few else OPERATIONS
 
 
