@@ -12,6 +12,7 @@ from typing import Any, TypeVarTuple, Unpack
 
 from loopgauge import _core
 from loopgauge.loops.epoll.attributes import adopt_defaults
+from loopgauge.loops.epoll.datagram import Datagrams
 from loopgauge.loops.epoll.pipes import Pipes
 from loopgauge.loops.epoll.selector import EpollSelector
 from loopgauge.loops.epoll.sockets import SocketMethods
@@ -40,7 +41,7 @@ class _SignalEnd:
         return self._fd
 
 
-class EventLoop(SocketMethods, Pipes, Subprocesses, _core.LoopBase, Streams, _Stock):
+class EventLoop(SocketMethods, Pipes, Subprocesses, _core.LoopBase, Streams, Datagrams, _Stock):
     """A drop-in asyncio event loop on epoll.
 
     `selector` is for compatibility: with a selector of your own the loop schedules as CPython's

@@ -21,6 +21,7 @@
 #include "loops/core/signal_pipe.hpp"
 #include "loops/core/slot_table.hpp"
 #include "loops/native/handle.hpp"
+#include "loops/native/peer_cache.hpp"
 #include "loops/native/pyref.hpp"
 #include "loops/native/read_buffer.hpp"
 #include "loops/native/state.hpp"
@@ -104,6 +105,7 @@ struct LoopBase {
   std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this callback
   ReadBuffer reading;
   RecycledBytes received, snapshots; // what protocols get, and copies of what they write
+  std::unique_ptr<PeerCache> peers;  // of datagrams, made by the first one
   unsigned long run_thread; // PyThread_get_thread_ident() of the thread that runs callbacks
   std::mutex finished_mutex;
   std::condition_variable finished;

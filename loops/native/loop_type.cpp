@@ -28,6 +28,7 @@ PyObject* loop_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&loop->reading) ReadBuffer();
   new (&loop->received) RecycledBytes();
   new (&loop->snapshots) RecycledBytes();
+  new (&loop->peers) std::unique_ptr<PeerCache>();
   new (&loop->finished_mutex) std::mutex();
   new (&loop->finished) std::condition_variable();
   return self;
@@ -74,6 +75,7 @@ void loop_dealloc(PyObject* self) {
   loop_clear(self);
   loop->finished.~condition_variable();
   loop->finished_mutex.~mutex();
+  loop->peers.~unique_ptr();
   loop->snapshots.~RecycledBytes();
   loop->received.~RecycledBytes();
   loop->reading.~ReadBuffer();

@@ -1,5 +1,6 @@
 // The extension module loopgauge._core.
 
+#include "loops/native/datagram.hpp"
 #include "loops/native/handle.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/pipe.hpp"
@@ -33,11 +34,14 @@ constexpr NameField kNames[] = {
     {"connection_made", &Names::connection_made},
     {"context", &Names::context},
     {"data_received", &Names::data_received},
+    {"datagram_received", &Names::datagram_received},
     {"_detach", &Names::detach},
     {"_ensure_fd_no_transport", &Names::ensure_fd_no_transport},
     {"_eof", &Names::eof},
     {"eof_received", &Names::eof_received},
+    {"error_received", &Names::error_received},
     {"feed_data", &Names::feed_data},
+    {"fileno", &Names::fileno},
     {"Future", &Names::future},
     {"get_buffer", &Names::get_buffer},
     {"_limit", &Names::limit},
@@ -135,8 +139,10 @@ int module_exec(PyObject* module) {
       add_loop_type(module, state) < 0) {
     return -1;
   }
-  if (add_socket_transport_type(module, state) < 0)
+  if (add_socket_transport_type(module, state) < 0 ||
+      add_datagram_transport_type(module, state) < 0) {
     return -1;
+  }
   return add_pipe_transport_types(module, state);
 }
 
@@ -147,6 +153,7 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            reinterpret_cast<PyObject*>(state->thread_safe_handle_type),
                            reinterpret_cast<PyObject*>(state->loop_type),
                            reinterpret_cast<PyObject*>(state->socket_transport_type),
+                           reinterpret_cast<PyObject*>(state->datagram_transport_type),
                            reinterpret_cast<PyObject*>(state->read_pipe_type),
                            reinterpret_cast<PyObject*>(state->write_pipe_type),
                            state->transports_module,
@@ -180,6 +187,7 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->thread_safe_handle_type);
   Py_CLEAR(state->loop_type);
   Py_CLEAR(state->socket_transport_type);
+  Py_CLEAR(state->datagram_transport_type);
   Py_CLEAR(state->read_pipe_type);
   Py_CLEAR(state->write_pipe_type);
   Py_CLEAR(state->transports_module);

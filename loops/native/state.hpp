@@ -38,11 +38,14 @@ struct Names {
   PyObject* connection_made;
   PyObject* context;
   PyObject* data_received;
+  PyObject* datagram_received;
   PyObject* detach;
   PyObject* ensure_fd_no_transport;
   PyObject* eof;
   PyObject* eof_received;
+  PyObject* error_received;
   PyObject* feed_data;
+  PyObject* fileno;
   PyObject* future;
   PyObject* get_buffer;
   PyObject* limit;
@@ -79,6 +82,7 @@ struct ModuleState {
   PyTypeObject* thread_safe_handle_type; // null before 3.14
   PyTypeObject* loop_type;
   PyTypeObject* socket_transport_type;
+  PyTypeObject* datagram_transport_type;
   PyTypeObject* read_pipe_type;
   PyTypeObject* write_pipe_type;
 

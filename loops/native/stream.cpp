@@ -21,16 +21,6 @@ bool would_block(int error) {
   return error == EAGAIN || error == EINTR;
 }
 
-// False when somebody who has the socket too has closed it: the number may be another's by now.
-bool owns_descriptor(const SocketTransport* transport) {
-  if (!transport->sock || Py_REFCNT(transport->sock) == 1) [[likely]]
-    return true;
-  const Ref number(PyObject_CallMethod(transport->sock, "fileno", nullptr));
-  const bool same = number && PyLong_AsLong(number.get()) == transport->fd;
-  PyErr_Clear();
-  return same;
-}
-
 // ---- reading
 // -------------------------------------------------------------------------------------
 

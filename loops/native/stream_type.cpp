@@ -166,28 +166,6 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
   return as_object(transport);
 }
 
-// call_soon() of connection_made(), of the beginning of reading, and of the waiter, in this order.
-int schedule_start(SocketTransport* transport, PyObject* waiter) {
-  const ModuleState* state = transport->loop->state;
-  const Ref made(PyObject_GetAttr(transport->protocol, state->names.connection_made));
-  if (!made || call_soon(transport, made.get(), as_object(transport)) < 0 ||
-      call_own_soon(transport, "_start_reading", nullptr) < 0)
-    return -1;
-  if (!waiter || waiter == Py_None)
-    return 0;
-  return call_own_soon(transport, "_wake_waiter", waiter);
-}
-
-// futures._set_result_unless_cancelled
-PyObject* wake_waiter(PyObject*, PyObject* waiter) {
-  const Ref cancelled(PyObject_CallMethod(waiter, "cancelled", nullptr));
-  if (!cancelled)
-    return nullptr;
-  if (cancelled.get() == Py_True)
-    Py_RETURN_NONE;
-  return PyObject_CallMethod(waiter, "set_result", "O", Py_None);
-}
-
 // Small writes leave without waiting for the acknowledgement of the last (Nagle's algorithm).
 int set_nodelay(int fd, int family, int proto) {
   const int on = 1;
@@ -207,16 +185,6 @@ int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObje
   if (keep_names(transport, peername) < 0 || choose_reading(transport) < 0)
     return -1;
   return schedule_start(transport, waiter);
-}
-
-// The descriptor stays the caller's when the construction fails.
-void let_go(SocketTransport* transport) {
-  if (Transport* registered =
-          transport->loop ? transport_of(transport->loop, transport->fd) : nullptr;
-      registered == transport)
-    transport->loop->transports[static_cast<std::size_t>(transport->fd)] = nullptr;
-  transport->fd = -1;
-  Py_CLEAR(transport->sock);
 }
 
 long int_attribute(PyObject* object, const char* name) {
@@ -333,7 +301,6 @@ const PyMethodDef methods[] = {
      "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready_method, METH_NOARGS, nullptr},
     {"_write_ready", stream_write_ready, METH_NOARGS, nullptr},
-    {"_wake_waiter", wake_waiter, METH_O, nullptr},
     {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, nullptr},
     {"_reset_empty_waiter", reset_empty_waiter, METH_NOARGS, nullptr},
     {},

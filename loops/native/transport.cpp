@@ -152,6 +152,33 @@ int listen_to(Transport* transport, Side side, const char* method) {
   return set_handle(loop, transport->fd, side, handle);
 }
 
+int schedule_start(Transport* transport, PyObject* waiter) {
+  const ModuleState* state = transport->loop->state;
+  const Ref made(PyObject_GetAttr(transport->protocol, state->names.connection_made));
+  if (!made || call_soon(transport, made.get(), as_object(transport)) < 0 ||
+      call_own_soon(transport, "_start_reading", nullptr) < 0)
+    return -1;
+  if (!waiter || waiter == Py_None)
+    return 0;
+  return call_own_soon(transport, "_wake_waiter", waiter);
+}
+
+void let_go(Transport* transport) {
+  unregister_transport(transport);
+  transport->fd = -1;
+  Py_CLEAR(transport->sock);
+}
+
+bool owns_descriptor(const Transport* transport) {
+  if (!transport->sock || Py_REFCNT(transport->sock) == 1) [[likely]]
+    return true;
+  const Ref number(
+      PyObject_CallMethodNoArgs(transport->sock, transport->loop->state->names.fileno));
+  const bool same = number && PyLong_AsLong(number.get()) == transport->fd;
+  PyErr_Clear();
+  return same;
+}
+
 PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument) {
   PyObject* protocol = transport->protocol ? transport->protocol : Py_None;
   const Ref keep = Ref::borrow(protocol); // set_protocol() inside the call

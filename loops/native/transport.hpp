@@ -89,6 +89,15 @@ int call_own_soon(Transport* transport, const char* method, PyObject* argument);
 /// OSError.
 int listen_to(Transport* transport, Side side, const char* method);
 
+/// Schedules connection_made(), the beginning of reading, and the result of `waiter` (null or None:
+/// nobody waits), in this order. -1 with an exception.
+int schedule_start(Transport* transport, PyObject* waiter);
+/// After a failed construction: the descriptor is the caller's still.
+void let_go(Transport* transport);
+
+/// False when somebody who has the socket too has closed it: the number may be another's by now.
+bool owns_descriptor(const Transport* transport);
+
 /// Calls protocol.name(argument or nothing). New reference, null with the exception.
 PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument);
 

@@ -141,6 +141,16 @@ PyObject* start_reading(PyObject* self, PyObject*) {
   return none_or_error(listen_to(transport, Side::reader, "_read_ready"));
 }
 
+// futures._set_result_unless_cancelled
+PyObject* wake_waiter(PyObject*, PyObject* waiter) {
+  const Ref cancelled(PyObject_CallMethod(waiter, "cancelled", nullptr));
+  if (!cancelled)
+    return nullptr;
+  if (cancelled.get() == Py_True)
+    Py_RETURN_NONE;
+  return PyObject_CallMethod(waiter, "set_result", "O", Py_None);
+}
+
 PyObject* get_write_buffer_size(PyObject* self, PyObject*) {
   return PyLong_FromSize_t(as_transport(self)->kind->unsent(as_transport(self)));
 }
@@ -280,6 +290,7 @@ const PyMethodDef shared_methods[] = {
      "get_extra_info($self, /, name, default=None)\n--\n\nWhat is known about the connection."},
     {"_fatal_error", as_method(fatal_error_method), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"_call_connection_lost", call_connection_lost, METH_O, nullptr},
+    {"_wake_waiter", wake_waiter, METH_O, nullptr},
     {},
 };
 

@@ -145,3 +145,47 @@ def test_watched_descriptors_are_polled_every_third_turn_at_least(tmp_path: Path
     polls = calls.count("epoll_wait") + calls.count("epoll_pwait2")
     assert TURNS // 3 - 200 <= polls <= TURNS
     assert calls.count("epoll_ctl") == 0
+
+
+@only_native
+def test_system_calls_of_datagrams(tmp_path) -> None:
+    """Ten that have arrived are read and answered by one call each, with one read that finds
+    nothing and without a wait in between."""
+    calls = calls_between_marks(
+        """
+    import socket
+
+    class Echo(asyncio.DatagramProtocol):
+        answered = 0
+
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, address):
+            self.transport.sendto(data, address)
+            self.answered += 1
+            if self.answered == 10:
+                loop.call_soon(stop)
+
+    def stop():
+        mark()
+        loop.stop()
+
+    loop = new_loop()
+    transport, _ = loop.run_until_complete(
+        loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0)))
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.connect(transport.get_extra_info("sockname"))
+    for _ in range(10):
+        client.send(b"x" * 512)
+    mark()
+    loop.run_forever()
+    transport.close()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+        """,
+        tmp_path,
+    )
+    assert calls.count("recvfrom") == 10
+    assert calls.count("sendto") == 10
+    assert sum(name.startswith("epoll_") for name in calls) <= 2
