@@ -10,7 +10,7 @@ import sys
 import weakref
 
 import pytest
-from loop_testing import process
+from loop_testing import process, target
 from loop_testing.compare import on_both, outcome, quiet, run_turns
 from loop_testing.endpoints import HOSTS, Recorder, closed, endpoint, has_ipv6
 
@@ -468,14 +468,14 @@ def test_is_a_datagram_transport(loop) -> None:
 
 def test_given_sockets(loop) -> None:
     async def main() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target:
-            target.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sock.connect(target.getsockname())
+            sock.connect(receiver.getsockname())
             transport, protocol = await endpoint(sock=sock)
             transport.sendto(b"connected before")
-            assert target.recv(100) == b"connected before"
-            target.sendto(b"back", sock.getsockname())
+            assert receiver.recv(100) == b"connected before"
+            receiver.sendto(b"back", sock.getsockname())
             await protocol.until_called("received")
             await closed(transport)
             assert sock.fileno() == -1
@@ -511,8 +511,9 @@ def test_one_descriptor_one_transport(loop) -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
         transport, _ = await endpoint(sock=sock)
-        with pytest.raises(RuntimeError, match="is used by transport"):
-            await endpoint(sock=sock)
+        if not (target.is_stock() and sys.version_info < (3, 12)):  # it did not look
+            with pytest.raises(RuntimeError, match="is used by transport"):
+                await endpoint(sock=sock)
         with pytest.raises(RuntimeError, match="is used by transport"):
             loop.add_reader(sock, print)
         await closed(transport)
