@@ -55,7 +55,7 @@ class SubprocessTransport(_Transport):  # type: ignore[misc]
         self._pidfd = None
         self._loop._remove_reader(pidfd)
         try:
-            returncode = _reap(pidfd)
+            returncode = _reap(self._pid, pidfd)
         except ChildProcessError:
             returncode = self._known_exit()
         finally:
@@ -109,12 +109,13 @@ class SubprocessTransport(_Transport):  # type: ignore[misc]
 _send_signal = signal.pidfd_send_signal
 
 
-def _reap(pidfd: int) -> int:
+def _reap(pid: int, pidfd: int) -> int:
     """The exit status of a child that has exited, as Popen tells it. ChildProcessError if somebody
-    else has reaped it. Not by waitpid(): the number may be another child's by now."""
-    result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-    assert result is not None
-    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+    else has reaped it: then its number may be another child's by now, and is not waited for."""
+    os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT)
+    _, status = os.waitpid(pid, 0)
+    returncode: int = unix_events.waitstatus_to_exitcode(status)  # type: ignore[attr-defined]
+    return returncode
 
 
 @functools.cache
