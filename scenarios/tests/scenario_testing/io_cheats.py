@@ -142,15 +142,8 @@ class DoesNotConnect(Cheat):
 class ReportsSuccess(Cheat):
     """Says of every process that it ended well."""
 
-    def _make_subprocess_transport(self, *args: Any, **options: Any) -> Any:
-        return self._with_good_news(super()._make_subprocess_transport(*args, **options))
-
-    async def _with_good_news(self, making: Any) -> Any:
-        transport = await making
-        if self.cheating:
-            exited = transport._process_exited
-            transport._process_exited = lambda status: exited(0)
-        return transport
+    def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
+        super()._child_watcher_callback(pid, 0 if self.cheating else returncode, transp)
 
 
 class RemembersAddresses(Cheat):
