@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ecosystem_testing import data, packages
-from loop_testing import certificates
+from loop_testing import certificates, process
 
 aiohttp = packages.installed("aiohttp")
 web = packages.installed("aiohttp", "aiohttp.web")
@@ -326,3 +326,43 @@ def test_unix_socket(run, tmp_path: Path) -> None:
                 assert (await response.json())["digest"] == data.digest()
 
     run(main)
+
+
+def test_run_app_ends_on_sigterm() -> None:
+    """web.run_app(loop=...): a request is answered, a signal ends it, clean-up runs."""
+    said = process.output(
+        """
+        import socket
+        import aiohttp
+        from aiohttp import web
+
+        loop = new_loop()
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        async def answer(request):
+            return web.Response(text=str(asyncio.get_running_loop() is loop))
+
+        async def visit(app):
+            async with aiohttp.ClientSession() as client:
+                url = "http://127.0.0.1:%d/" % listener.getsockname()[1]
+                async with client.get(url) as response:
+                    print(response.status, await response.text())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        async def start(app):
+            app["visit"] = asyncio.create_task(visit(app))
+
+        async def clean(app):
+            await app["visit"]
+            print("cleaned up")
+
+        app = web.Application()
+        app.router.add_get("/", answer)
+        app.on_startup.append(start)
+        app.on_cleanup.append(clean)
+        web.run_app(app, sock=listener, loop=loop, print=None)
+        print(loop.is_closed())
+        """,
+        options=("-W", "ignore"),
+    )
+    assert said.splitlines() == ["200 True", "cleaned up", "True"]
