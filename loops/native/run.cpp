@@ -190,25 +190,8 @@ void release_queues(LoopBase* loop) {
   loop->core.timers.clear(drop);
 }
 
-namespace {
-
-// Sends what the callback has written. False: an exception leaves the loop, the callback's first.
-bool flush_after(LoopBase* loop, bool stay) {
-  PyObject* leaving = take_exception();
-  const bool flushed = flush_transports(loop) == 0;
-  if (leaving) {
-    PyErr_Clear();
-    restore_exception(leaving);
-  }
-  return stay && flushed;
-}
-
-} // namespace
-
 bool Host::run(Handle* handle) {
-  bool stay = is_cancelled(handle) || run_handle(handle);
-  if (!loop_->to_flush.empty())
-    stay = flush_after(loop_, stay);
+  const bool stay = is_cancelled(handle) || run_handle(handle);
   drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
     PyObject *type, *value, *traceback; // of the exception that leaves the loop, if one does
