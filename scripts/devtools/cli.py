@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     command("cpython", _cpython, "CPython's own tests on a loop, class by class", passes_on=True)
     made = command("property", _property, "random conversations for a while", passes_on=True)
     made.add_argument("--minutes", type=float, default=10, help="default 10")
-    command("soak", _soak, "long memory test of the loop", passes_on=True)
+    made = command("soak", _soak, "long memory tests of the loop and its connections")
+    made.add_argument("--callbacks", default="10000000", help="default ten million")
+    made.add_argument("--connections", default="1000000", help="default a million")
     command("schema", _schema, "write the JSON Schema of the run file")
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
     made.add_argument("name", metavar="NAME")
@@ -158,7 +160,9 @@ def _property(arguments: argparse.Namespace) -> int:
 
 
 def _soak(arguments: argparse.Namespace) -> int:
-    return status([_ready(arguments).launcher, ROOT / "loops/tests/soak.py", *arguments.rest])
+    launcher, tests = _ready(arguments).launcher, ROOT / "loops" / "tests"
+    callbacks = status([launcher, tests / "soak.py", arguments.callbacks])
+    return status([launcher, tests / "soak_connections.py", arguments.connections]) or callbacks
 
 
 def _schema(arguments: argparse.Namespace) -> int:
