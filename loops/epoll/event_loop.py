@@ -18,6 +18,7 @@ from loopgauge.loops.epoll.selector import EpollSelector
 from loopgauge.loops.epoll.sockets import SocketMethods
 from loopgauge.loops.epoll.streams import Streams
 from loopgauge.loops.epoll.subprocess import Subprocesses
+from loopgauge.loops.epoll.tls import TLSConnections
 
 if sys.version_info >= (3, 13):
     _Stock = asyncio.SelectorEventLoop
@@ -41,7 +42,16 @@ class _SignalEnd:
         return self._fd
 
 
-class EventLoop(SocketMethods, Pipes, Subprocesses, _core.LoopBase, Streams, Datagrams, _Stock):
+class EventLoop(
+    SocketMethods,
+    Pipes,
+    Subprocesses,
+    _core.LoopBase,
+    Streams,
+    Datagrams,
+    TLSConnections,
+    _Stock,
+):
     """A drop-in asyncio event loop on epoll.
 
     `selector` is for compatibility: with a selector of your own the loop schedules as CPython's

@@ -24,6 +24,11 @@ class SocketOp(Generic[_T]):
 _Tried: TypeAlias = _T | SocketOp[_T] | NotImplementedType
 
 @disjoint_base
+class TLSBase:
+    """What it takes over from asyncio.sslproto.SSLProtocol is not repeated here."""
+
+class TLSTransportBase: ...
+
 class LoopBase:
     _closed: bool
     _debug: bool

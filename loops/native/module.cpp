@@ -140,10 +140,11 @@ int module_exec(PyObject* module) {
     return -1;
   }
   if (add_socket_transport_type(module, state) < 0 ||
-      add_datagram_transport_type(module, state) < 0) {
+      add_datagram_transport_type(module, state) < 0 ||
+      add_pipe_transport_types(module, state) < 0) {
     return -1;
   }
-  return add_pipe_transport_types(module, state);
+  return add_tls_types(module, state);
 }
 
 int module_traverse(PyObject* module, visitproc visit, void* arg) {
@@ -175,13 +176,16 @@ int module_traverse(PyObject* module, visitproc visit, void* arg) {
                            state->set_running_loop}) {
     Py_VISIT(object);
   }
-  return visit_socket_state(state->sockets, visit, arg);
+  if (const int stop = visit_socket_state(state->sockets, visit, arg))
+    return stop;
+  return tls_state_traverse(&state->tls, visit, arg);
 }
 
 int module_clear(PyObject* module) {
   ModuleState* state = get_state(module);
   clear_free_lists(state);
   clear_socket_state(state->sockets);
+  tls_state_clear(&state->tls);
   Py_CLEAR(state->handle_type);
   Py_CLEAR(state->timer_handle_type);
   Py_CLEAR(state->thread_safe_handle_type);

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "loops/native/socket_state.hpp"
+#include "loops/native/tls_state.hpp"
 
 namespace loopgauge::py {
 
@@ -122,6 +123,8 @@ struct ModuleState {
   FreeList handles;
   FreeList timer_handles;
   FreeList thread_safe_handles;
+
+  TlsState tls;
 };
 
 /// The state of the module that made `type` (one of the module's own types). Never null.

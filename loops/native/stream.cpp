@@ -7,6 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "loops/native/tls.hpp"
+
 namespace loopgauge::py {
 namespace {
 
@@ -52,6 +54,12 @@ int hand_over(SocketTransport* transport, const RoomyBytes& bytes, std::size_t s
 
 // What was read into the shared buffer.
 int hand_over_copy(SocketTransport* transport, const char* data, std::size_t size) {
+  if (transport->reading == Reading::tls) {
+    const Ref protocol = Ref::borrow(transport->protocol);
+    return tls_received(as_tls(protocol.get()), data, static_cast<Py_ssize_t>(size)) == 0
+               ? 0
+               : fatal_error(transport, "Fatal error: protocol.buffer_updated() call failed.");
+  }
   if (transport->reading == Reading::stream_reader) {
     const int fed = feed_stream_reader(transport, data, static_cast<Py_ssize_t>(size));
     if (fed < 0)
@@ -366,6 +374,10 @@ int read_ready(SocketTransport* transport) {
     return fatal_errno(transport, EBADF, kReadError);
   return transport->reading == Reading::buffered ? read_into_protocol(transport)
                                                  : read_data(transport);
+}
+
+int stream_write_bytes(SocketTransport* transport, PyObject* bytes) {
+  return write_object(transport, bytes);
 }
 
 PyObject* stream_write(PyObject* self, PyObject* data) {

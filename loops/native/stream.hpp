@@ -17,9 +17,10 @@ struct RawAddress {
 };
 
 enum class Reading : std::uint8_t {
-  data,         // data_received()
-  buffered,     // get_buffer() and buffer_updated()
-  stream_reader // asyncio's own StreamReaderProtocol: fed without a call (stream_reader.cpp)
+  data,          // data_received()
+  buffered,      // get_buffer() and buffer_updated()
+  stream_reader, // asyncio's own StreamReaderProtocol: fed without a call (stream_reader.cpp)
+  tls            // the record pump: fed without a buffer of its own (tls_read.cpp)
 };
 
 struct SocketTransport : Transport {
@@ -52,13 +53,23 @@ PyObject* new_socket_transport(LoopBase* loop, int fd, int family, PyObject* soc
 /// Reads once and hands over what came. 0, or -1 with an exception that leaves the loop.
 int read_ready(SocketTransport* transport);
 
+/// SocketTransport.write() of bytes. 0, or -1 with an exception.
+int stream_write_bytes(SocketTransport* transport, PyObject* bytes);
+
 /// Which way the protocol takes its data. -1 with an exception.
 int choose_reading(SocketTransport* transport);
-/// True if the transport's protocol is asyncio's StreamReaderProtocol as it comes.
-bool can_feed_stream_reader(Transport* transport);
+/// True if the protocol is asyncio's StreamReaderProtocol as it comes.
+bool can_feed_stream_reader(ModuleState* state, PyObject* protocol);
+inline bool can_feed_stream_reader(Transport* transport) {
+  return can_feed_stream_reader(state_of(Py_TYPE(transport)), transport->protocol);
+}
 /// Appends to the reader of asyncio's StreamReaderProtocol. 1: done, 0: not possible (the
 /// protocol's data_received() must be called), -1 with an exception.
-int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size);
+int feed_stream_reader(const ModuleState* state, PyObject* protocol, const char* data,
+                       Py_ssize_t size);
+inline int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size) {
+  return feed_stream_reader(transport->loop->state, transport->protocol, data, size);
+}
 int import_stream_classes(ModuleState* state);
 
 /// The address as socket.getpeername() returns it. New reference, null with an exception.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "loops/native/stream.hpp"
+#include "loops/native/tls.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -111,10 +112,9 @@ int import_stream_classes(ModuleState* state) {
   return classes.data_received && classes.feed_data ? 0 : -1;
 }
 
-bool can_feed_stream_reader(Transport* transport) {
-  ModuleState* state = state_of(Py_TYPE(transport));
+bool can_feed_stream_reader(ModuleState* state, PyObject* protocol) {
   StreamClasses& classes = state->streams;
-  if (!Py_IS_TYPE(transport->protocol, classes.protocol))
+  if (!Py_IS_TYPE(protocol, classes.protocol))
     return false;
   return is_unchanged(classes) ||
          (remember(classes.protocol, state->names.data_received, classes.data_received,
@@ -123,27 +123,31 @@ bool can_feed_stream_reader(Transport* transport) {
 }
 
 int choose_reading(SocketTransport* transport) {
-  const ModuleState* state = state_of(Py_TYPE(transport));
+  ModuleState* state = state_of(Py_TYPE(transport));
   transport->reading = Reading::data;
+  if (is_tls(state, transport->protocol) && has_c_methods(as_tls(transport->protocol))) {
+    transport->reading = Reading::tls;
+    return 0;
+  }
   const Ref buffered(PyObject_GetAttrString(state->protocols_module, "BufferedProtocol"));
   const int is_buffered = buffered ? PyObject_IsInstance(transport->protocol, buffered.get()) : -1;
   if (is_buffered != 0) {
     transport->reading = Reading::buffered;
     return is_buffered < 0 ? -1 : 0;
   }
-  if (can_feed_stream_reader(transport))
+  if (can_feed_stream_reader(state, transport->protocol))
     transport->reading = Reading::stream_reader;
   return 0;
 }
 
-int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t size) {
-  const ModuleState* state = transport->loop->state;
+int feed_stream_reader(const ModuleState* state, PyObject* protocol, const char* data,
+                       Py_ssize_t size) {
   const StreamClasses& classes = state->streams;
   const Names& names = state->names;
   if (!is_unchanged(classes) ||
-      !has_method_of_class(transport->protocol, names.data_received, classes.data_received))
+      !has_method_of_class(protocol, names.data_received, classes.data_received))
     return 0;
-  const Ref reader(reader_of(state, transport->protocol));
+  const Ref reader(reader_of(state, protocol));
   if (!reader)
     return -1;
   if (reader.get() == Py_None)
