@@ -39,7 +39,10 @@ int send_ciphertext(TlsBase* tls) {
 }
 
 // Encrypts record by record. 0: all of it, or as much as the ssl module takes now (`*count`).
-int encrypt_memory(TlsBase* tls, const char* data, Py_ssize_t size, Py_ssize_t* count) {
+// `may_send` is what holds for the whole write: the transport may pause us in the middle of it,
+// and still gets all of it, as it does from CPython, which hands it over in one piece.
+int encrypt_memory(TlsBase* tls, const char* data, Py_ssize_t size, bool may_send,
+                   Py_ssize_t* count) {
   TlsState& state = tls->state->tls;
   OpenWindow window(state.window_type, &state.spare_window, data, size);
   if (!window.get())
@@ -51,7 +54,7 @@ int encrypt_memory(TlsBase* tls, const char* data, Py_ssize_t size, Py_ssize_t* 
     if (taken < 0)
       return wants_more(state) ? 0 : -1;
     *count += taken;
-    if (*count - sent >= kSendSize && *count < size && !tls->ssl_writing_paused) {
+    if (*count - sent >= kSendSize && *count < size && may_send) {
       if (send_ciphertext(tls) < 0)
         return -1;
       sent = *count;
@@ -60,11 +63,21 @@ int encrypt_memory(TlsBase* tls, const char* data, Py_ssize_t size, Py_ssize_t* 
   return 0;
 }
 
-int encrypt_buffer(TlsBase* tls, PyObject* data, Py_ssize_t* count) {
+Py_ssize_t bytes_in(PyObject* data) {
   Py_buffer view;
   if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
     return -1;
-  const int result = encrypt_memory(tls, static_cast<const char*>(view.buf), view.len, count);
+  const Py_ssize_t size = view.len;
+  PyBuffer_Release(&view);
+  return size;
+}
+
+int encrypt_buffer(TlsBase* tls, PyObject* data, bool may_send, Py_ssize_t* count) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    return -1;
+  const int result =
+      encrypt_memory(tls, static_cast<const char*>(view.buf), view.len, may_send, count);
   PyBuffer_Release(&view);
   return result;
 }
@@ -139,7 +152,7 @@ Py_ssize_t gather(PyObject* backlog, char* record) {
   return gathered < 2 ? 0 : used;
 }
 
-int encrypt_backlog(TlsBase* tls) {
+int encrypt_backlog(TlsBase* tls, bool may_send) {
   char record[kRecordSize];
   const Ref backlog = Ref::borrow(tls->write_backlog);
   while (PyObject_Size(backlog.get()) > 0) {
@@ -147,11 +160,11 @@ int encrypt_backlog(TlsBase* tls) {
     Py_ssize_t count = 0;
     int result;
     if (expected > 0) {
-      result = encrypt_memory(tls, record, expected, &count);
+      result = encrypt_memory(tls, record, expected, may_send, &count);
     } else {
       const Ref first(expected < 0 ? nullptr : PySequence_GetItem(backlog.get(), 0));
       expected = first ? PyObject_Size(first.get()) : -1;
-      result = expected < 0 ? -1 : encrypt_buffer(tls, first.get(), &count);
+      result = expected < 0 ? -1 : encrypt_buffer(tls, first.get(), may_send, &count);
     }
     if (result < 0 || drop_from_backlog(tls, count) < 0)
       return -1;
@@ -172,34 +185,48 @@ int control_app_writing(TlsBase* tls, Py_ssize_t pending) {
   return result ? 0 : -1;
 }
 
+int send_what_is_encrypted(TlsBase* tls, bool may_send) {
+  if (may_send)
+    return send_ciphertext(tls) < 0 ? -1 : control_app_writing(tls, 0);
+  const Py_ssize_t pending = tls_pending(tls, tls->outgoing);
+  return pending < 0 ? -1 : control_app_writing(tls, pending);
+}
+
 bool accepts_data(const TlsBase* tls) {
   return has_c_methods(tls) && (is_wrapped(tls) || tls->ssl_state == tls->state->tls.do_handshake);
 }
 
+// Encrypts what fits in a record with one call, and anything else from its memory.
+int encrypt_any(TlsBase* tls, PyObject* data, bool may_send, Py_ssize_t* count) {
+  if (!PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) > kRecordSize)
+    return encrypt_buffer(tls, data, may_send, count);
+  const Py_ssize_t taken = encrypt_object(tls, data);
+  if (taken < 0)
+    return wants_more(tls->state->tls) ? 0 : -1;
+  *count = taken;
+  return 0;
+}
+
+// What could not be encrypted stays in the backlog, as CPython leaves it there: the next write
+// fails as well.
+int keep_failed(TlsBase* tls, PyObject* data, Py_ssize_t count) {
+  PyObject* exception = take_exception();
+  if (append_to_backlog(tls, data, count) < 0)
+    PyErr_Clear();
+  restore_exception(exception);
+  return -1;
+}
+
 // A write that nothing waits in front of: without the backlog, unless something is left.
 int write_now(TlsBase* tls, PyObject* data) {
-  Py_ssize_t count = 0, size;
-  if (PyBytes_CheckExact(data) && PyBytes_GET_SIZE(data) <= kRecordSize) {
-    size = PyBytes_GET_SIZE(data);
-    count = encrypt_object(tls, data);
-    if (count < 0) {
-      if (!wants_more(tls->state->tls))
-        return -1;
-      count = 0;
-    }
-  } else {
-    Py_buffer view;
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
-      return -1;
-    size = view.len;
-    const int result = encrypt_memory(tls, static_cast<const char*>(view.buf), size, &count);
-    PyBuffer_Release(&view);
-    if (result < 0)
-      return -1;
-  }
-  if (count < size && append_to_backlog(tls, data, count) < 0)
+  const bool may_send = !tls->ssl_writing_paused;
+  Py_ssize_t count = 0;
+  if (encrypt_any(tls, data, may_send, &count) < 0)
+    return keep_failed(tls, data, count);
+  const Py_ssize_t size = bytes_in(data);
+  if (size < 0 || (count < size && append_to_backlog(tls, data, count) < 0))
     return -1;
-  return tls_send(tls);
+  return send_what_is_encrypted(tls, may_send);
 }
 
 int write_all(TlsBase* tls, PyObject* chunks) {
@@ -305,7 +332,8 @@ int tls_write_backlog(TlsBase* tls) {
     const Ref result(call_stock_tls(tls, tls->state->tls.names.do_write, nullptr));
     return result ? 0 : -1;
   }
-  return encrypt_backlog(tls) < 0 ? -1 : tls_send(tls);
+  const bool may_send = !tls->ssl_writing_paused;
+  return encrypt_backlog(tls, may_send) < 0 ? -1 : send_what_is_encrypted(tls, may_send);
 }
 
 int tls_send(TlsBase* tls) {
@@ -313,10 +341,7 @@ int tls_send(TlsBase* tls) {
     const Ref result(call_stock_tls(tls, tls->state->tls.names.process_outgoing, nullptr));
     return result ? 0 : -1;
   }
-  if (!tls->ssl_writing_paused)
-    return send_ciphertext(tls) < 0 ? -1 : control_app_writing(tls, 0);
-  const Py_ssize_t pending = tls_pending(tls, tls->outgoing);
-  return pending < 0 ? -1 : control_app_writing(tls, pending);
+  return send_what_is_encrypted(tls, !tls->ssl_writing_paused);
 }
 
 PyMethodDef tls_write_methods[] = {
