@@ -107,7 +107,7 @@ class TLSConnections(_Base):  # type: ignore[misc]
 
     async def start_tls(
         self,
-        transport: asyncio.WriteTransport,
+        transport: asyncio.BaseTransport,
         protocol: asyncio.BaseProtocol,
         sslcontext: ssl.SSLContext,
         *,
