@@ -75,7 +75,7 @@ class Recorder(asyncio.Protocol):
         return bytes(self.received[:size])
 
 
-class BufferedRecorder(asyncio.BufferedProtocol, Recorder):
+class BufferedRecorder(Recorder, asyncio.BufferedProtocol):
     """The same with a buffer of its own, of an awkward size."""
 
     size = 1000
@@ -151,9 +151,11 @@ class Peer:
             return type(error).__name__
 
     async def close_notify(self) -> None:
+        """Sends it, unless the other side is gone already."""
         with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        await self.flush()
+        with contextlib.suppress(ConnectionError):
+            await self.flush()
 
     def reset(self) -> None:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
