@@ -34,15 +34,16 @@ PyObject* close(PyObject* self, PyObject*) {
   return none_or_error(close_transport(as_transport(self)));
 }
 
-PyObject* abort(PyObject* self, PyObject*) {
+// What is held back counts as sent.
+PyObject* force_close_method(PyObject* self, PyObject* exception) {
   Transport* transport = as_transport(self);
   if (transport->loop && !transport->conn_lost && transport->kind->flush(transport) < 0)
     return nullptr;
-  return none_or_error(force_close(transport, Py_None));
+  return none_or_error(force_close(transport, exception));
 }
 
-PyObject* force_close_method(PyObject* self, PyObject* exception) {
-  return none_or_error(force_close(as_transport(self), exception));
+PyObject* abort(PyObject* self, PyObject*) {
+  return force_close_method(self, Py_None);
 }
 
 // _fatal_error(exc, message='Fatal error on transport')

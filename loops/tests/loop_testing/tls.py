@@ -100,6 +100,7 @@ class Peer:
             self.incoming, self.outgoing, server_side=server, server_hostname=hostname
         )
         self.loop = asyncio.get_running_loop()
+        self.received = bytearray()
 
     async def flush(self) -> None:
         if self.outgoing.pending:
@@ -138,10 +139,10 @@ class Peer:
         return bytes(data)
 
     async def ending(self) -> str:
-        """What the connection ends with, read to its end."""
+        """What the connection ends with, read to its end; `received` is what came before."""
         try:
-            while await self.step(self.tls.read, 65536):
-                pass
+            while data := await self.step(self.tls.read, 65536):
+                self.received += data
             return "close_notify"
         except EOFError:
             return "eof"
