@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from loop_testing import process, target
-from loop_testing.compare import on_both
+from loop_testing.compare import on_both, quiet
 
 PIPE = asyncio.subprocess.PIPE
 SLEEP = ("sleep", "1000")
@@ -313,6 +313,34 @@ def test_a_child_that_somebody_else_reaped(loop, caplog) -> None:
         assert returncode == -9 or "255" in caplog.text
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.skipif(target.is_stock(), reason="stock leaks it before 3.15")
+def test_the_pidfd_is_closed_when_waitpid_fails(loop, monkeypatch) -> None:
+    def fail(pid: int, options: int) -> tuple[int, int]:
+        failed.append(pid)
+        raise OSError(errno.EIO, "unexpected")
+
+    failed: list[int] = []
+    told = quiet(loop)
+
+    async def main() -> None:
+        await (await asyncio.create_subprocess_exec("true")).wait()
+        before = descriptors()
+        child = await asyncio.create_subprocess_exec("cat", stdin=PIPE)
+        monkeypatch.setattr(os, "waitpid", fail)
+        child.stdin.close()
+        while not failed:
+            await asyncio.sleep(0)
+        monkeypatch.undo()
+        assert failed == [child.pid]
+        os.waitpid(child.pid, 0)
+        child._transport._process_exited(0)
+        await child.wait()
+        assert descriptors() == before
+
+    loop.run_until_complete(main())
+    assert [type(context["exception"]) for context in told] == [OSError]
 
 
 def test_ignored_children() -> None:
