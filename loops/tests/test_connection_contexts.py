@@ -108,7 +108,7 @@ def test_same_contexts(kind: str) -> None:
     assert {event[1] for event in seen if event[0] == "server"} >= {"made", "data", "lost"}
 
 
-def test_two_connections_of_a_server(loop: asyncio.AbstractEventLoop) -> None:
+def test_two_connections_of_a_server() -> None:
     """What one connection sets is not what the other one reads."""
 
     def scenario(loop: asyncio.AbstractEventLoop) -> list[str]:

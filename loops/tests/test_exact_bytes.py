@@ -1,16 +1,19 @@
 """Random conversations on TCP, Unix and TLS: the same bytes and the same callbacks as on stock.
 
 Not compared, because it differs on purpose: what `get_write_buffer_size()` says inside a callback
-(small writes are sent when the callback returns).
+(small writes are sent when the callback returns). Half of the conversations are held in debug mode,
+in which the loop lets CPython's code schedule.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from loop_testing import profile
 from loop_testing.compare import on
 from loop_testing.exchange import Conversation, conversations
@@ -24,26 +27,27 @@ def _silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("asyncio"), "disabled", True)
 
 
-def both(loop_factory: LoopFactory, family: str, conversation: Conversation) -> dict[str, Any]:
-    ours = on(loop_factory, lambda loop: talk(loop, family, conversation))
-    stock = on(stock_factory(), lambda loop: talk(loop, family, conversation))
-    assert ours == stock
-    return ours
+def both(loop_factory: LoopFactory, family: str, debug: bool, conversation: Conversation) -> None:
+    def trace(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+        loop.set_debug(debug)
+        return talk(loop, family, conversation)
+
+    assert on(loop_factory, trace) == on(stock_factory(), trace)
 
 
 @profile.examples(200)
-@given(conversation=conversations())
-def test_tcp(loop_factory: LoopFactory, conversation: Conversation) -> None:
-    both(loop_factory, "tcp", conversation)
+@given(debug=st.booleans(), conversation=conversations())
+def test_tcp(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
+    both(loop_factory, "tcp", debug, conversation)
 
 
 @profile.examples(200)
-@given(conversation=conversations())
-def test_unix(loop_factory: LoopFactory, conversation: Conversation) -> None:
-    both(loop_factory, "unix", conversation)
+@given(debug=st.booleans(), conversation=conversations())
+def test_unix(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
+    both(loop_factory, "unix", debug, conversation)
 
 
 @profile.examples(120)
-@given(conversation=conversations())
-def test_tls(loop_factory: LoopFactory, conversation: Conversation) -> None:
-    both(loop_factory, "tls", conversation)
+@given(debug=st.booleans(), conversation=conversations())
+def test_tls(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
+    both(loop_factory, "tls", debug, conversation)
