@@ -13,7 +13,7 @@ namespace {
 
 // Ciphertext of a large write goes to the transport in pieces of this size: while one is in the
 // processor's cache, and before the MemoryBIO has grown to the size of the write.
-constexpr Py_ssize_t kSendSize = 8 * kRecordSize;
+constexpr Py_ssize_t kSendSize = 16 * kRecordSize;
 
 // One call of the ssl module. The number of bytes it took, or -1 with an exception.
 Py_ssize_t encrypt_object(TlsBase* tls, PyObject* data) {
