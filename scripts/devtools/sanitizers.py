@@ -30,7 +30,7 @@ def asan(python: Interpreter, arguments: list[str]) -> int:
         python,
         arguments or ["loops", "-p", "no:cacheprovider", "--no-isolate", *NOT_UNDER_ASAN],
         PYTHONPATH=str(python.build_dir("asan") / "pyroot"),
-        PYTHONMALLOC="malloc",
+        PYTHONMALLOC="malloc_debug",  # malloc, for the sanitizer, with CPython's own checks on top
         LD_PRELOAD=libraries,
         ASAN_OPTIONS=ASAN,
         UBSAN_OPTIONS=UBSAN,

@@ -113,6 +113,8 @@ class _Streams:
         self.sock = self.writer.get_extra_info("socket")
         self.peer.start()
         self.settle()
+        self.peer.started()
+        self.settle()
 
     async def serve(self, listener: Any) -> None:
         context = certificates.server_context() if self.family == "tls" else None
@@ -191,8 +193,11 @@ class _Streams:
         elif step.kind == "close":
             self.writer.close()
         elif self.writer.can_write_eof() and not self.writer.is_closing():
-            self.writer.write_eof()
             self.shut = True
+            try:
+                self.writer.write_eof()
+            except OSError as error:
+                self.trace.append(("raised", type(error).__name__))
 
     def write(self, step: Step) -> None:
         """Nothing is written where stock has an accident: when closing, after write_eof()."""
@@ -248,8 +253,9 @@ class _Streams:
         self.begin("wait_closed", self.writer.wait_closed())
         self.until(lambda: not self.tasks)
         assert talk.stream("local").startswith(bytes(self.peer.received))
-        arrived = len(self.peer.received) if self.peer.end in (None, "eof") else None
-        self.trace.append((arrived, self.peer.end, self.reader.at_eof()))
+        whole = self.peer.end in (None, "eof")
+        end = (len(self.peer.received), self.peer.end) if whole else "broken"
+        self.trace.append((end, self.reader.at_eof()))
 
     # --- turns ----------------------------------------------------------------------------
 
@@ -276,7 +282,8 @@ class _Streams:
         if self.peer is not None:
             self.peer.close()
         for _, writer in self.streams:
-            writer.transport.abort()
+            if not writer.is_closing():
+                writer.transport.abort()
         for task in self.tasks.values():
             task.cancel()
         if self.server is not None:
