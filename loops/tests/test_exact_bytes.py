@@ -35,19 +35,19 @@ def both(loop_factory: LoopFactory, family: str, debug: bool, conversation: Conv
     assert on(loop_factory, trace) == on(stock_factory(), trace)
 
 
-@profile.examples(200)
+@profile.examples(500)
 @given(debug=st.booleans(), conversation=conversations())
 def test_tcp(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
     both(loop_factory, "tcp", debug, conversation)
 
 
-@profile.examples(200)
+@profile.examples(500)
 @given(debug=st.booleans(), conversation=conversations())
 def test_unix(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
     both(loop_factory, "unix", debug, conversation)
 
 
-@profile.examples(120)
+@profile.examples(300)
 @given(debug=st.booleans(), conversation=conversations())
 def test_tls(loop_factory: LoopFactory, debug: bool, conversation: Conversation) -> None:
     both(loop_factory, "tls", debug, conversation)

@@ -25,19 +25,19 @@ def both(loop_factory: LoopFactory, family: str, server: bool, program: Program)
     assert ours == stock
 
 
-@profile.examples(120)
+@profile.examples(300)
 @given(server=st.booleans(), program=stream_talk.programs())
 def test_tcp(loop_factory: LoopFactory, server: bool, program: Program) -> None:
     both(loop_factory, "tcp", server, program)
 
 
-@profile.examples(120)
+@profile.examples(300)
 @given(server=st.booleans(), program=stream_talk.programs())
 def test_unix(loop_factory: LoopFactory, server: bool, program: Program) -> None:
     both(loop_factory, "unix", server, program)
 
 
-@profile.examples(80)
+@profile.examples(150)
 @given(server=st.booleans(), program=stream_talk.programs())
 def test_tls(loop_factory: LoopFactory, server: bool, program: Program) -> None:
     both(loop_factory, "tls", server, program)
