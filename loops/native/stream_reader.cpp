@@ -114,7 +114,9 @@ int import_stream_classes(ModuleState* state) {
 
 bool can_feed_stream_reader(ModuleState* state, PyObject* protocol) {
   StreamClasses& classes = state->streams;
-  if (!Py_IS_TYPE(protocol, classes.protocol))
+  // A method given to this one protocol object counts if it was there before the transport.
+  if (!Py_IS_TYPE(protocol, classes.protocol) ||
+      !has_method_of_class(protocol, state->names.data_received, classes.data_received))
     return false;
   return is_unchanged(classes) ||
          (remember(classes.protocol, state->names.data_received, classes.data_received,
@@ -144,8 +146,7 @@ int feed_stream_reader(const ModuleState* state, PyObject* protocol, const char*
                        Py_ssize_t size) {
   const StreamClasses& classes = state->streams;
   const Names& names = state->names;
-  if (!is_unchanged(classes) ||
-      !has_method_of_class(protocol, names.data_received, classes.data_received))
+  if (!is_unchanged(classes))
     return 0;
   const Ref reader(reader_of(state, protocol));
   if (!reader)

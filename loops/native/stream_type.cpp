@@ -187,6 +187,13 @@ int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObje
   return schedule_start(transport, waiter);
 }
 
+// -1 with errno if it is no socket.
+int socket_option(int fd, int name) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
 long int_attribute(PyObject* object, const char* name) {
   const Ref value(PyObject_GetAttrString(object, name));
   return value ? PyLong_AsLong(value.get()) : -1;
@@ -210,18 +217,19 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   const Ref number(PyObject_CallMethod(sock, "fileno", nullptr));
   const long fd = number ? PyLong_AsLong(number.get()) : -1;
-  const long family = int_attribute(sock, "family");
   const long proto = int_attribute(sock, "proto");
-  const long type = int_attribute(sock, "type");
   if (PyErr_Occurred())
     return -1;
-  if (fd < 0)
-    return raise_os_error(EBADF);
-  if (type == SOCK_STREAM &&
-      set_nodelay(static_cast<int>(fd), static_cast<int>(family), static_cast<int>(proto)) < 0)
+  // The kernel is asked, because `sock.family` and `sock.type` make enumerations in Python (2 us).
+  const int descriptor = static_cast<int>(fd);
+  const int family = socket_option(descriptor, SO_DOMAIN);
+  if (fd < 0 || family < 0)
+    return raise_os_error(fd < 0 ? EBADF : errno);
+  if (socket_option(descriptor, SO_TYPE) == SOCK_STREAM &&
+      set_nodelay(descriptor, family, static_cast<int>(proto)) < 0)
     return -1;
-  if (start(transport, as_loop(loop), static_cast<int>(fd), static_cast<int>(family), sock, nullptr,
-            protocol, waiter, extra, server, context) == 0)
+  if (start(transport, as_loop(loop), descriptor, family, sock, nullptr, protocol, waiter, extra,
+            server, context) == 0)
     return 0;
   let_go(transport);
   return -1;

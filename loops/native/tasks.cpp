@@ -1,6 +1,7 @@
 // create_task() and create_future(): once per task, so worth a direct call of the C types.
 
 #include "loops/native/loop.hpp"
+#include "loops/native/pyref.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -94,11 +95,26 @@ PyObject* create_future_method(PyObject* self, PyObject*) {
 
 } // namespace
 
+// Future(loop=loop) as type.__call__ does it, with keywords that are made once: the dictionary made
+// for each call was a fifth of it. The loop is only in there during the call.
+static PyObject* new_c_future(ModuleState* state, PyTypeObject* type, PyObject* loop) {
+  PyObject* name = PyTuple_GET_ITEM(state->loop_kwnames, 0);
+  Ref future(type->tp_new(type, state->no_arguments, nullptr));
+  if (!future || PyDict_SetItem(state->future_keywords, name, loop) < 0)
+    return nullptr;
+  const int done = type->tp_init(future.get(), state->no_arguments, state->future_keywords);
+  if (PyDict_SetItem(state->future_keywords, name, Py_None) < 0 || done < 0)
+    return nullptr;
+  return future.release();
+}
+
 PyObject* create_future(LoopBase* loop) {
   ModuleState* state = loop->state;
   PyObject* type = current_class(state->futures_module, state->names.future);
   if (!type)
     return nullptr;
+  if (type == state->c_future)
+    return new_c_future(state, reinterpret_cast<PyTypeObject*>(type), as_object(loop));
   PyObject* stack[2] = {nullptr, as_object(loop)};
   return PyObject_Vectorcall(type, stack + 1, 0 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                              state->loop_kwnames);
