@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+#: Whose addresses the native half can read.
+_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
+
 
 class Streams(_Base):  # type: ignore[misc]
     """The part of EventLoop that makes stream transports and accepts connections."""
@@ -82,12 +85,18 @@ class Streams(_Base):  # type: ignore[misc]
     ) -> None:
         """Accepts what waits, at most `backlog` connections. CPython's own method does it for TLS,
         in debug mode (it logs) and where it fails: what it says then depends on the version."""
-        if sslcontext is None and not self._debug and not self._has_foreign_selector:
-            tcp = sock.proto == socket.IPPROTO_TCP
+        native = sock.family in _FAMILIES and not self._has_foreign_selector
+        if native and sslcontext is None and not self._debug:
             context = keywords.get("context", rest[2] if len(rest) > 2 else None)
             try:
                 self._accept_batch(
-                    sock.fileno(), sock.family, tcp, protocol_factory, server, backlog, context
+                    sock.fileno(),
+                    sock.family,
+                    sock.proto,
+                    protocol_factory,
+                    server,
+                    backlog,
+                    context,
                 )
                 return
             except OSError:

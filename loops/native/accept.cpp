@@ -15,8 +15,7 @@ struct Listener {
   PyObject* protocol_factory;
   PyObject* server;
   PyObject* context; // to be copied for each connection (3.15); null: none
-  int family;
-  bool nodelay;
+  int family, proto;
 };
 
 // A protocol factory or constructor that fails costs its connection. CPython reports it in debug
@@ -39,10 +38,10 @@ int make_connection(const Listener& listener, int fd, const RawAddress* peername
   if (!protocol)
     return drop_connection(fd);
   const Ref context(listener.context ? PyContext_Copy(listener.context) : nullptr);
-  if (listener.nodelay)
+  if (listener.proto == IPPROTO_TCP)
     set_nodelay(fd);
-  const Ref transport(new_socket_transport(listener.loop, fd, listener.family, nullptr, peername,
-                                           protocol.get(), nullptr, nullptr, listener.server,
+  const Ref transport(new_socket_transport(listener.loop, fd, listener.family, listener.proto,
+                                           peername, protocol.get(), listener.server,
                                            context.get()));
   return transport ? 0 : drop_connection(fd);
 }
@@ -67,19 +66,24 @@ int accept_one(const Listener& listener) {
   return make_connection(listener, fd, is_inet ? &peername : nullptr) < 0 ? -1 : 1;
 }
 
-// _accept_batch(fd, family, is TCP, protocol_factory, server, limit, context or None)
+// _accept_batch(fd, family, proto, protocol_factory, server, limit, context or None)
 // Raises OSError when the system refuses (EMFILE and the like), after what could be accepted.
 PyObject* accept_batch(PyObject* self, PyObject* args) {
-  int fd, family, is_tcp, limit;
+  int fd, family, proto, limit;
   PyObject *factory, *server, *context;
-  if (!PyArg_ParseTuple(args, "iipOOiO:_accept_batch", &fd, &family, &is_tcp, &factory, &server,
+  if (!PyArg_ParseTuple(args, "iiiOOiO:_accept_batch", &fd, &family, &proto, &factory, &server,
                         &limit, &context))
     return nullptr;
-  const Listener listener{
-      as_loop(self), fd,         factory, server, context == Py_None ? nullptr : context,
-      family,        is_tcp != 0};
+  LoopBase* loop = as_loop(self);
+  const Listener listener{loop,   fd,   factory, server, context == Py_None ? nullptr : context,
+                          family, proto};
+  // A factory that closes the server ends the batch: the number may be another's by now.
+  const Ref watch = Ref::borrow(reinterpret_cast<PyObject*>(handle_at(loop, fd, Side::reader)));
+  const auto is_watched = [&] {
+    return reinterpret_cast<PyObject*>(handle_at(loop, fd, Side::reader)) == watch.get();
+  };
   int more = 1;
-  while (more == 1 && limit-- > 0)
+  while (more == 1 && limit-- > 0 && is_watched())
     more = accept_one(listener);
   if (more < 0)
     return nullptr;
@@ -116,7 +120,7 @@ PyObject* set_native_transport(PyObject* self, PyObject* const* args, Py_ssize_t
   const bool native =
       nargs == 2 && !takes_out &&
       Py_TYPE(args[1])->tp_dealloc == loop->state->socket_transport_type->tp_dealloc &&
-      as_transport(args[1])->fd == fd;
+      as_transport(args[1])->fd == fd && as_transport(args[1])->loop == loop;
   if (!known || (!takes_out && !native)) {
     if (!PyErr_Occurred())
       PyErr_SetString(PyExc_ValueError, "not the descriptor of a native transport");

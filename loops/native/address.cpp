@@ -93,13 +93,17 @@ bool is_known_family(int family) {
 PyObject* address_to_python(const SocketAddress& address) {
   if (address.size == 0)
     Py_RETURN_NONE;
-  switch (address.storage.ss_family) {
+  return address_to_python(address.get(), address.size);
+}
+
+PyObject* address_to_python(const sockaddr* address, socklen_t size) {
+  switch (address->sa_family) {
   case AF_INET:
-    return ipv4_to_python(reinterpret_cast<const sockaddr_in&>(address.storage));
+    return ipv4_to_python(*reinterpret_cast<const sockaddr_in*>(address));
   case AF_INET6:
-    return ipv6_to_python(reinterpret_cast<const sockaddr_in6&>(address.storage));
+    return ipv6_to_python(*reinterpret_cast<const sockaddr_in6*>(address));
   default:
-    return unix_to_python(reinterpret_cast<const sockaddr_un&>(address.storage), address.size);
+    return unix_to_python(*reinterpret_cast<const sockaddr_un*>(address), size);
   }
 }
 

@@ -22,6 +22,8 @@ bool is_known_family(int family);
 /// What socket.recvfrom() and accept() give for this address; None where the kernel gave none. New
 /// reference, or null with an exception. The family must be known.
 PyObject* address_to_python(const SocketAddress& address);
+/// The same of an address anywhere in memory, which is not empty.
+PyObject* address_to_python(const sockaddr* address, socklen_t size);
 
 /// Fills `address` from a (host, port[, flowinfo, scope_id]) tuple whose host is a literal of the
 /// family (IPv4 or IPv6). False, without an exception, for everything else: names, other families,

@@ -136,7 +136,7 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   transport->family = static_cast<int>(family);
   if (init_transport(transport, as_loop(loop), static_cast<int>(fd), protocol, extra, nullptr,
                      nullptr) == 0) {
-    transport->sock = Py_NewRef(sock);
+    keep_socket(transport, sock);
     if (start(transport, address, waiter) == 0)
       return 0;
   }
@@ -184,7 +184,10 @@ PyObject* sendto_ready(PyObject* self, PyObject*) {
   return none_or_error(send_ready(as_datagram(self)));
 }
 
-PyObject* set_protocol(PyObject* self, PyObject* protocol) {
+PyObject* set_protocol(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
+  if (!protocol)
+    return nullptr;
   Py_XSETREF(as_datagram(self)->protocol, Py_NewRef(protocol));
   Py_RETURN_NONE;
 }
@@ -203,8 +206,8 @@ const PyMethodDef methods[] = {
     {"sendto", as_method(sendto), METH_FASTCALL | METH_KEYWORDS,
      "sendto($self, /, data, addr=None)\n--\n\nSends a datagram, or keeps it until it can be "
      "sent."},
-    {"set_protocol", set_protocol, METH_O,
-     "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
+    {"set_protocol", as_method(set_protocol), METH_FASTCALL | METH_KEYWORDS,
+     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready, METH_NOARGS, nullptr},
     {"_sendto_ready", sendto_ready, METH_NOARGS, nullptr},
     {},

@@ -103,6 +103,7 @@ struct LoopBase {
   GilFairness fairness;
   std::vector<Transport*> transports; // by descriptor, borrowed: those that are not closing
   std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this callback
+  bool flushing;                      // `to_flush` is being gone through
   ReadBuffer reading;
   RecycledBytes received, snapshots; // what protocols get, and copies of what they write
   std::unique_ptr<PeerCache> peers;  // of datagrams, made by the first one

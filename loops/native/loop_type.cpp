@@ -53,6 +53,8 @@ int loop_traverse(PyObject* self, visitproc visit, void* arg) {
     visit_handle(watch.reader);
     visit_handle(watch.writer);
   });
+  for (Transport* transport : loop->to_flush)
+    Py_VISIT(as_object(transport));
   return stopped;
 }
 
@@ -65,6 +67,10 @@ int loop_clear(PyObject* self) {
   Py_CLEAR(loop->transport_map);
   release_queues(loop);
   release_watches(loop);
+  std::vector<Transport*> to_flush;
+  to_flush.swap(loop->to_flush);
+  for (Transport* transport : to_flush)
+    Py_DECREF(as_object(transport));
   return 0;
 }
 

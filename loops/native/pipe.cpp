@@ -259,7 +259,7 @@ int write_to_pipe(WritePipe* pipe, PyObject* data) {
   if (PyBytes_Check(data)) {
     Py_buffer view{};
     view.buf = PyBytes_AS_STRING(data);
-    view.len = length;
+    view.len = PyBytes_GET_SIZE(data); // a subclass may have a length of its own
     return write_view(pipe, view, data);
   }
   Py_buffer view;

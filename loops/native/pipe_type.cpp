@@ -150,6 +150,8 @@ int take_pipe(PipeTransport* pipe, const Arguments& given, const char* refusal, 
   pipe->sock = Py_NewRef(given.pipe);
   pipe->protocol = Py_NewRef(given.protocol);
   pipe->loop = as_loop(Py_NewRef(given.loop));
+  pipe->closing = false;
+  pipe->conn_lost = 0;
   pipe->high_water = 64 * 1024; // _FlowControlMixin._set_write_buffer_limits
   pipe->low_water = 16 * 1024;
   return 0;
@@ -273,14 +275,19 @@ PyObject* read_ready(PyObject* self, PyObject*) {
   return none_or_error(read_pipe_ready(as_read_pipe(as_transport(self))));
 }
 
-PyObject* set_protocol_of_reader(PyObject* self, PyObject* protocol) {
+PyObject* set_protocol_of_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                                 PyObject* kwnames) {
   ReadPipe* pipe = as_read_pipe(as_transport(self));
+  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
+  if (!protocol)
+    return nullptr;
   Py_XSETREF(pipe->protocol, Py_NewRef(protocol));
   return none_or_error(choose_feeding(pipe));
 }
 
-PyObject* write(PyObject* self, PyObject* data) {
-  return none_or_error(write_to_pipe(as_write_pipe(as_transport(self)), data));
+PyObject* write(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  PyObject* data = only_argument("write", "data", args, nargs, kwnames);
+  return data ? none_or_error(write_to_pipe(as_write_pipe(as_transport(self)), data)) : nullptr;
 }
 
 PyObject* write_ready(PyObject* self, PyObject*) {
@@ -303,15 +310,19 @@ PyObject* can_write_eof(PyObject*, PyObject*) {
   Py_RETURN_TRUE;
 }
 
-PyObject* set_protocol_of_writer(PyObject* self, PyObject* protocol) {
+PyObject* set_protocol_of_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                                 PyObject* kwnames) {
+  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
+  if (!protocol)
+    return nullptr;
   Py_XSETREF(as_transport(self)->protocol, Py_NewRef(protocol));
   Py_RETURN_NONE;
 }
 
 const PyMethodDef read_methods[] = {
     {"close", close_read_pipe, METH_NOARGS, "close($self, /)\n--\n\nCloses the pipe."},
-    {"set_protocol", set_protocol_of_reader, METH_O,
-     "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
+    {"set_protocol", as_method(set_protocol_of_reader), METH_FASTCALL | METH_KEYWORDS,
+     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready, METH_NOARGS, nullptr},
     {"_start_reading", start_reading, METH_NOARGS, nullptr},
     {"_close", close_with, METH_VARARGS, nullptr},
@@ -321,16 +332,16 @@ const PyMethodDef read_methods[] = {
 };
 
 const PyMethodDef write_methods[] = {
-    {"write", write, METH_O,
-     "write($self, data, /)\n--\n\nWrites the bytes, or keeps them until they can be written."},
+    {"write", as_method(write), METH_FASTCALL | METH_KEYWORDS,
+     "write($self, data)\n--\n\nWrites the bytes, or keeps them until they can be written."},
     {"write_eof", close_writer, METH_NOARGS,
      "write_eof($self, /)\n--\n\nCloses the pipe when what was written is sent."},
     {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
     {"close", close_writer, METH_NOARGS,
      "close($self, /)\n--\n\nCloses the pipe when what was written is sent."},
     {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nCloses the pipe at once."},
-    {"set_protocol", set_protocol_of_writer, METH_O,
-     "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
+    {"set_protocol", as_method(set_protocol_of_writer), METH_FASTCALL | METH_KEYWORDS,
+     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", peer_closed, METH_NOARGS, nullptr},
     {"_write_ready", write_ready, METH_NOARGS, nullptr},
     {"_start_reading", start_reading, METH_NOARGS, nullptr},

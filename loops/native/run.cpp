@@ -53,6 +53,17 @@ int run_turns(LoopBase* loop) {
   return state == 0 && loop->core.stopping ? 1 : state;
 }
 
+// What a signal handler wrote before another one raised. `state` is that of run_turns().
+int flush_last(LoopBase* loop, int state) {
+  if (loop->to_flush.empty())
+    return state;
+  const KeepException first;
+  const bool flushed = flush_transports(loop) == 0;
+  if (first.kept)
+    PyErr_Clear();
+  return flushed ? state : -1;
+}
+
 int refuse_to_run(LoopBase* loop) {
   if (check_closed(as_object(loop)) < 0)
     return -1;
@@ -123,7 +134,7 @@ PyObject* run_forever(PyObject* self, PyObject*) {
     RunScope scope{loop};
     if (scope.enter() < 0)
       return nullptr;
-    const int state = run_turns(loop);
+    const int state = flush_last(loop, run_turns(loop));
     const bool stopping = loop->core.stopping;
     if (scope.leave() < 0 || state < 0)
       return nullptr;

@@ -324,7 +324,7 @@ int write_object(SocketTransport* transport, PyObject* data) {
   if (PyBytes_Check(data)) {
     Py_buffer view{};
     view.buf = PyBytes_AS_STRING(data);
-    view.len = length;
+    view.len = PyBytes_GET_SIZE(data); // a subclass may have a length of its own
     return write_view(transport, view, data);
   }
   Py_buffer view;
@@ -355,6 +355,12 @@ int fail_write_ready(SocketTransport* transport, int error) {
   return settle_empty_waiter(transport, exception.get());
 }
 
+int shut_down(SocketTransport* transport) {
+  if (!owns_descriptor(transport))
+    return raise_os_error(EBADF);
+  return ::shutdown(transport->fd, SHUT_WR) < 0 ? raise_os_error(errno) : 0;
+}
+
 int wrote_everything(SocketTransport* transport) {
   if (mute(transport->loop, transport->fd, Side::writer) < 0 ||
       settle_empty_waiter(transport, nullptr) < 0)
@@ -363,9 +369,7 @@ int wrote_everything(SocketTransport* transport) {
     ++transport->conn_lost;
     return lose_connection(transport, Py_None);
   }
-  if (transport->eof && ::shutdown(transport->fd, SHUT_WR) < 0)
-    return raise_os_error(errno);
-  return 0;
+  return transport->eof ? shut_down(transport) : 0;
 }
 
 } // namespace
@@ -385,8 +389,9 @@ int stream_write_bytes(SocketTransport* transport, PyObject* bytes) {
   return write_object(transport, bytes);
 }
 
-PyObject* stream_write(PyObject* self, PyObject* data) {
-  if (write_object(as_stream(self), data) < 0)
+PyObject* stream_write(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  PyObject* data = only_argument("write", "data", args, nargs, kwnames);
+  if (!data || write_object(as_stream(self), data) < 0)
     return nullptr;
   Py_RETURN_NONE;
 }
@@ -399,8 +404,9 @@ static bool collect_chunks(PyObject* list, std::vector<Ref>& chunks, std::size_t
     return false;
   chunks.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(fast.get())));
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.get()); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(fast.get(), i);
-    Ref bytes = PyBytes_CheckExact(item) ? Ref::borrow(item) : Ref(bytes_of(item));
+    Ref item =
+        Ref::borrow(PySequence_Fast_GET_ITEM(fast.get(), i)); // __buffer__ may change the list
+    Ref bytes = PyBytes_CheckExact(item.get()) ? std::move(item) : Ref(bytes_of(item.get()));
     if (!bytes)
       return false;
     if (PyBytes_GET_SIZE(bytes.get()) > 0) {
@@ -411,8 +417,12 @@ static bool collect_chunks(PyObject* list, std::vector<Ref>& chunks, std::size_t
   return true;
 }
 
-PyObject* stream_writelines(PyObject* self, PyObject* list) {
+PyObject* stream_writelines(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                            PyObject* kwnames) {
   SocketTransport* transport = as_stream(self);
+  PyObject* list = only_argument("writelines", "list_of_data", args, nargs, kwnames);
+  if (!list)
+    return nullptr;
   if (refuse_write(transport, "Cannot call writelines() after write_eof()",
                    "unable to writelines; sendfile is in progress") < 0)
     return nullptr;
@@ -439,8 +449,8 @@ PyObject* stream_write_eof(PyObject* self, PyObject*) {
   if (transport->kind->flush(transport) < 0)
     return nullptr;
   transport->eof = true;
-  if (transport->queue.empty() && !transport->closing && ::shutdown(transport->fd, SHUT_WR) < 0)
-    return raise_os_error(errno), nullptr;
+  if (transport->queue.empty() && !transport->closing && shut_down(transport) < 0)
+    return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -450,8 +460,11 @@ PyObject* stream_write_ready(PyObject* self, PyObject*) {
     Py_RETURN_NONE;
   int result;
   transport->held_back = 0;
-  const core::Result<ssize_t> sent =
-      transport->queue.empty() ? core::Result<ssize_t>{} : transport->queue.send(transport->fd);
+  core::Result<ssize_t> sent{};
+  if (!owns_descriptor(transport))
+    sent.error = EBADF;
+  else if (!transport->queue.empty())
+    sent = transport->queue.send(transport->fd);
   if (!sent.ok() && !would_block(sent.error))
     result = fail_write_ready(transport, sent.error);
   else if (sent.ok())

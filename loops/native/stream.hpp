@@ -30,7 +30,7 @@ struct SocketTransport : Transport {
   std::uint32_t held_back; // the newest bytes of `queue`, not yet offered to the kernel
   std::uint32_t direct; // size of reads straight into a bytes object; 0: through the shared buffer
   std::uint8_t short_reads; // in a row, of less than half of `direct`
-  int family;               // AF_*; with `type` and `proto` for a socket that Python has not seen
+  int family, proto;        // AF_*, IPPROTO_*: for a socket that Python has not seen
   Reading reading;
   bool eof; // write_eof()
 };
@@ -42,13 +42,12 @@ inline SocketTransport* as_stream(Transport* transport) {
   return static_cast<SocketTransport*>(transport);
 }
 
-/// A connected stream socket becomes a transport: connection_made() and reading are scheduled.
-/// `sock` is the Python socket that owns `fd`, or null: then the transport owns it. `waiter` (null
-/// or None) is a future that is set afterwards. New reference, null with an exception; then `fd` is
+/// A connected stream socket that Python has not seen becomes a transport, which owns `fd`:
+/// connection_made() and reading are scheduled. New reference, null with an exception; then `fd` is
 /// the caller's still.
-PyObject* new_socket_transport(LoopBase* loop, int fd, int family, PyObject* sock,
-                               const RawAddress* peername, PyObject* protocol, PyObject* waiter,
-                               PyObject* extra, PyObject* server, PyObject* context);
+PyObject* new_socket_transport(LoopBase* loop, int fd, int family, int proto,
+                               const RawAddress* peername, PyObject* protocol, PyObject* server,
+                               PyObject* context);
 
 /// Reads once and hands over what came. 0, or -1 with an exception that leaves the loop.
 int read_ready(SocketTransport* transport);
@@ -71,9 +70,6 @@ inline int feed_stream_reader(Transport* transport, const char* data, Py_ssize_t
   return feed_stream_reader(transport->loop->state, transport->protocol, data, size);
 }
 int import_stream_classes(ModuleState* state);
-
-/// The address as socket.getpeername() returns it. New reference, null with an exception.
-PyObject* address_to_python(const RawAddress& address);
 
 int add_socket_transport_type(PyObject* module, ModuleState* state);
 

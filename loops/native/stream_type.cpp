@@ -1,18 +1,18 @@
 // SocketTransport: construction, information about the connection, and the type.
 
-#include <arpa/inet.h>
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <new>
-#include <sys/un.h>
 
+#include "loops/native/address.hpp"
 #include "loops/native/stream.hpp"
 
 namespace loopgauge::py {
 
-PyObject* stream_write(PyObject* self, PyObject* data);
-PyObject* stream_writelines(PyObject* self, PyObject* list);
+PyObject* stream_write(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+PyObject* stream_writelines(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
+                            PyObject* kwnames);
 PyObject* stream_write_eof(PyObject* self, PyObject*);
 PyObject* stream_write_ready(PyObject* self, PyObject*);
 std::size_t stream_buffered(const Transport* transport);
@@ -28,31 +28,21 @@ namespace {
 
 using NameFunction = int (*)(int, sockaddr*, socklen_t*);
 
-// A path, or the bytes of an abstract name; as socket.getsockname() tells it.
-PyObject* unix_address(const sockaddr_un& address, socklen_t size) {
-  const auto path_size =
-      static_cast<Py_ssize_t>(size) - static_cast<Py_ssize_t>(offsetof(sockaddr_un, sun_path));
-  if (path_size > 0 && address.sun_path[0] == 0)
-    return PyBytes_FromStringAndSize(address.sun_path, path_size);
-  return PyUnicode_DecodeFSDefault(address.sun_path);
-}
-
 // Asked while the socket is certainly open: later the peer may be gone. None where there is none.
 int keep_name(SocketTransport* transport, const char* key, NameFunction function, RawAddress* raw) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  const bool known = function(transport->fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0;
-  if (known && (storage.ss_family == AF_INET || storage.ss_family == AF_INET6) &&
-      size <= sizeof(raw->bytes)) {
-    raw->size = static_cast<std::uint8_t>(size);
-    std::memcpy(raw->bytes, &storage, size);
+  SocketAddress name;
+  const bool known = function(transport->fd, name.get(), &name.size) == 0;
+  const sa_family_t family = name.storage.ss_family;
+  if (known && (family == AF_INET || family == AF_INET6) && name.size <= sizeof(raw->bytes)) {
+    raw->size = static_cast<std::uint8_t>(name.size);
+    std::memcpy(raw->bytes, &name.storage, name.size);
     return 0;
   }
   Ref value;
   if (!known)
     value = Ref::borrow(Py_None);
-  else if (storage.ss_family == AF_UNIX)
-    value = Ref(unix_address(reinterpret_cast<sockaddr_un&>(storage), size));
+  else if (family == AF_UNIX)
+    value = Ref(address_to_python(name));
   else
     value = Ref(PyObject_CallMethod(
         transport->sock, function == ::getsockname ? "getsockname" : "getpeername", nullptr));
@@ -93,7 +83,7 @@ PyObject* python_socket(SocketTransport* transport) {
   const ModuleState* state = state_of(Py_TYPE(transport));
   const bool open = transport->fd >= 0;
   const Ref sock(open ? PyObject_CallMethod(state->socket_module, "socket", "iiii",
-                                            transport->family, SOCK_STREAM, IPPROTO_IP,
+                                            transport->family, SOCK_STREAM, transport->proto,
                                             transport->fd)
                       : PyObject_CallMethod(state->socket_module, "socket", "ii", transport->family,
                                             SOCK_STREAM));
@@ -102,10 +92,10 @@ PyObject* python_socket(SocketTransport* transport) {
                       : nullptr);
   if (!done)
     return nullptr;
-  Py_INCREF(sock.get());
-  if (open)
-    return transport->sock = sock.get();
-  return sock.get();
+  if (!open)
+    return Py_NewRef(sock.get());
+  keep_socket(transport, sock.get());
+  return transport->sock;
 }
 
 PyObject* transport_socket(SocketTransport* transport) {
@@ -125,14 +115,19 @@ PyObject* transport_socket(SocketTransport* transport) {
   return Py_NewRef(wrapped.get());
 }
 
+PyObject* known_name(const RawAddress& name) {
+  return name.size ? address_to_python(reinterpret_cast<const sockaddr*>(name.bytes), name.size)
+                   : nullptr;
+}
+
 PyObject* info(Transport* transport, PyObject* name) {
   SocketTransport* stream = as_stream(transport);
   if (!PyUnicode_Check(name))
     return nullptr;
   if (PyUnicode_CompareWithASCIIString(name, "peername") == 0)
-    return stream->peername.size ? address_to_python(stream->peername) : nullptr;
+    return known_name(stream->peername);
   if (PyUnicode_CompareWithASCIIString(name, "sockname") == 0)
-    return stream->sockname.size ? address_to_python(stream->sockname) : nullptr;
+    return known_name(stream->sockname);
   if (PyUnicode_CompareWithASCIIString(name, "socket") == 0)
     return transport_socket(stream);
   return nullptr;
@@ -181,7 +176,8 @@ int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObje
   if (init_transport(transport, loop, fd, protocol, extra, server, context) < 0)
     return -1;
   transport->family = family;
-  transport->sock = Py_XNewRef(sock);
+  if (sock)
+    keep_socket(transport, sock);
   if (keep_names(transport, peername) < 0 || choose_reading(transport) < 0)
     return -1;
   return schedule_start(transport, waiter);
@@ -244,8 +240,11 @@ PyObject* read_ready_method(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* set_protocol(PyObject* self, PyObject* protocol) {
+PyObject* set_protocol(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   SocketTransport* transport = as_stream(self);
+  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
+  if (!protocol)
+    return nullptr;
   Py_XSETREF(transport->protocol, Py_NewRef(protocol));
   if (choose_reading(transport) < 0)
     return nullptr;
@@ -298,15 +297,15 @@ PyObject* get_empty_waiter(PyObject* self, void*) {
 }
 
 const PyMethodDef methods[] = {
-    {"write", stream_write, METH_O,
-     "write($self, data, /)\n--\n\nSends the bytes, or keeps them until they can be sent."},
-    {"writelines", stream_writelines, METH_O,
-     "writelines($self, list_of_data, /)\n--\n\nwrite() of all of them."},
+    {"write", as_method(stream_write), METH_FASTCALL | METH_KEYWORDS,
+     "write($self, data)\n--\n\nSends the bytes, or keeps them until they can be sent."},
+    {"writelines", as_method(stream_writelines), METH_FASTCALL | METH_KEYWORDS,
+     "writelines($self, list_of_data)\n--\n\nwrite() of all of them."},
     {"write_eof", stream_write_eof, METH_NOARGS,
      "write_eof($self, /)\n--\n\nCloses the writing half when what was written is sent."},
     {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
-    {"set_protocol", set_protocol, METH_O,
-     "set_protocol($self, protocol, /)\n--\n\nSets a new protocol."},
+    {"set_protocol", as_method(set_protocol), METH_FASTCALL | METH_KEYWORDS,
+     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready_method, METH_NOARGS, nullptr},
     {"_write_ready", stream_write_ready, METH_NOARGS, nullptr},
     {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, nullptr},
@@ -337,32 +336,19 @@ int add_seams(PyTypeObject* type) {
 
 } // namespace
 
-PyObject* new_socket_transport(LoopBase* loop, int fd, int family, PyObject* sock,
-                               const RawAddress* peername, PyObject* protocol, PyObject* waiter,
-                               PyObject* extra, PyObject* server, PyObject* context) {
+PyObject* new_socket_transport(LoopBase* loop, int fd, int family, int proto,
+                               const RawAddress* peername, PyObject* protocol, PyObject* server,
+                               PyObject* context) {
   Ref self(create(loop->state->socket_transport_type, nullptr, nullptr));
   if (!self)
     return nullptr;
-  if (start(as_stream(self.get()), loop, fd, family, sock, peername, protocol, waiter, extra,
+  as_stream(self.get())->proto = proto;
+  if (start(as_stream(self.get()), loop, fd, family, nullptr, peername, protocol, nullptr, nullptr,
             server, context) < 0) {
     let_go(as_stream(self.get()));
     return nullptr;
   }
   return self.release();
-}
-
-PyObject* address_to_python(const RawAddress& address) {
-  char text[INET6_ADDRSTRLEN];
-  const auto* any = reinterpret_cast<const sockaddr*>(address.bytes);
-  if (any->sa_family == AF_INET) {
-    const auto* in = reinterpret_cast<const sockaddr_in*>(address.bytes);
-    ::inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-    return Py_BuildValue("si", text, ntohs(in->sin_port));
-  }
-  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(address.bytes);
-  ::inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-  return Py_BuildValue("siII", text, ntohs(in6->sin6_port), ntohl(in6->sin6_flowinfo),
-                       in6->sin6_scope_id);
 }
 
 int add_socket_transport_type(PyObject* module, ModuleState* state) {

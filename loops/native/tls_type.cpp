@@ -10,10 +10,15 @@
 namespace loopgauge::py {
 namespace {
 
-// Every reference a connection holds, for the garbage collector.
+// Every reference a connection holds, for the garbage collector. The C methods come first: without
+// them nothing here looks at the others.
 template <class Visit>
 int for_each_reference(TlsBase* tls, Visit visit) {
-  for (PyObject** object : {&tls->loop,
+  for (PyObject** object : {&tls->decrypt,
+                            &tls->encrypt,
+                            &tls->feed,
+                            &tls->drain,
+                            &tls->loop,
                             &tls->app_protocol,
                             &tls->app_get_buffer,
                             &tls->app_buffer_updated,
@@ -28,11 +33,7 @@ int for_each_reference(TlsBase* tls, Visit visit) {
                             &tls->incoming_high.object,
                             &tls->incoming_low.object,
                             &tls->outgoing_high.object,
-                            &tls->outgoing_low.object,
-                            &tls->decrypt,
-                            &tls->encrypt,
-                            &tls->feed,
-                            &tls->drain}) {
+                            &tls->outgoing_low.object}) {
     if (const int stop = visit(object))
       return stop;
   }

@@ -278,14 +278,9 @@ bool is_bytes_like(PyObject* data) {
 PyObject* transport_write(PyObject* self, PyTypeObject* type, PyObject* const* args,
                           Py_ssize_t nargs, PyObject* kwnames) {
   ModuleState* state = state_of(type);
-  PyObject* data = nargs > 0 ? args[0] : nullptr;
-  if (nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0) != 1 ||
-      (kwnames && PyTuple_GET_SIZE(kwnames) > 0 &&
-       PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "data") != 0)) {
-    PyErr_SetString(PyExc_TypeError, "write() takes exactly one argument: data");
+  PyObject* data = only_argument("write", "data", args, nargs, kwnames);
+  if (!data)
     return nullptr;
-  }
-  data = args[0];
   if (!is_bytes_like(data)) {
     PyErr_Format(PyExc_TypeError, "data: expecting a bytes-like instance, got %s",
                  _PyType_Name(Py_TYPE(data)));

@@ -35,6 +35,25 @@ void unregister_transport(Transport* transport) {
     table[slot] = nullptr;
 }
 
+void detach_server(Transport* transport) {
+  const Ref server(std::exchange(transport->server, nullptr));
+  if (server && transport->loop &&
+      tell_server(transport, server.get(), transport->loop->state->names.detach) < 0)
+    PyErr_WriteUnraisable(as_object(transport));
+}
+
+// Nothing is sent or scheduled any more.
+void mark_over(Transport* transport) {
+  transport->closing = true;
+  if (!transport->conn_lost)
+    transport->conn_lost = 1;
+}
+
+bool calls(const Handle* handle, const Transport* transport) {
+  return handle && handle->callback && PyCFunction_Check(handle->callback) &&
+         as_transport(PyCFunction_GET_SELF(handle->callback)) == transport;
+}
+
 // {'message': ..., 'exception': ..., 'transport': self, 'protocol': ...}
 int report(Transport* transport, PyObject* exception, const char* message) {
   const Ref text(PyUnicode_FromString(message));
@@ -101,6 +120,8 @@ int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* proto
   transport->protocol = Py_NewRef(protocol);
   transport->extra = extra && extra != Py_None ? Py_NewRef(extra) : nullptr;
   transport->context = context && context != Py_None ? Py_NewRef(context) : nullptr;
+  transport->closing = false;
+  transport->conn_lost = 0;
   transport->high_water = kDefaultHighWater;
   transport->low_water = kDefaultHighWater / 4;
   if (server && server != Py_None) {
@@ -135,8 +156,10 @@ int call_own_soon(Transport* transport, const char* method, PyObject* argument) 
 
 int listen_to(Transport* transport, Side side, const char* method) {
   LoopBase* loop = transport->loop;
-  if (handle_at(loop, transport->fd, side))
+  if (calls(handle_at(loop, transport->fd, side), transport))
     return unmute(loop, transport->fd, side);
+  if (check_closed(as_object(loop)) < 0)
+    return -1;
   const Ref callback(PyObject_GetAttrString(as_object(transport), method));
   if (!callback)
     return -1;
@@ -164,19 +187,30 @@ int schedule_start(Transport* transport, PyObject* waiter) {
 }
 
 void let_go(Transport* transport) {
+  const KeepException failure;
   unregister_transport(transport);
+  detach_server(transport);
   transport->fd = -1;
   Py_CLEAR(transport->sock);
+  mark_over(transport);
 }
 
-bool owns_descriptor(const Transport* transport) {
-  if (!transport->sock || Py_REFCNT(transport->sock) == 1) [[likely]]
-    return true;
-  const Ref number(
-      PyObject_CallMethodNoArgs(transport->sock, transport->loop->state->names.fileno));
-  const bool same = number && PyLong_AsLong(number.get()) == transport->fd;
+// The number is the first field of CPython's PySocketSockObject (Modules/socketmodule.h), in every
+// version; one that lies elsewhere is not found to be the same.
+void keep_socket(Transport* transport, PyObject* sock) {
+  const PyObject* member = state_of(Py_TYPE(transport))->sockets.family;
+  const auto* first = reinterpret_cast<const int*>(sock + 1);
+  const bool is_socket = PyObject_TypeCheck(sock, PyDescr_TYPE(member));
+  transport->sock_number = is_socket && *first == transport->fd ? first : nullptr;
+  Py_XSETREF(transport->sock, Py_NewRef(sock));
+}
+
+int ask_socket(const Transport* transport) {
+  const ModuleState* state = state_of(Py_TYPE(transport));
+  const Ref number(PyObject_CallMethodNoArgs(transport->sock, state->names.fileno));
+  const long fd = number ? PyLong_AsLong(number.get()) : -1;
   PyErr_Clear();
-  return same;
+  return static_cast<int>(fd);
 }
 
 PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument) {
@@ -272,19 +306,17 @@ int lose_connection(Transport* transport, PyObject* exception) {
         call_protocol(transport, transport->loop->state->names.connection_lost, exception));
   const KeepException first; // everything below happens in any case; a second one is dropped
   unregister_transport(transport);
-  // Closed while it was still watched (a protocol that closes the socket itself): take it out.
-  if (transport->fd >= 0) {
-    for (const Side side : {Side::reader, Side::writer}) {
-      if (clear_handle(transport->loop, transport->fd, side) < 0)
-        PyErr_Clear();
-    }
+  mark_over(transport);
+  // Closed while it was still watched (a protocol that closes the socket itself): take it out,
+  // unless the number is another's by now.
+  for (const Side side : {Side::reader, Side::writer}) {
+    if (calls(handle_at(transport->loop, transport->fd, side), transport) &&
+        clear_handle(transport->loop, transport->fd, side) < 0)
+      PyErr_Clear();
   }
   if (close_descriptor(transport) < 0)
     PyErr_WriteUnraisable(as_object(transport));
-  if (const Ref server = Ref(std::exchange(transport->server, nullptr))) {
-    if (tell_server(transport, server.get(), transport->loop->state->names.detach) < 0)
-      PyErr_WriteUnraisable(as_object(transport));
-  }
+  detach_server(transport);
   if (transport->kind->lost(transport) < 0)
     PyErr_WriteUnraisable(as_object(transport));
   Py_CLEAR(transport->protocol);
@@ -330,18 +362,29 @@ bool flush_after_callback(Transport* transport) {
   return true;
 }
 
+// Every transport has its turn, whatever happens to those before: what it holds back counts as
+// written. The first exception is kept.
 int flush_transports(LoopBase* loop) {
-  int result = 0;
+  if (std::exchange(loop->flushing, true)) // a pause_writing() that runs handles itself
+    return 0;
+  Ref raised;
   // A flush may call pause_writing(), which may write.
   for (std::size_t i = 0; i < loop->to_flush.size(); ++i) {
     Transport* transport = loop->to_flush[i];
     const Ref owned(as_object(transport));
     transport->deferred = false;
-    if (result == 0)
-      result = transport->kind->flush(transport);
+    if (transport->kind->flush(transport) < 0) {
+      Ref later(take_exception());
+      if (!raised)
+        raised = std::move(later);
+    }
   }
   loop->to_flush.clear();
-  return result;
+  loop->flushing = false;
+  if (!raised)
+    return 0;
+  restore_exception(raised.release());
+  return -1;
 }
 
 namespace {
@@ -400,6 +443,7 @@ int transport_clear(PyObject* self) {
   Transport* transport = as_transport(self);
   transport->kind->clear(transport);
   unregister_transport(transport);
+  mark_over(transport);
   Py_CLEAR(transport->extra);
   Py_CLEAR(transport->dict);
   Py_CLEAR(transport->protocol);
@@ -420,10 +464,7 @@ void transport_finalize(PyObject* self) {
   unregister_transport(transport);
   if (close_descriptor(transport) < 0)
     PyErr_WriteUnraisable(self);
-  const Ref server(std::exchange(transport->server, nullptr));
-  if (server && transport->loop &&
-      tell_server(transport, server.get(), transport->loop->state->names.detach) < 0)
-    PyErr_WriteUnraisable(self);
+  detach_server(transport);
 }
 
 void transport_dealloc(PyObject* self) {

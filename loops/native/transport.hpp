@@ -50,6 +50,7 @@ struct Transport {
   PyObject* server;   // strong; null: None
   PyObject* context; // of the connection (3.15); null: each callback gets a copy of the current one
   PyObject* sock;    // the socket or file object that owns `fd`; null: not made, or closed
+  const int* sock_number; // in a CPython socket that is `sock`, -1 once it is closed; null: ask it
   Py_ssize_t high_water, low_water; // bytes
   int fd;                           // -1 once it is closed
   std::uint32_t conn_lost; // writes after the end, as CPython counts them; not 0: it is over
@@ -85,18 +86,28 @@ int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* proto
 int call_soon(Transport* transport, PyObject* callback, PyObject* argument);
 int call_own_soon(Transport* transport, const char* method, PyObject* argument);
 
-/// loop._add_reader(fd, self.method) or _add_writer, if it is not there yet, and unmuted. -1:
-/// OSError.
+/// loop._add_reader(fd, self.method) or _add_writer, if it is not there yet, and unmuted; what
+/// somebody else left behind under the number is replaced. -1: OSError, RuntimeError of a closed
+/// loop.
 int listen_to(Transport* transport, Side side, const char* method);
 
 /// Schedules connection_made(), the beginning of reading, and the result of `waiter` (null or None:
 /// nobody waits), in this order. -1 with an exception.
 int schedule_start(Transport* transport, PyObject* waiter);
-/// After a failed construction: the descriptor is the caller's still.
+/// After a failed construction: the descriptor is the caller's still. Keeps the exception.
 void let_go(Transport* transport);
 
+/// `sock` (borrowed) owns the transport's descriptor from now on.
+void keep_socket(Transport* transport, PyObject* sock);
+/// The number of a socket object that has no `sock_number`. -1 when it is closed, or does not say.
+int ask_socket(const Transport* transport);
 /// False when somebody who has the socket too has closed it: the number may be another's by now.
-bool owns_descriptor(const Transport* transport);
+inline bool owns_descriptor(const Transport* transport) {
+  if (!transport->sock)
+    return true;
+  return transport->fd ==
+         (transport->sock_number ? *transport->sock_number : ask_socket(transport));
+}
 
 /// Calls protocol.name(argument or nothing). New reference, null with the exception.
 PyObject* call_protocol(Transport* transport, PyObject* name, PyObject* argument);
@@ -166,7 +177,16 @@ PyTypeObject* make_transport_type(PyObject* module, const char* name, int size, 
                                   newfunc create, initproc init, const PyMethodDef* methods,
                                   const PyGetSetDef* attributes, PyObject* bases,
                                   unsigned parts = kSocketParts);
-/// Allocates; to be followed by init_transport(). Null with MemoryError.
+/// The only argument of a METH_FASTCALL|METH_KEYWORDS call, by position or as `name`. Borrowed, or
+/// null with TypeError.
+PyObject* only_argument_slow(const char* method, const char* name, PyObject* const* args,
+                             Py_ssize_t nargs, PyObject* kwnames);
+inline PyObject* only_argument(const char* method, const char* name, PyObject* const* args,
+                               Py_ssize_t nargs, PyObject* kwnames) {
+  return nargs == 1 && !kwnames ? args[0] : only_argument_slow(method, name, args, nargs, kwnames);
+}
+/// Allocates; to be followed by init_transport(): until then it counts as lost. Null with
+/// MemoryError.
 Transport* new_transport(PyTypeObject* type, const TransportKind* kind);
 
 } // namespace loopgauge::py

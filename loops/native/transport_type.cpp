@@ -234,6 +234,9 @@ PyObject* get_loop(PyObject* self, void*) {
 PyObject* get_protocol_attribute(PyObject* self, void*) {
   return object_or_none(as_transport(self)->protocol);
 }
+PyObject* get_protocol_connected(PyObject*, void*) {
+  Py_RETURN_TRUE;
+}
 PyObject* get_server(PyObject* self, void*) {
   return object_or_none(as_transport(self)->server);
 }
@@ -331,6 +334,7 @@ const PyGetSetDef shared_attributes[] = {
     {"_extra", get_extra, nullptr, nullptr, nullptr},
     {"_loop", get_loop, nullptr, nullptr, nullptr},
     {"_protocol", get_protocol_attribute, nullptr, nullptr, nullptr},
+    {"_protocol_connected", get_protocol_connected, nullptr, nullptr, nullptr},
     {"_server", get_server, nullptr, nullptr, nullptr},
     {"_sock_fd", get_fd, nullptr, nullptr, nullptr},
     {"_conn_lost", get_conn_lost, nullptr, nullptr, nullptr},
@@ -413,7 +417,19 @@ Transport* new_transport(PyTypeObject* type, const TransportKind* kind) {
     return nullptr;
   transport->kind = kind;
   transport->fd = -1;
+  transport->closing = true;
+  transport->conn_lost = 1;
   return transport;
+}
+
+PyObject* only_argument_slow(const char* method, const char* name, PyObject* const* args,
+                             Py_ssize_t nargs, PyObject* kwnames) {
+  const Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  if (nargs + named == 1 &&
+      (named == 0 || PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), name) == 0))
+    return args[0];
+  PyErr_Format(PyExc_TypeError, "%s() takes exactly one argument: %s", method, name);
+  return nullptr;
 }
 
 } // namespace loopgauge::py

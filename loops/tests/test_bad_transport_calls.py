@@ -10,6 +10,8 @@ import array
 import asyncio
 import functools
 import logging
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,8 @@ from loop_testing.compare import on
 from loop_testing.exchange import Action, Conversation, Remote
 from loop_testing.talk import Talk
 from loop_testing.target import LoopFactory, stock_factory
+
+from loopgauge import _core
 
 FAMILIES = ("tcp", "unix", "tls")
 STATES: dict[str, tuple[Action, ...]] = {
@@ -45,9 +49,12 @@ CALLS: dict[str, Call] = {
     "write an array": lambda t: t.write(array.array("b", [1])),
     "write two": lambda t: t.write(b"a", b"b"),
     "write a wrong keyword": lambda t: t.write(datum=b"keyword"),
+    "write by keyword": lambda t: t.write(data=b"keyword"),
+    "write twice": lambda t: t.write(b"a", data=b"b"),
     "write no bytes": lambda t: t.write(b""),
     "write an empty view": lambda t: t.write(memoryview(b"")),
     "write a subclass": lambda t: t.write(type("Mine", (bytes,), {})(b"mine")),
+    "writelines by keyword": lambda t: t.writelines(list_of_data=[b"key", b"word"]),
     "writelines nothing": lambda t: t.writelines(),
     "writelines a number": lambda t: t.writelines(5),
     "writelines text": lambda t: t.writelines("text"),
@@ -79,6 +86,7 @@ CALLS: dict[str, Call] = {
     ),
     "limits zero": lambda t: (t.set_write_buffer_limits(0), t.get_write_buffer_limits()),
     "limits three": lambda t: t.set_write_buffer_limits(3, 2, 1),
+    "protocol by keyword": lambda t: t.set_protocol(protocol=t.get_protocol()),
     "no protocol": lambda t: t.set_protocol(),
     "protocol None": lambda t: (t.set_protocol(None), t.get_protocol()),
     "protocol a number": lambda t: (t.set_protocol(5), t.get_protocol()),
@@ -158,3 +166,56 @@ def twice_wrong(state: str, ours: Any, stock: Any) -> bool:
     """Whether both raised in a state that forbids writing: which error goes first is open."""
     both_raised = isinstance(ours[0], tuple) and isinstance(stock[0], tuple)
     return state == "eof" and both_raised and ours[1:] == stock[1:]
+
+
+@pytest.mark.parametrize("kind", [_core.SocketTransport, _core.WritePipeTransport])
+def test_a_transport_that_was_never_made(kind: Any) -> None:
+    """Every call that needs no protocol: it counts as lost."""
+    transport = kind.__new__(kind)
+    transport.write(b"x")
+    transport.close()
+    transport.abort()
+    assert transport.is_closing()
+    assert "closed" in repr(transport)
+
+
+def test_a_lost_transport_that_others_have_ended(
+    loop: asyncio.AbstractEventLoop, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Its private method was called: stock trips over its missing loop in write()."""
+
+    async def run() -> None:
+        transport: Any
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=pair[0])
+        transport._call_connection_lost(None)
+        transport.write(b"x")
+        transport.resume_reading()
+        assert transport.is_closing()
+
+    loop.run_until_complete(run())
+
+
+class Lying(bytes):
+    """Says that it is longer than it is."""
+
+    def __len__(self) -> int:
+        return 1_000_000
+
+
+def test_bytes_that_lie_about_their_length(
+    loop: asyncio.AbstractEventLoop, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    read_fd, write_fd = os.pipe()
+    writing_end = os.fdopen(write_fd, "wb", 0)
+
+    async def run() -> tuple[bytes, bytes]:
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=pair[0])
+        pipe, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, writing_end)
+        transport.write(Lying(b"mine"))
+        pipe.write(Lying(b"mine"))
+        transport.close()
+        pipe.close()
+        return await loop.sock_recv(pair[1], 100_000), os.read(read_fd, 100_000)
+
+    assert loop.run_until_complete(run()) == (b"mine", b"mine")
+    os.close(read_fd)

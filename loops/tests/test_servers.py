@@ -324,3 +324,71 @@ def test_closed_server_of_a_closed_loop() -> None:
         return outcome(server.close), server.is_serving(), outcome(lambda: server.sockets)
 
     assert on_both(scenario)[1] is False
+
+
+def test_the_socket_of_an_accepted_connection() -> None:
+    def scenario(loop: asyncio.AbstractEventLoop) -> Any:
+        async def run() -> Any:
+            kind = echo()
+            server = await loop.create_server(kind, "127.0.0.1", 0)
+            _, writer = await echoed(server)
+            sock = kind.made[0].get_extra_info("socket")
+            said = (sock.family, sock.type, sock.proto)
+            writer.close()
+            server.close()
+            return said
+
+        return loop.run_until_complete(run())
+
+    assert on_both(scenario)[2] == socket.IPPROTO_TCP
+
+
+def test_a_factory_that_closes_the_server_ends_the_batch(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    made: list[asyncio.Protocol] = []
+    reported: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+
+    async def run() -> None:
+        heard = loop.create_future()
+
+        def factory() -> asyncio.Protocol:
+            server.close()
+            made.append(asyncio.Protocol())
+            loop.call_soon(heard.set_result, None)
+            return made[-1]
+
+        server = await loop.create_server(factory, "127.0.0.1", 0, start_serving=False)
+        address = server.sockets[0].getsockname()
+        listening: Any = server.sockets[0]
+        listening._sock.listen()  # so that three wait when the loop begins to accept
+        clients = [socket.create_connection(address) for _ in range(3)]
+        await server.start_serving()
+        await heard
+        for client in clients:
+            client.close()
+
+    loop.run_until_complete(run())
+    assert len(made) == 1
+    assert reported == []
+
+
+def test_a_transport_that_cannot_be_made_is_none_of_the_server(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    async def run() -> None:
+        made = loop.create_future()
+
+        def factory() -> Any:
+            loop.call_soon(made.set_result, None)
+            return object()  # without connection_made()
+
+        server = await loop.create_server(factory, "127.0.0.1", 0)
+        client = socket.create_connection(server.sockets[0].getsockname())
+        await made
+        server.close()
+        await asyncio.wait_for(server.wait_closed(), 10)
+        client.close()
+
+    loop.run_until_complete(run())
