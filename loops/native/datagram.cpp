@@ -31,10 +31,6 @@ constexpr std::size_t kHeaderSize = 0;
 
 enum class Sent { yes, refused, failed }; // refused: would block; failed: with an exception
 
-bool would_block(int error) {
-  return error == EAGAIN || error == EINTR;
-}
-
 std::size_t cost(PyObject* bytes) {
   return static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)) + kHeaderSize;
 }

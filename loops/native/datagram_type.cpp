@@ -147,10 +147,6 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
 // ---- methods
 // -------------------------------------------------------------------------------------
 
-PyObject* none_or_error(int result) {
-  return result < 0 ? nullptr : Py_NewRef(Py_None);
-}
-
 // sendto(data, addr=None)
 PyObject* sendto(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   PyObject *data, *address = Py_None;

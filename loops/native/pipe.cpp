@@ -18,10 +18,6 @@ constexpr const char* kWriteError = "Fatal write error on pipe transport";
 constexpr std::size_t kPipeSize = 64 * 1024;   // what a pipe holds, unless somebody changed it
 constexpr std::size_t kDirect = kPipeSize / 2; // reads of this size are worth no copy
 
-bool would_block(int error) {
-  return error == EAGAIN || error == EINTR;
-}
-
 bool is_writer(const PipeTransport* pipe) {
   return PyType_IsSubtype(Py_TYPE(pipe), state_of(Py_TYPE(pipe))->write_pipe_type);
 }

@@ -11,10 +11,6 @@
 namespace loopgauge::py {
 namespace {
 
-PyObject* none_or_error(int result) {
-  return result < 0 ? nullptr : Py_NewRef(Py_None);
-}
-
 // ---- what kinds of transports are asked
 // ----------------------------------------------------------
 

@@ -19,13 +19,9 @@ namespace {
 // afterwards costs up to four times the copy out of the loop's buffer.
 constexpr Py_ssize_t kMaxSize = ReadBuffer::kSize;
 
-bool is_would_block(int error) {
-  return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
 // After a failed call: null, with OSError unless it only has to be made again later.
 PyObject* failed() {
-  return is_would_block(errno) ? nullptr : PyErr_SetFromErrno(PyExc_OSError);
+  return would_block(errno) ? nullptr : PyErr_SetFromErrno(PyExc_OSError);
 }
 
 PyObject* not_implemented() {
@@ -173,7 +169,7 @@ PyObject* attempt_connect(SocketCall& call) {
     return PyErr_SetFromErrno(PyExc_OSError);
   if (error == 0)
     Py_RETURN_NONE;
-  if (is_would_block(error) || error == EINPROGRESS || error == EALREADY)
+  if (would_block(error) || error == EINPROGRESS || error == EALREADY)
     return nullptr;
   const Ref text(PyUnicode_FromFormat("Connect call failed %S", call.address));
   const Ref exception(text ? PyObject_CallFunction(PyExc_OSError, "iO", error, text.get())

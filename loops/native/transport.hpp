@@ -8,6 +8,7 @@
 
 #include <Python.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -68,6 +69,15 @@ inline PyObject* as_object(Transport* transport) {
 }
 inline const Transport* as_transport(const PyObject* object) {
   return reinterpret_cast<const Transport*>(object);
+}
+
+/// True for the errno of a call that has to be made again later.
+inline bool would_block(int error) {
+  return error == EAGAIN || error == EINTR; // EWOULDBLOCK is EAGAIN on Linux
+}
+/// What a method returns whose work answered 0, or -1 with an exception.
+inline PyObject* none_or_error(int result) {
+  return result < 0 ? nullptr : Py_NewRef(Py_None);
 }
 
 /// Takes the exception that is set, with its traceback. Null if there is none.

@@ -19,10 +19,6 @@ void transport_dealloc(PyObject* self);
 
 namespace {
 
-PyObject* none_or_error(int result) {
-  return result < 0 ? nullptr : Py_NewRef(Py_None);
-}
-
 PyObject* object_or_none(PyObject* object) {
   return Py_NewRef(object ? object : Py_None);
 }
