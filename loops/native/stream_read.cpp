@@ -142,8 +142,12 @@ int read_into_protocol(SocketTransport* transport) {
   if (!get_protocol_buffer(transport, object))
     return fatal_error(transport, "Fatal error: protocol.get_buffer() call failed.");
   Py_buffer view;
-  if (PyObject_GetBuffer(object.get(), &view, PyBUF_WRITABLE) < 0)
+  if (PyObject_GetBuffer(object.get(), &view, PyBUF_WRITABLE) < 0) {
+    PyErr_Format(PyExc_TypeError, // as socket.recv_into() has it, whatever the object said
+                 "recv_into() argument 1 must be read-write bytes-like object, not %.50s",
+                 Py_TYPE(object.get())->tp_name);
     return fatal_error(transport, kReadError);
+  }
   const ssize_t size = ::recv(transport->fd, view.buf, static_cast<std::size_t>(view.len), 0);
   const int error = errno;
   PyBuffer_Release(&view);

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from loop_testing.compare import on
+from loop_testing.compare import on, on_both
 from loop_testing.exchange import Action, Conversation, Remote
 from loop_testing.talk import Talk
 from loop_testing.target import LoopFactory, stock_factory
@@ -219,3 +219,30 @@ def test_bytes_that_lie_about_their_length(
 
     assert loop.run_until_complete(run()) == (b"mine", b"mine")
     os.close(read_fd)
+
+
+class ReadOnly(asyncio.BufferedProtocol):
+    """Gives the transport a buffer that it cannot write to."""
+
+    lost: Exception | None = None
+
+    def get_buffer(self, sizehint: int) -> Any:
+        return b"read-only"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = exc
+        asyncio.get_running_loop().stop()
+
+
+def test_a_buffer_that_cannot_be_written() -> None:
+    def scenario(loop: asyncio.AbstractEventLoop) -> Any:
+        left, right = socket.socketpair()
+        left.setblocking(False)
+        made = loop.create_connection(ReadOnly, sock=left)
+        _, protocol = loop.run_until_complete(made)
+        right.send(b"x")
+        loop.run_forever()
+        right.close()
+        return type(protocol.lost), str(protocol.lost)
+
+    assert on_both(scenario)[0] is TypeError
