@@ -2,6 +2,7 @@
 
 #include "loops/core/clock.hpp"
 #include "loops/native/loop.hpp"
+#include "loops/native/transport.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -145,6 +146,8 @@ int set_queue(PyObject* self, PyObject* value, PyObject* LoopBase::*queue,
 int become_compatible(LoopBase* loop) {
   if (loop->flags & kCompatible)
     return 0;
+  if (flush_transports(loop) < 0) // CPython's scheduler knows of nothing held back
+    return -1;
   Core& core = loop->core;
   loop->unfinished = core.remaining_in_turn();
   Ref scheduled(take_timers(core));

@@ -2,7 +2,6 @@
 
 #include "loops/native/loop.hpp"
 #include "loops/native/pyref.hpp"
-#include "loops/native/transport.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -175,20 +174,6 @@ PyObject* call(Handle* handle) {
   return PyObject_Call(handle->callback, handle->args, nullptr);
 }
 
-// Sends what the callback has written and is held back: still in its context, because
-// pause_writing() may be called. The callback's own exception wins.
-PyObject* flush_after(LoopBase* loop, PyObject* result) {
-  PyObject* raised = result ? nullptr : take_exception();
-  const bool flushed = flush_transports(loop) == 0;
-  if (raised) {
-    PyErr_Clear();
-    restore_exception(raised);
-  } else if (!flushed) {
-    Py_CLEAR(result);
-  }
-  return result;
-}
-
 } // namespace
 
 // asyncio.Handle._run's except branch, in Python: it formats differently from version to version.
@@ -263,8 +248,6 @@ bool run_handle(Handle* handle) {
     return report_exception(handle);
   const bool was_running = std::exchange(handle->running, true);
   PyObject* result = call(handle);
-  if (LoopBase* loop = as_loop(handle->loop); !loop->to_flush.empty())
-    result = flush_after(loop, result);
   handle->running = was_running;
   if (handle->thread_safe)
     loop_callback_finished(handle);

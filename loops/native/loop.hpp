@@ -102,8 +102,9 @@ struct LoopBase {
   core::SignalPipe signals;
   GilFairness fairness;
   std::vector<Transport*> transports; // by descriptor, borrowed: those that are not closing
-  std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this callback
+  std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this turn
   bool flushing;                      // `to_flush` is being gone through
+  std::int64_t held_since_ns;         // when the first of them began to hold something back
   ReadBuffer reading;
   RecycledBytes received, snapshots; // what protocols get, and copies of what they write
   std::unique_ptr<PeerCache> peers;  // of datagrams, made by the first one

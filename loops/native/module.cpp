@@ -109,6 +109,15 @@ int import_what_transports_use(ModuleState* state) {
   return complete && attach_arguments > 0 ? import_stream_classes(state) : -1;
 }
 
+// _asyncio.Future; None on a Python that does without the accelerator.
+PyObject* import_c_future() {
+  PyObject* type = import_from("_asyncio", "Future");
+  if (type || !PyErr_ExceptionMatches(PyExc_ImportError))
+    return type;
+  PyErr_Clear();
+  return Py_NewRef(Py_None);
+}
+
 int import_what_is_used(ModuleState* state) {
   state->selector_event_loop = import_from("asyncio", "SelectorEventLoop");
   state->stock_methods =
@@ -123,7 +132,7 @@ int import_what_is_used(ModuleState* state) {
   state->get_running_loop = import_from("asyncio.events", "_get_running_loop");
   state->set_running_loop = import_from("asyncio.events", "_set_running_loop");
   state->loop_kwnames = Py_BuildValue("(s)", "loop");
-  state->c_future = import_from("_asyncio", "Future");
+  state->c_future = import_c_future();
   state->no_arguments = PyTuple_New(0);
   state->future_keywords = PyDict_New();
   const bool complete = state->stock_methods && state->futures_module && state->tasks_module &&

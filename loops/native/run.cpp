@@ -154,7 +154,7 @@ PyObject* run_once(PyObject* self, PyObject*) {
     return call_stock(loop, loop->state->names.run_once, nullptr, 0, nullptr);
   loop->core.policy.begin_run();
   loop->run_thread = PyThread_get_thread_ident();
-  if (one_turn(loop) < 0)
+  if (flush_last(loop, one_turn(loop)) < 0)
     return nullptr;
   Py_RETURN_NONE;
 }
@@ -201,8 +201,22 @@ void release_queues(LoopBase* loop) {
   loop->core.timers.clear(drop);
 }
 
+namespace {
+
+// Small writes wait for the end of the turn, but not long: what the callbacks after them do is not
+// their business. One reading of the clock (20 ns) per callback that has written.
+constexpr std::int64_t kLongestHoldNs = 100'000;
+
+bool flush_in_time(LoopBase* loop) {
+  return core::now_ns() - loop->held_since_ns < kLongestHoldNs || flush_transports(loop) == 0;
+}
+
+} // namespace
+
 bool Host::run(Handle* handle) {
-  const bool stay = is_cancelled(handle) || run_handle(handle);
+  bool stay = is_cancelled(handle) || run_handle(handle);
+  if (!loop_->to_flush.empty() && stay)
+    stay = flush_in_time(loop_);
   drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
     PyObject *type, *value, *traceback; // of the exception that leaves the loop, if one does
@@ -220,6 +234,8 @@ void Host::timer_due(Handle* handle) {
 }
 
 bool Host::between_turns() {
+  if (!loop_->to_flush.empty() && flush_transports(loop_) < 0)
+    return false;
   if (PyErr_CheckSignals() < 0)
     return false;
   if (!loop_->to_flush.empty() && flush_transports(loop_) < 0) // a signal handler may write, too

@@ -11,18 +11,21 @@ namespace {
 
 constexpr const char* kWriteError = "Fatal write error on socket transport";
 
-// Small writes of one callback leave together, when it returns: header and body are one system call
-// and one segment. Larger ones are sent at once: held back, 32 x 64 KiB alive per turn cost 160 %.
+// Small writes of a turn leave together, when it ends (see flush_after_callback()): header and body
+// are one system call and one segment. Larger ones are sent at once: held back, 32 x 64 KiB alive
+// per turn cost 160 %.
 constexpr std::size_t kHeldBack = 4096;
 
 // What the kernel did not take is sent when it can.
 int wait_to_write(SocketTransport* transport) {
+  const ConnectionContext context(transport);
   if (listen_to(transport, Side::writer, "_write_ready") < 0)
     return fatal_error(transport, kWriteError);
   return maybe_pause_protocol(transport);
 }
 
 int fail_write(SocketTransport* transport, int error) {
+  const ConnectionContext context(transport);
   transport->queue.clear();
   return fatal_errno(transport, error, kWriteError);
 }
@@ -47,7 +50,7 @@ int push(SocketTransport* transport, PyObject* bytes, std::size_t skip) {
   return 0;
 }
 
-// True if `size` more bytes may wait for the end of the callback: nothing else is waiting.
+// True if `size` more bytes may wait for the end of the turn: nothing else is waiting.
 bool can_hold_back(SocketTransport* transport, std::size_t size) {
   return transport->queue.bytes() == transport->held_back &&
          transport->held_back + size <= kHeldBack && runs_in_callback(transport) &&

@@ -3,6 +3,8 @@
 #include <new>
 #include <unistd.h>
 
+#include "loops/core/clock.hpp"
+
 namespace loopgauge::py {
 namespace {
 
@@ -352,8 +354,11 @@ bool runs_in_callback(const Transport* transport) {
 bool flush_after_callback(Transport* transport) {
   if (transport->deferred)
     return true;
+  LoopBase* loop = transport->loop;
+  if (loop->to_flush.empty())
+    loop->held_since_ns = core::now_ns();
   try {
-    transport->loop->to_flush.push_back(transport);
+    loop->to_flush.push_back(transport);
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -480,6 +485,30 @@ void transport_dealloc(PyObject* self) {
   transport->kind->destroy(transport);
   type->tp_free(self);
   Py_DECREF(type);
+}
+
+ConnectionContext::ConnectionContext(Transport* transport) {
+  LoopBase* loop = transport->loop;
+  if (!loop || !loop->flushing)
+    return;
+  PyObject* own = transport->context;
+  for (const Side side : {Side::reader, Side::writer}) {
+    Handle* handle = own ? nullptr : handle_at(loop, transport->fd, side);
+    own = handle ? handle->context : own;
+  }
+  entered_ = own ? PyContext_Copy(own) : nullptr;
+  if (entered_ && PyContext_Enter(entered_) < 0)
+    Py_CLEAR(entered_);
+  PyErr_Clear();
+}
+
+ConnectionContext::~ConnectionContext() {
+  if (!entered_)
+    return;
+  const KeepException pending;
+  if (PyContext_Exit(entered_) < 0)
+    PyErr_Clear();
+  Py_DECREF(entered_);
 }
 
 } // namespace loopgauge::py

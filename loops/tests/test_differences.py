@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 import weakref
 from asyncio import selector_events
 from collections.abc import Callable
@@ -124,9 +125,25 @@ def test_writes_outside_callbacks_are_sent_at_once(loop, connection, scheduler: 
     assert connection.transport.get_write_buffer_size() == 0
 
 
-def test_each_callback_sends_its_own(loop, connection, scheduler: str) -> None:
+def test_the_callbacks_of_a_turn_send_together(loop, connection, scheduler: str) -> None:
     seen: list[bytes] = []
     loop.call_soon(connection.transport.write, b"first")
+    loop.call_soon(lambda: seen.append(connection.arrived()))
+    loop.call_soon(connection.transport.write, b"second")
+    run_once(loop)
+    assert seen == [b"first" if scheduler == "compatible" else b""]
+    assert b"".join([*seen, connection.arrived()]) == b"firstsecond"
+
+
+def test_a_long_turn_sends_in_between(loop, connection, scheduler: str) -> None:
+    def work() -> None:
+        end = time.monotonic_ns() + 1_000_000
+        while time.monotonic_ns() < end:
+            pass
+
+    seen: list[bytes] = []
+    loop.call_soon(connection.transport.write, b"first")
+    loop.call_soon(work)
     loop.call_soon(lambda: seen.append(connection.arrived()))
     run_once(loop)
     assert seen == [b"first"]

@@ -1,7 +1,7 @@
 """Random conversations on TCP, Unix and TLS: the same bytes and the same callbacks as on stock.
 
 Not compared, because it differs on purpose: what `get_write_buffer_size()` says inside a callback
-(small writes are sent when the callback returns). Half of the conversations are held in debug mode,
+(small writes are sent when the turn ends). Half of the conversations are held in debug mode,
 in which the loop lets CPython's code schedule.
 """
 
