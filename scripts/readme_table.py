@@ -1,4 +1,4 @@
-"""Fills the results of README.md from a committed run file, or checks that they are current.
+"""Fills the results of README.md, or of another page, from a committed run file, or checks that they are current.
 
     python scripts/readme_table.py --run reports/results/NAME.jsonl.gz
     python scripts/readme_table.py            # the same run again
@@ -56,7 +56,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", help="the run file, relative to the root of the project")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if outdated")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help=argparse.SUPPRESS)
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="another page")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -38,8 +38,9 @@ def at(project: Path) -> list[str | Path]:
     return ["--root", project, "--readme", project / "README.md"]
 
 
-def test_readme_of_the_project_is_current():
-    done = readme_table("--check")
+@pytest.mark.parametrize("page", ["README.md", "docs/io-results.md"])
+def test_pages_of_the_project_are_current(page):
+    done = readme_table("--check", "--readme", ROOT / page)
     assert done.returncode == 0, done.stderr
 
 
