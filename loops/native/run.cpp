@@ -204,7 +204,7 @@ void release_queues(LoopBase* loop) {
 namespace {
 
 // Small writes wait for the end of the turn, but not long: what the callbacks after them do is not
-// their business. One reading of the clock (20 ns) per callback that has written.
+// their business. One reading of the clock (20 ns) per callback while something waits.
 constexpr std::int64_t kLongestHoldNs = 100'000;
 
 bool flush_in_time(LoopBase* loop) {
