@@ -77,6 +77,11 @@ class SendsTwice(_Sockets):
 
 
 class _Unbounded(asyncio.selector_events._SelectorSocketTransport):
+    def __init__(self, loop: Any, sock: socket.socket, *args: Any, **options: Any) -> None:
+        # A kernel that takes little: else a client that reads fast enough leaves nothing to keep.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        super().__init__(loop, sock, *args, **options)
+
     def _maybe_pause_protocol(self) -> None:
         if not self._loop.cheating:
             super()._maybe_pause_protocol()
