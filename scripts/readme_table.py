@@ -1,4 +1,4 @@
-"""Fills the results of README.md, or of another page, from a committed run file, or checks that they are current.
+"""Fills the results of README.md, or of another page, from a committed run file, or checks them.
 
     python scripts/readme_table.py --run reports/results/NAME.jsonl.gz
     python scripts/readme_table.py            # the same run again
