@@ -25,10 +25,15 @@ _Tried: TypeAlias = _T | SocketOp[_T] | NotImplementedType
 
 @disjoint_base
 class TLSBase:
-    """What it takes over from asyncio.sslproto.SSLProtocol is not repeated here."""
+    """What it takes over from asyncio.sslproto.SSLProtocol, as far as it is public."""
 
-class TLSTransportBase: ...
+    def get_buffer(self, n: int, /) -> Any: ...
+    def buffer_updated(self, nbytes: int, /) -> None: ...
 
+class TLSTransportBase:
+    def write(self, data: Any) -> None: ...
+
+@disjoint_base
 class LoopBase:
     _closed: bool
     _debug: bool

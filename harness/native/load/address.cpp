@@ -1,10 +1,10 @@
 #include "load/address.hpp"
 
-#include <cstdint>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <netinet/in.h>
 #include <optional>
