@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loopgauge.harness import environment, planning, subject, units
+from loopgauge.harness import environment, interruptions, planning, subject, units
 from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
 from loopgauge.harness.launch import Launcher
@@ -231,10 +231,11 @@ class Session:
             waiting.append(sample_from(message, unit, self.process))
 
         def flush(benchmark: str) -> None:
-            self._append(waiting)
-            for sample in waiting:
-                self.recorded.add(sample)
-            waiting.clear()
+            with interruptions.held():  # or what is on disk would be waiting still
+                self._append(waiting)
+                for sample in waiting:
+                    self.recorded.add(sample)
+                waiting.clear()
             self.tracker.finished(self._work_of(unit, benchmark))
 
         def started(pid: int) -> None:
@@ -290,10 +291,11 @@ class Session:
         for record in records:
             if isinstance(record, Event):
                 stamped(record)
-        if records:
-            self.writer.append(records, sync=sync)
-        for record in records:
-            self.file.add(record)
+        with interruptions.held():
+            if records:
+                self.writer.append(records, sync=sync)
+            for record in records:
+                self.file.add(record)
 
     def _show(self, begin: Begin) -> None:
         if begin.phase in ("setup", "create"):

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import msgspec
 
 from loopgauge.harness import messages
+from loopgauge.harness.interruptions import INTERRUPTIONS
 from loopgauge.harness.messages import ProtocolError
 from loopgauge.harness.worker.plan import AnyMessage, Begin, Bye, Hello
 
@@ -30,7 +31,6 @@ STDERR_KEPT = 16_000  # bytes of the worker's stderr that an event carries at mo
 EXIT_GRACE_S = 5.0  # after the last message: interpreter shutdown
 ABORT_GRACE_S = 2.0  # after SIGABRT: faulthandler writes the stacks
 _PR_SET_PDEATHSIG = 1
-_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HANG_DUMP = re.compile(rb"^Timeout \(\d+:\d\d:\d\d(?:\.\d+)?\)!", re.MULTILINE)
 
 
@@ -142,7 +142,7 @@ def _hold_interruptions() -> set[signal.Signals]:
     Python hooks (logging has some), and an exception raised in one of those is printed and
     forgotten; one raised right after the fork would leave the worker to itself. Returns the mask
     that was."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     return {signal.Signals(number) for number in before}
 
 

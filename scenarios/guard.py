@@ -47,7 +47,13 @@ class Guard:
         while not self._closing.wait(self.patience):
             current = self._run
             if current is not None and current is seen:
-                self.fired = True
                 with contextlib.suppress(Exception):
-                    self._loop.call_soon_threadsafe(self._loop.stop)
+                    self._loop.call_soon_threadsafe(self._stop, current)
             seen = current
+
+    def _stop(self, run: object) -> None:
+        """Runs in the loop's thread. A run that has ended by itself meanwhile was in time, and the
+        next one, which may be the teardown's, is not to be stopped in its place."""
+        if self._run is run:
+            self.fired = True
+            self._loop.stop()

@@ -23,9 +23,9 @@ from loopgauge.harness.errors import (
     StoreFull,
     WorkerUnusable,
 )
-from loopgauge.harness.model import Event, Interpreter, Sample
+from loopgauge.harness.model import AnyRecord, Event, Interpreter, Sample
 from loopgauge.harness.request import Progress
-from loopgauge.harness.store import RunFile, read_run
+from loopgauge.harness.store import RunFile, RunWriter, read_run
 from loopgauge.harness.subject import Python
 from loopgauge.harness.summary import summarise
 from loopgauge.harness.worker.plan import Begin
@@ -357,6 +357,27 @@ def test_a_resumed_run_continues_the_same_schedule(out: Path, tmp_path: Path) ->
     assert runs.keys(run.samples) == runs.all_keys(what)
     _, undisturbed = interrupted_subject(out, "")
     assert schedule_of(run) == schedule_of(runs.run(undisturbed, tmp_path / "undisturbed"))
+
+
+@pytest.mark.usefixtures("same_circumstances")
+def test_ctrl_c_while_samples_are_written_does_not_write_them_twice(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = RunWriter.append
+
+    def interrupted(self: RunWriter, records: list[AnyRecord], *, sync: bool = True) -> None:
+        append(self, records, sync=sync)
+        if any(isinstance(r, Sample) and r.round == 2 for r in records):
+            patch.undo()
+            signal.raise_signal(signal.SIGINT)
+
+    what = subject([arm("x")], [benchmark("fake.a"), benchmark("fake.b")])
+    with monkeypatch.context() as patch:
+        patch.setattr(RunWriter, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runs.run(what, out)
+    assert max(sample.round for sample in read_run(out).samples) == 2
+    assert runs.keys(runs.resume(out).samples) == runs.all_keys(what)
 
 
 @pytest.mark.usefixtures("same_circumstances")

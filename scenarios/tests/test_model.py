@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 
 import pytest
 from scenario_testing.drive import SHORT_PATIENCE, ready
@@ -97,6 +98,24 @@ def test_a_coroutine_that_never_ends_is_stopped(loop) -> None:
         pytest.raises(CheckFailed, match="did not end within"),
     ):
         scenario.run(loop, 1)
+
+
+def test_a_stop_that_comes_too_late_stops_nothing(loop) -> None:
+    asked = threading.Event()
+    schedule = loop.call_soon_threadsafe
+
+    def work(loop, n):
+        asked.wait()
+        return n
+
+    def remember(*args):
+        schedule(*args)
+        asked.set()
+
+    loop.call_soon_threadsafe = remember
+    with ready(example(work), loop) as scenario:
+        assert scenario.run(loop, 1) == 1
+        loop.run_until_complete(loop.create_task(asyncio.sleep(0)))
 
 
 def test_a_failing_callback_ends_the_run(loop) -> None:
