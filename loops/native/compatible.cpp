@@ -1,6 +1,7 @@
 // CPython's own scheduler, when somebody needs it: see the header.
 
 #include "loops/core/clock.hpp"
+#include "loops/native/held_back.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/transport.hpp"
 

@@ -1,5 +1,6 @@
 #include "loops/native/handle.hpp"
 
+#include "loops/native/exceptions.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/pyref.hpp"
 
@@ -178,15 +179,9 @@ PyObject* call(Handle* handle) {
 
 // asyncio.Handle._run's except branch, in Python: it formats differently from version to version.
 bool report_exception(Handle* handle) {
-  if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+  if (must_leave())
     return false;
-  }
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback)
-    PyException_SetTraceback(value, traceback);
-  const Ref own_type(type), exception(value), own_traceback(traceback);
+  const Ref exception(take_exception());
   const Ref module(PyImport_ImportModule("loopgauge.loops.epoll.reporting"));
   if (!module)
     return false;
@@ -242,6 +237,17 @@ int visit_held_handle(Handle* handle, visitproc visit, void* arg) {
   return Py_REFCNT(as_object(handle)) == 1 ? visit_references(handle, visit, arg) : 0;
 }
 
+namespace {
+
+// Keeps the exception that is set.
+void leave_context(PyObject* context) {
+  const KeepException raised;
+  if (PyContext_Exit(context) < 0)
+    PyErr_Clear();
+}
+
+} // namespace
+
 bool run_handle(Handle* handle) {
   PyObject* context = handle->context;
   if (PyContext_Enter(context) < 0)
@@ -256,11 +262,7 @@ bool run_handle(Handle* handle) {
     if (PyContext_Exit(context) < 0)
       return false;
   } else {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyContext_Exit(context) < 0)
-      PyErr_Clear();
-    PyErr_Restore(type, value, traceback);
+    leave_context(context);
     if (!report_exception(handle)) {
       if (is_cancelled(handle) && !was_running)
         release_call(handle);

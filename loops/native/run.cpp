@@ -4,8 +4,9 @@
 #include <new>
 
 #include "loops/core/clock.hpp"
+#include "loops/native/exceptions.hpp"
+#include "loops/native/held_back.hpp"
 #include "loops/native/loop.hpp"
-#include "loops/native/transport.hpp"
 
 namespace loopgauge::py {
 namespace {
@@ -53,7 +54,8 @@ int run_turns(LoopBase* loop) {
   return state == 0 && loop->core.stopping ? 1 : state;
 }
 
-// What a signal handler wrote before another one raised. `state` is that of run_turns().
+// What an exception that leaves the loop has kept from being sent, which wins over one of the
+// flush. `state` is that of run_turns().
 int flush_last(LoopBase* loop, int state) {
   if (loop->to_flush.empty())
     return state;
@@ -109,16 +111,12 @@ struct RunScope {
 
   // Keeps an exception that is set. -1 if the running loop cannot be reset.
   int leave() {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    const KeepException raised;
     loop->core.stopping = false;
     Py_CLEAR(loop->thread_id);
     Py_XSETREF(thread->async_gen_firstiter, firstiter);
     Py_XSETREF(thread->async_gen_finalizer, finalizer);
-    const int reset = set_running_loop(loop, Py_None);
-    if (type)
-      PyErr_Restore(type, value, traceback);
-    return reset;
+    return set_running_loop(loop, Py_None);
   }
 };
 
@@ -201,28 +199,16 @@ void release_queues(LoopBase* loop) {
   loop->core.timers.clear(drop);
 }
 
-namespace {
-
-// Small writes wait for the end of the turn, but not long: what the callbacks after them do is not
-// their business. One reading of the clock (20 ns) per callback while something waits.
-constexpr std::int64_t kLongestHoldNs = 100'000;
-
-bool flush_in_time(LoopBase* loop) {
-  return core::now_ns() - loop->held_since_ns < kLongestHoldNs || flush_transports(loop) == 0;
-}
-
-} // namespace
-
 bool Host::run(Handle* handle) {
   bool stay = is_cancelled(handle) || run_handle(handle);
   if (!loop_->to_flush.empty() && stay)
-    stay = flush_in_time(loop_);
+    stay = flush_in_time(loop_) == 0;
   drop_handle(loop_->state, handle);
   if (loop_->fairness.due()) [[unlikely]] {
-    PyObject *type, *value, *traceback; // of the exception that leaves the loop, if one does
-    PyErr_Fetch(&type, &value, &traceback);
-    loop_->fairness.yield_if_held_long();
-    PyErr_Restore(type, value, traceback);
+    {
+      const KeepException leaving; // the loop, if one does
+      loop_->fairness.yield_if_held_long();
+    }
     if (stay && PyErr_CheckSignals() < 0)
       return false;
   }

@@ -4,6 +4,7 @@
 #include <new>
 #include <vector>
 
+#include "loops/native/held_back.hpp"
 #include "loops/native/stream.hpp"
 
 namespace loopgauge::py {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr const char* kWriteError = "Fatal write error on socket transport";
 
-// Small writes of a turn leave together, when it ends (see flush_after_callback()): header and body
+// Small writes of a turn leave together, when it ends (see flush_after_turn()): header and body
 // are one system call and one segment. Larger ones are sent at once: held back, 32 x 64 KiB alive
 // per turn cost 160 %.
 constexpr std::size_t kHeldBack = 4096;
@@ -54,7 +55,7 @@ int push(SocketTransport* transport, PyObject* bytes, std::size_t skip) {
 bool can_hold_back(SocketTransport* transport, std::size_t size) {
   return transport->queue.bytes() == transport->held_back &&
          transport->held_back + size <= kHeldBack && runs_in_callback(transport) &&
-         flush_after_callback(transport);
+         flush_after_turn(transport);
 }
 
 int hold_back(SocketTransport* transport, PyObject* bytes) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "loops/native/exceptions.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/memory_window.hpp"
 #include "loops/native/tls.hpp"
@@ -330,16 +331,11 @@ bool wants_more(const TlsState& state) {
 int tls_fatal(TlsBase* tls) {
   if (!PyErr_ExceptionMatches(PyExc_Exception))
     return -1;
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback)
-    PyException_SetTraceback(value, traceback);
-  const Ref owned_type(type), exception(value), owned_traceback(traceback);
+  const Ref exception(take_exception());
   const Ref message(PyUnicode_FromString("Fatal error on SSL protocol"));
   const Ref result(message ? PyObject_CallMethodObjArgs(as_object(tls),
-                                                        tls->state->tls.names.fatal_error, value,
-                                                        message.get(), nullptr)
+                                                        tls->state->tls.names.fatal_error,
+                                                        exception.get(), message.get(), nullptr)
                            : nullptr);
   return result ? 0 : -1;
 }

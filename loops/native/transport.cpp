@@ -3,8 +3,6 @@
 #include <new>
 #include <unistd.h>
 
-#include "loops/core/clock.hpp"
-
 namespace loopgauge::py {
 namespace {
 
@@ -84,36 +82,6 @@ int tell_flow(Transport* transport, PyObject* name, const char* message) {
 }
 
 } // namespace
-
-PyObject* take_exception() {
-#if PY_VERSION_HEX >= 0x030C0000
-  return PyErr_GetRaisedException();
-#else
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  if (!type)
-    return nullptr;
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback)
-    PyException_SetTraceback(value, traceback);
-  Py_XDECREF(type);
-  Py_XDECREF(traceback);
-  return value;
-#endif
-}
-
-void restore_exception(PyObject* exception) {
-#if PY_VERSION_HEX >= 0x030C0000
-  PyErr_SetRaisedException(exception);
-#else
-  PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
-#endif
-}
-
-bool must_leave() {
-  return PyErr_ExceptionMatches(PyExc_SystemExit) ||
-         PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
-}
 
 int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* protocol,
                    PyObject* extra, PyObject* server, PyObject* context) {
@@ -345,53 +313,6 @@ int maybe_resume_protocol(Transport* transport) {
                    "protocol.resume_writing() failed");
 }
 
-bool runs_in_callback(const Transport* transport) {
-  const LoopBase* loop = transport->loop;
-  return loop->thread_id && !(loop->flags & kCompatible) &&
-         loop->run_thread == PyThread_get_thread_ident();
-}
-
-bool flush_after_callback(Transport* transport) {
-  if (transport->deferred)
-    return true;
-  LoopBase* loop = transport->loop;
-  if (loop->to_flush.empty())
-    loop->held_since_ns = core::now_ns();
-  try {
-    loop->to_flush.push_back(transport);
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-  Py_INCREF(as_object(transport));
-  transport->deferred = true;
-  return true;
-}
-
-// Every transport has its turn, whatever happens to those before: what it holds back counts as
-// written. The first exception is kept.
-int flush_transports(LoopBase* loop) {
-  if (std::exchange(loop->flushing, true)) // a pause_writing() that runs handles itself
-    return 0;
-  Ref raised;
-  // A flush may call pause_writing(), which may write.
-  for (std::size_t i = 0; i < loop->to_flush.size(); ++i) {
-    Transport* transport = loop->to_flush[i];
-    const Ref owned(as_object(transport));
-    transport->deferred = false;
-    if (transport->kind->flush(transport) < 0) {
-      Ref later(take_exception());
-      if (!raised)
-        raised = std::move(later);
-    }
-  }
-  loop->to_flush.clear();
-  loop->flushing = false;
-  if (!raised)
-    return 0;
-  restore_exception(raised.release());
-  return -1;
-}
-
 namespace {
 
 int log_in_debug_mode(Transport* transport, const char* function, const char* format) {
@@ -485,30 +406,6 @@ void transport_dealloc(PyObject* self) {
   transport->kind->destroy(transport);
   type->tp_free(self);
   Py_DECREF(type);
-}
-
-ConnectionContext::ConnectionContext(Transport* transport) {
-  LoopBase* loop = transport->loop;
-  if (!loop || !loop->flushing)
-    return;
-  PyObject* own = transport->context;
-  for (const Side side : {Side::reader, Side::writer}) {
-    Handle* handle = own ? nullptr : handle_at(loop, transport->fd, side);
-    own = handle ? handle->context : own;
-  }
-  entered_ = own ? PyContext_Copy(own) : nullptr;
-  if (entered_ && PyContext_Enter(entered_) < 0)
-    Py_CLEAR(entered_);
-  PyErr_Clear();
-}
-
-ConnectionContext::~ConnectionContext() {
-  if (!entered_)
-    return;
-  const KeepException pending;
-  if (PyContext_Exit(entered_) < 0)
-    PyErr_Clear();
-  Py_DECREF(entered_);
 }
 
 } // namespace loopgauge::py

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "loops/native/exceptions.hpp"
 #include "loops/native/loop.hpp"
 #include "loops/native/pyref.hpp"
 
@@ -80,13 +81,6 @@ inline PyObject* none_or_error(int result) {
   return result < 0 ? nullptr : Py_NewRef(Py_None);
 }
 
-/// Takes the exception that is set, with its traceback. Null if there is none.
-PyObject* take_exception();
-/// Sets an exception again (stolen).
-void restore_exception(PyObject* exception);
-/// True for an exception that must leave the loop: SystemExit, KeyboardInterrupt.
-bool must_leave();
-
 /// Fills in what every transport has; `server` null or None, `context` null or None. `fd` becomes
 /// the transport's with the call. -1 with an exception (ValueError, RuntimeError of a closed loop).
 int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* protocol,
@@ -146,29 +140,6 @@ inline bool is_reading(const Transport* transport) {
   return !transport->closing && !transport->paused;
 }
 
-/// True while a callback of the transport's loop runs, in the thread that runs it: a small write
-/// can wait for the end of the turn.
-bool runs_in_callback(const Transport* transport);
-/// To be flushed at the end of the turn, or when a callback returns 100 us later (run.cpp). A send
-/// wakes the peer, which may sleep: answering a turn's requests together costs 10 % less of a
-/// streams echo than answering each as its callback returns. False: no memory, send at once.
-bool flush_after_callback(Transport* transport);
-/// Sends what transports hold back. -1: an exception leaves the loop.
-int flush_transports(LoopBase* loop);
-
-/// Between two callbacks, where a flush calls pause_writing() or reports an error, there is no
-/// context of the connection: for its lifetime this enters a copy of the one its reads run in.
-class ConnectionContext {
- public:
-  explicit ConnectionContext(Transport* transport);
-  ConnectionContext(const ConnectionContext&) = delete;
-  ConnectionContext& operator=(const ConnectionContext&) = delete;
-  ~ConnectionContext();
-
- private:
-  PyObject* entered_ = nullptr; // strong; null: the caller has one
-};
-
 /// In debug mode: logger.debug(format, self), or logger.info().
 int log_debug(Transport* transport, const char* format);
 int log_info(Transport* transport, const char* format);
@@ -180,15 +151,6 @@ Transport* transport_of(LoopBase* loop, int fd);
 
 /// Closes the object that owns the descriptor, or the descriptor. -1 with an exception.
 int close_descriptor(Transport* transport);
-
-/// Keeps the exception that is set while clean-up runs, and sets it again.
-struct KeepException {
-  PyObject* kept = take_exception();
-  ~KeepException() {
-    if (kept)
-      restore_exception(kept);
-  }
-};
 
 /// Which of the shared methods a type has, beside those of every transport.
 enum TransportPart : unsigned { kReads = 1, kWrites = 2, kForceCloses = 4 };
