@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA = 2  # 2: the record `metric`
 KIND = "run"
 
 Measure = Literal["cpu", "wall", "value"]
@@ -197,6 +197,24 @@ class Sample(Record, tag="sample", kw_only=True):
     nivcsw: list[int] = []  # involuntary context switches
 
 
+class Metric(Record, tag="metric", kw_only=True):
+    """A figure of one benchmark x arm that is counted, not timed: instructions, system calls,
+    allocations, context switches, hardware counters, resident memory.
+
+    Where `n` has two sizes, `value` is the difference quotient (raw[1] - raw[0]) / (n[1] - n[0]),
+    which cancels what starting up costs."""
+
+    benchmark: str
+    arm: str
+    metric: str  # "instructions", "syscalls", "rss", "peak_rss", ...
+    unit: str  # "instruction/message", "byte/connection", "byte"
+    value: float
+    n: list[int] = []  # operations of the runs it was taken from
+    raw: list[float] = []  # the totals of those runs
+    by_name: dict[str, float] = {}  # parts in the same unit: system calls, functions
+    tool: str = ""  # what counted: "callgrind 3.19", "getrusage"
+
+
 class Worker(msgspec.Struct, kw_only=True):
     """How a worker process was started."""
 
@@ -234,7 +252,7 @@ class End(Record, tag="end", kw_only=True):
     samples: int = 0
 
 
-AnyRecord = Header | Sample | Event | End
+AnyRecord = Header | Sample | Metric | Event | End
 
 
 def json_schema() -> dict[str, Any]:

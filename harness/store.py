@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
-from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Sample
+from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Metric, Sample
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyRecord)
@@ -33,6 +33,7 @@ class RunFile:
     samples: list[Sample] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     ends: list[End] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -41,6 +42,8 @@ class RunFile:
     def add(self, record: AnyRecord) -> None:
         if isinstance(record, Sample):
             self.samples.append(record)
+        elif isinstance(record, Metric):
+            self.metrics.append(record)
         elif isinstance(record, Event):
             self.events.append(record)
         elif isinstance(record, End):

@@ -23,6 +23,7 @@ from loopgauge.harness.model import (
     Event,
     Header,
     Measure,
+    Metric,
 )
 from loopgauge.harness.pairing import SampleIndex, log_ratios, per_operation, slot_costs
 from loopgauge.harness.statistics import Floats
@@ -67,6 +68,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     verdict: ArmVerdict = ""
     values: list[float] = []  # cost of each process, by round
     ratios: list[float] = []  # ratio to the reference of each process, by round
+    metrics: dict[str, Metric] = {}  # by name; the newest of each
     design: Design = "hybrid"
     isolated: bool = False
 
@@ -201,6 +203,11 @@ def summarise_arm(run: RunFile, index: SampleIndex, benchmark: Benchmark, arm: A
         status=status,
         reason=reason,
         design=samples[-1].design if samples else benchmark.design,
+        metrics={
+            metric.metric: metric
+            for metric in run.metrics
+            if (metric.benchmark, metric.arm) == (benchmark.id, arm.label)
+        },
         isolated=is_isolated(run.events, benchmark.id, arm.label),
     )
     if status != "ok":

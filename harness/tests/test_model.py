@@ -8,13 +8,24 @@ import pytest
 from manager_testing.records import header, sample
 
 from loopgauge.harness import schema
-from loopgauge.harness.model import AnyRecord, End, Event, Worker, json_schema
+from loopgauge.harness.model import AnyRecord, End, Event, Metric, Worker, json_schema
 
 WORKER = Worker(round=1, design="hybrid", creation=["a"], benchmarks=["b"], hash_seed=1, padding=2)
 RECORDS: list[AnyRecord] = [
     header(),
     sample(),
     sample(value=[1.0, 2.0, 3.0, 4.0]),
+    Metric(
+        benchmark="b",
+        arm="a",
+        metric="syscalls",
+        unit="call/op",
+        value=2.0,
+        n=[10, 20],
+        raw=[25.0, 45.0],
+        by_name={"recvfrom": 1.0, "sendto": 1.0},
+        tool="strace 6.1",
+    ),
     Event(event="worker", worker=WORKER),
     End(utc="now"),
 ]
