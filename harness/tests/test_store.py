@@ -83,10 +83,11 @@ def test_a_file_that_is_not_ours(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("line", [0, 2])
 def test_a_newer_schema_is_refused_wherever_it_begins(written: Path, line: int) -> None:
     lines = written.read_bytes().splitlines(keepends=True)
-    lines[line] = lines[line].replace(b'"schema":1', b'"schema":2')
+    ours, newer = (b'"schema":%d' % number for number in (SCHEMA, SCHEMA + 1))
+    lines[line] = lines[line].replace(ours, newer)
     lines[line] = lines[line].replace(b'"record":"sample"', b'"record":"histogram"')
     written.write_bytes(b"".join(lines))
-    with pytest.raises(NewerSchema, match=rf"line {line + 1}.*schema 2"):
+    with pytest.raises(NewerSchema, match=rf"line {line + 1}.*schema {SCHEMA + 1}"):
         read_run(written)
 
 
