@@ -28,6 +28,7 @@ from loopgauge.harness.model import (
 from loopgauge.harness.pairing import SampleIndex, log_ratios, per_operation, slot_costs
 from loopgauge.harness.statistics import Floats
 from loopgauge.harness.store import RunFile
+from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, reason_of
 
 Status = Literal["ok", "invalid", "unsupported", "unavailable", "crashed", "hung", "error"]
 ArmVerdict = Literal["faster", "slower", "equivalent", "inconclusive", "reference", ""]
@@ -108,13 +109,20 @@ class RunSummary(msgspec.Struct, kw_only=True):
 HELPER_GAP = 0.02  # CPU outside the loop's thread beyond this is pointed out
 
 
-def summarise(run: RunFile, reference: str = "", margin: float = 0.01) -> RunSummary:
-    """`reference` is an arm's label or a loop's name; empty for the run's own."""
+def summarise(
+    run: RunFile,
+    reference: str = "",
+    margin: float = 0.01,
+    verdicts: Verdicts = NO_VERDICTS,
+) -> RunSummary:
+    """`reference` is an arm's label or a loop's name; empty for the run's own. `verdicts`: what the
+    conformance suite found, which voids results that depend on a broken rule."""
     header = run.header
     base = reference_arm(header, reference)
     index = SampleIndex(run.samples)
     benchmarks = [
-        summarise_benchmark(run, index, benchmark, base, margin) for benchmark in header.benchmarks
+        summarise_benchmark(run, index, benchmark, base, margin, verdicts)
+        for benchmark in header.benchmarks
     ]
     if header.setting == "full":
         hold_family_error(index, header, benchmarks, base, margin)
@@ -131,7 +139,22 @@ def summarise(run: RunFile, reference: str = "", margin: float = 0.01) -> RunSum
         self_check=check.text,
         notes=standing(run),
         events=run.events,
+        conformance=conformance_of(header, verdicts),
     )
+
+
+def conformance_of(header: Header, verdicts: Verdicts) -> str:
+    """Which loops' verdicts were joined."""
+    joined: list[str] = []
+    unknown: list[str] = []
+    for arm in header.arms:
+        if arm.available and arm.role in ("candidate", "reference"):
+            known = verdicts.known(arm, header.environment.interpreters[arm.python])
+            (joined if known else unknown).append(arm.label)
+    if not joined:
+        return "conformance not run"
+    missing = f"; not run for {', '.join(unknown)}" if unknown else ""
+    return f"conformance joined for {', '.join(joined)}{missing}"
 
 
 def reference_arm(header: Header, wanted: str) -> str:
@@ -147,11 +170,18 @@ def reference_arm(header: Header, wanted: str) -> str:
 
 
 def summarise_benchmark(
-    run: RunFile, index: SampleIndex, benchmark: Benchmark, base: str, margin: float
+    run: RunFile,
+    index: SampleIndex,
+    benchmark: Benchmark,
+    base: str,
+    margin: float,
+    verdicts: Verdicts,
 ) -> BenchmarkSummary:
     floors = [arm for arm in run.header.arms if arm.role == "floor"]
     arms = [
-        summarise_arm(run, index, benchmark, arm) for arm in run.header.arms if arm.role != "floor"
+        summarise_arm(run, index, benchmark, arm, verdicts)
+        for arm in run.header.arms
+        if arm.role != "floor"
     ]
     sound = {arm.arm for arm in arms if arm.status == "ok"}
     for arm in arms:
@@ -191,9 +221,19 @@ def twins_agree(benchmark: Benchmark, aa: Ratio, margin: float) -> bool:
     return 1 / (1 + margin) <= aa.estimate <= 1 + margin
 
 
-def summarise_arm(run: RunFile, index: SampleIndex, benchmark: Benchmark, arm: Arm) -> ArmSummary:
+def summarise_arm(
+    run: RunFile,
+    index: SampleIndex,
+    benchmark: Benchmark,
+    arm: Arm,
+    verdicts: Verdicts = NO_VERDICTS,
+) -> ArmSummary:
     samples = index.samples(benchmark.id, arm.label)
     status, reason = status_of(run, benchmark, arm, measured=bool(samples))
+    interpreter = run.header.environment.interpreters[arm.python]
+    broken = verdicts.broken(arm, interpreter, benchmark.rules)
+    if status == "ok" and broken:
+        status, reason = "invalid", reason_of(broken)
     result = ArmSummary(
         arm=arm.label,
         loop=arm.loop,

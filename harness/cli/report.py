@@ -73,11 +73,13 @@ def read(names: Sequence[str]) -> tuple[list[RunSummary], list[str]]:
     from loopgauge.harness.cli.runs import find_run
     from loopgauge.harness.store import read_whole
     from loopgauge.harness.summary import summarise
+    from loopgauge.harness.verdicts import read_verdicts
 
+    verdicts = read_verdicts()
     summaries, problems = [], []
     for name in names:
         run, problem = read_whole(find_run(name))
-        summaries.append(summarise(run))
+        summaries.append(summarise(run, verdicts=verdicts))
         if problem:
             problems.append(
                 f"{problem}, and the report shows those. Go on with: bench run --resume {run.path}"

@@ -17,6 +17,7 @@ from loopgauge.harness.cli.errors import Terminated, termination_as_interrupt
 if TYPE_CHECKING:
     from loopgauge.harness.model import Setting
     from loopgauge.harness.request import RunRequest
+    from loopgauge.harness.verdicts import Verdicts
 
 EPILOG = f"""\b
 Examples:
@@ -103,6 +104,8 @@ def run(
     from an earlier table, or a coroutine function of yours; without it, everything is measured.
     Every run holds stock asyncio, and a second copy of it as a self-check.
     """
+    from loopgauge.harness.verdicts import read_verdicts
+
     if resume is not None:
         refuse_beside_resume(what=what, loop=loops, param=params, python=pythons, seed=seed,
                              cpus=cpus, out=out)  # fmt: skip
@@ -113,8 +116,15 @@ def run(
 
         show_plan(request, as_json=as_json)
         return
+    verdicts = read_verdicts()  # a file that cannot be read is said before, not after the run
     path = measure(request)
-    present(path, named=[name for name in loops if name != "all"], as_json=as_json, report=report)
+    present(
+        path,
+        verdicts,
+        named=[name for name in loops if name != "all"],
+        as_json=as_json,
+        report=report,
+    )
 
 
 def make_request(
@@ -216,7 +226,9 @@ def say_how_to_go_on(request: RunRequest, interruption: KeyboardInterrupt) -> No
     click.echo(f"go on with: bench run --resume {shlex.quote(shown(path))}", err=True)
 
 
-def present(path: Path, named: Collection[str], *, as_json: bool, report: str | None) -> None:
+def present(
+    path: Path, verdicts: Verdicts, named: Collection[str], *, as_json: bool, report: str | None
+) -> None:
     """The table or the JSON, the report, where things are; leaves with the exit code."""
     from loopgauge.harness.cli import outcome
     from loopgauge.harness.cli.console import stdout_console
@@ -226,7 +238,7 @@ def present(path: Path, named: Collection[str], *, as_json: bool, report: str | 
     from loopgauge.harness.store import read_run
     from loopgauge.harness.summary import summarise
 
-    summary = summarise(read_run(path))
+    summary = summarise(read_run(path), verdicts=verdicts)
     code = outcome.exit_code(summary, named)
     if as_json:
         print_json(outcome.as_json(summary, code))

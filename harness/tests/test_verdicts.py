@@ -1,0 +1,89 @@
+"""What the conformance suite found voids the figures that depend on it, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from manager_testing.records import run_of
+
+from loopgauge.harness.errors import NotARunFile
+from loopgauge.harness.model import Benchmark
+from loopgauge.harness.summary import RunSummary, summarise
+from loopgauge.harness.verdicts import FOLDER, Verdict, read_verdicts
+
+COSTS = {"asyncio": [1000.0] * 8, "fast": [500.0] * 8, "asyncio~aa": [1000.0] * 8}
+BENCHMARK = Benchmark(id="fake.work", scenario="fake.work", rules=["TIME-007", "HNDL-001"])
+
+
+def verdict(**fields: Any) -> Verdict:
+    """Of the arm `fast` as run_of makes it."""
+    given = {
+        "rule": "TIME-007",
+        "case": "TIME-007.early",
+        "level": "MUST",
+        "verdict": "FAIL",
+        "reason": "fired 0.9 ms early",
+        "factory": "x:y",
+        "python": "3",
+    }
+    return Verdict(**{**given, **fields})
+
+
+def summary_with(folder: Path, *verdicts: Verdict) -> RunSummary:
+    run = run_of(COSTS, BENCHMARK)
+    for arm in run.header.arms:
+        arm.factory = "x:y" if arm.label == "fast" else "asyncio:SelectorEventLoop"
+    folder.mkdir(exist_ok=True)
+    lines = [msgspec.json.encode(verdict) for verdict in verdicts]
+    (folder / "1.jsonl").write_bytes(b"\n".join([b'{"record":"header","schema":9}', *lines]))
+    return summarise(run, verdicts=read_verdicts(folder))
+
+
+def status_of_fast(summary: RunSummary) -> tuple[str, str]:
+    [fast] = [arm for arm in summary.benchmarks[0].arms if arm.arm == "fast"]
+    return fast.status, fast.reason
+
+
+def test_a_broken_rule_voids_the_result(tmp_path: Path) -> None:
+    summary = summary_with(tmp_path, verdict())
+    assert status_of_fast(summary) == ("invalid", "breaks TIME-007 (fired 0.9 ms early)")
+    assert summary.benchmarks[0].fastest == ["asyncio"]
+    assert summary.conformance == "conformance joined for fast; not run for asyncio"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"verdict": "PASS"},
+        {"verdict": "NON_STRICT"},
+        {"level": "SHOULD"},
+        {"rule": "TIME-001"},
+        {"version": "2"},
+        {"python": "3.1"},
+        {"factory": "z:y"},
+        {"build_hash": "other"},
+    ],
+    ids=str,
+)
+def test_what_does_not_concern_it_voids_nothing(tmp_path: Path, other: dict[str, str]) -> None:
+    assert status_of_fast(summary_with(tmp_path, verdict(**other))) == ("ok", "")
+
+
+def test_a_newer_verdict_replaces_an_older_one(tmp_path: Path) -> None:
+    summary = summary_with(tmp_path, verdict(), verdict(verdict="PASS"))
+    assert status_of_fast(summary) == ("ok", "")
+
+
+def test_without_verdicts_nobody_is_blamed(tmp_path: Path) -> None:
+    summary = summarise(run_of(COSTS, BENCHMARK), verdicts=read_verdicts(tmp_path / FOLDER))
+    assert status_of_fast(summary) == ("ok", "")
+    assert summary.conformance == "conformance not run"
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "2.jsonl").write_text('{"record":"verdict"}\n')
+    with pytest.raises(NotARunFile, match=r"2\.jsonl, line 1"):
+        read_verdicts(tmp_path)

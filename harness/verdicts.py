@@ -1,0 +1,100 @@
+"""Stored conformance verdicts, joined to what was measured: a loop that breaks a rule on which a
+scenario depends has no result there.
+
+The conformance suite writes one JSON Lines file per run in `FOLDER`; nothing is imported from it.
+A verdict counts for the very build of the loop and the very Python it was given on. Without one
+nothing is held against a loop: the report says that conformance was not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness.errors import NotARunFile
+from loopgauge.harness.model import Arm, Interpreter, Record
+
+FOLDER = Path(".bench/conformance")
+BROKEN = frozenset({"FAIL", "ERROR", "HANG", "CRASH", "LEAK"})  # of a MUST rule
+OWN = "loopgauge"  # the distribution whose loops change without its version
+
+
+class Verdict(Record, tag="verdict", kw_only=True):
+    """One case of one rule on one loop."""
+
+    kind: str = "conformance"
+    rule: str  # "TIME-007"
+    case: str  # "TIME-007.early"
+    level: str  # MUST, SHOULD, MAY, INFO
+    verdict: str  # PASS, FAIL, ... (the list is the suite's)
+    reason: str = ""
+    factory: str  # "uvloop:new_event_loop"
+    version: str = ""  # of the loop's distribution
+    python: str  # full version of the interpreter
+    build_hash: str = ""  # of loopgauge's extension modules, for its own loops
+
+
+Build = tuple[str, str, str, str]  # factory, version, Python, build hash
+
+
+@dataclass
+class Verdicts:
+    """The newest verdict of every case of every build."""
+
+    _cases: dict[Build, dict[str, Verdict]] = field(default_factory=dict)
+
+    def add(self, verdict: Verdict) -> None:
+        build = (verdict.factory, verdict.version, verdict.python, verdict.build_hash)
+        self._cases.setdefault(build, {})[verdict.case] = verdict
+
+    def known(self, arm: Arm, interpreter: Interpreter) -> bool:
+        return _build(arm, interpreter) in self._cases
+
+    def broken(self, arm: Arm, interpreter: Interpreter, rules: Sequence[str]) -> list[Verdict]:
+        """What of MUST `rules` this build of the loop was seen to break, in the order of cases."""
+        cases = self._cases.get(_build(arm, interpreter), {})
+        return [
+            verdict
+            for _, verdict in sorted(cases.items())
+            if verdict.rule in rules and verdict.level == "MUST" and verdict.verdict in BROKEN
+        ]
+
+
+NO_VERDICTS = Verdicts()
+
+
+def _build(arm: Arm, interpreter: Interpreter) -> Build:
+    own = arm.distribution == OWN
+    return arm.factory, arm.version, interpreter.version, interpreter.build_hash if own else ""
+
+
+def read_verdicts(folder: Path = FOLDER) -> Verdicts:
+    """Of all files in `folder`, older ones first by name. Raises NotARunFile for a line that is
+    no record of a conformance run."""
+    verdicts = Verdicts()
+    for path in sorted(folder.glob("*.jsonl")):
+        for verdict in _verdicts_in(path):
+            verdicts.add(verdict)
+    return verdicts
+
+
+def _verdicts_in(path: Path) -> Iterable[Verdict]:
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            kinds = msgspec.json.decode(line, type=dict[str, object])
+            if kinds.get("record") == "verdict":
+                yield msgspec.json.decode(line, type=Verdict)
+        except msgspec.DecodeError as error:
+            raise NotARunFile(
+                f"{path}, line {number}: {error}", "Remove the file, or run conformance again"
+            ) from error
+
+
+def reason_of(broken: Sequence[Verdict]) -> str:
+    """For a table: the rules, and why the first was called broken."""
+    rules = ", ".join(dict.fromkeys(verdict.rule for verdict in broken))
+    first = broken[0].reason or broken[0].verdict
+    return f"breaks {rules} ({first})"
