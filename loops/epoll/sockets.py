@@ -24,11 +24,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Receives up to `n` bytes; b"" when the other side has finished."""
         done = self._try_recv(sock, n)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_recv(sock, n)
         return done
@@ -38,11 +35,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         finished."""
         done = self._try_recv_into(sock, buf)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_recv_into(sock, buf)
         return done
@@ -51,11 +45,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Receives one datagram: (bytes, address it came from)."""
         done = self._try_recvfrom(sock, bufsize)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_recvfrom(sock, bufsize)
         return done
@@ -69,11 +60,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """
         done = self._try_recvfrom_into(sock, buf, nbytes)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_recvfrom_into(sock, buf, nbytes)
         return done
@@ -82,11 +70,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Sends everything. After an error nobody knows how much was sent."""
         done = self._try_sendall(sock, data)
         if type(done) is SocketOp:
-            try:
+            with done:
                 await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             await super().sock_sendall(sock, data)
 
@@ -94,11 +79,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Sends one datagram to `address`; the number of bytes."""
         done = self._try_sendto(sock, data, address)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_sendto(sock, data, address)
         return done
@@ -107,11 +89,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Connects to `address`, a literal or a name."""
         done = self._try_connect(sock, address)
         if type(done) is SocketOp:
-            try:
+            with done:
                 await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             await super().sock_connect(sock, address)
 
@@ -119,11 +98,8 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         """Accepts a connection: (non-blocking socket, address of the other side)."""
         done = self._try_accept(sock)
         if type(done) is SocketOp:
-            try:
+            with done:
                 return await done
-            except BaseException:
-                done.stop()
-                raise
         if done is NotImplemented:
             return await super().sock_accept(sock)
         return done

@@ -10,7 +10,7 @@ from socket import socket
 from types import NotImplementedType
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
-from typing_extensions import Unpack, disjoint_base
+from typing_extensions import Self, Unpack, disjoint_base
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -19,7 +19,8 @@ _Ts = TypeVarTuple("_Ts")
 class SocketOp(Generic[_T]):
     def __await__(self) -> Generator[Any, None, _T]: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-    def stop(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
 
 _Tried: TypeAlias = _T | SocketOp[_T] | NotImplementedType
 

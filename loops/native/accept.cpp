@@ -28,18 +28,13 @@ int drop_connection(int fd) {
   return 0;
 }
 
-void set_nodelay(int fd) {
-  const int on = 1;
-  (void)::setsockopt(fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &on, sizeof(on));
-}
-
 int make_connection(const Listener& listener, int fd, const RawAddress* peername) {
   const Ref protocol(PyObject_CallNoArgs(listener.protocol_factory));
   if (!protocol)
     return drop_connection(fd);
   const Ref context(listener.context ? PyContext_Copy(listener.context) : nullptr);
-  if (listener.proto == IPPROTO_TCP)
-    set_nodelay(fd);
+  if (set_nodelay(fd, listener.family, listener.proto) < 0)
+    return drop_connection(fd);
   const Ref transport(new_socket_transport(listener.loop, fd, listener.family, listener.proto,
                                            peername, protocol.get(), listener.server,
                                            context.get()));
@@ -90,8 +85,7 @@ PyObject* accept_batch(PyObject* self, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-// ---- which transport has which descriptor: `_transports`
-// -----------------------------------------
+// ---- which transport has which descriptor: `_transports` ---------------------------------------
 
 PyObject* native_transport(PyObject* self, PyObject* number) {
   const long fd = PyLong_AsLong(number);

@@ -35,8 +35,7 @@ std::size_t cost(PyObject* bytes) {
   return static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)) + kHeaderSize;
 }
 
-// ---- addresses
-// -----------------------------------------------------------------------------------
+// ---- addresses ---------------------------------------------------------------------------------
 
 void remember_peer(DatagramTransport* transport, PyObject* object, const SocketAddress& raw) {
   transport->peer_raw = raw;
@@ -111,8 +110,7 @@ RawTarget find_target(DatagramTransport* transport, PyObject* object) {
   return {transport->peer_raw.get(), transport->peer_raw.size};
 }
 
-// ---- receiving
-// -----------------------------------------------------------------------------------
+// ---- receiving ---------------------------------------------------------------------------------
 
 int tell_error(DatagramTransport* transport) {
   const Ref exception(take_exception());
@@ -163,8 +161,7 @@ int receive_one(DatagramTransport* transport) {
   return tell_error(transport);
 }
 
-// ---- sending
-// -------------------------------------------------------------------------------------
+// ---- sending -----------------------------------------------------------------------------------
 
 // What the socket object says to it, in its own words.
 Sent send_by_socket(DatagramTransport* transport, PyObject* data, PyObject* address) {

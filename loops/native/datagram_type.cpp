@@ -7,8 +7,7 @@
 namespace loopgauge::py {
 namespace {
 
-// ---- what the kind does
-// --------------------------------------------------------------------------
+// ---- what the kind does ------------------------------------------------------------------------
 
 std::size_t buffered(const Transport* transport) {
   return static_cast<const DatagramTransport*>(transport)->queued;
@@ -61,8 +60,7 @@ void destroy(Transport* transport) {
 constexpr TransportKind kKind{buffered, buffered, drop_buffer, flush,  lost,
                               info,     visit,    clear,       destroy};
 
-// ---- construction
-// --------------------------------------------------------------------------------
+// ---- construction ------------------------------------------------------------------------------
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
   Transport* transport = new_transport(type, &kKind);
@@ -97,11 +95,6 @@ int keep_names(DatagramTransport* transport) {
   return connected < 0 ? -1 : 0;
 }
 
-long int_attribute(PyObject* object, const char* name) {
-  const Ref value(PyObject_GetAttrString(object, name));
-  return value ? PyLong_AsLong(value.get()) : -1;
-}
-
 int start(DatagramTransport* transport, PyObject* address, PyObject* waiter) {
   if (address) {
     const int given = PyObject_IsTrue(address);
@@ -122,10 +115,8 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
                                    const_cast<char**>(names), state_of(Py_TYPE(self))->loop_type,
                                    &loop, &sock, &protocol, &address, &waiter, &extra))
     return -1;
-  if (transport->loop) {
-    PyErr_SetString(PyExc_RuntimeError, "a transport cannot be initialised twice");
+  if (refuse_second_init(transport) < 0)
     return -1;
-  }
   const Ref number(PyObject_CallMethod(sock, "fileno", nullptr));
   const long fd = number ? PyLong_AsLong(number.get()) : -1;
   const long family = int_attribute(sock, "family");
@@ -144,8 +135,7 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   return -1;
 }
 
-// ---- methods
-// -------------------------------------------------------------------------------------
+// ---- methods -----------------------------------------------------------------------------------
 
 // sendto(data, addr=None)
 PyObject* sendto(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {

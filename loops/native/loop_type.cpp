@@ -94,8 +94,7 @@ void loop_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-// ---- attributes: one storage for each
-// ------------------------------------------------------------
+// ---- attributes: one storage for each ----------------------------------------------------------
 
 PyObject* get_flag(PyObject* self, void* flag) {
   return PyBool_FromLong((as_loop(self)->flags &

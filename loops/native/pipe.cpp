@@ -35,8 +35,7 @@ bool is_everyday(const PipeTransport* pipe, PyObject* exception) {
   return is_eio;
 }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading -----------------------------------------------------------------------------------
 
 // The protocol's answer to eof_received() counts for nothing: a pipe has no other direction.
 int received_eof(ReadPipe* pipe) {
@@ -136,8 +135,7 @@ int read_directly(ReadPipe* pipe) {
   return copy ? data_received(pipe, copy.get()) : -1;
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing -----------------------------------------------------------------------------------
 
 int fail_write(WritePipe* pipe, int error) {
   ++pipe->conn_lost;

@@ -11,8 +11,7 @@
 namespace loopgauge::py {
 namespace {
 
-// ---- what kinds of transports are asked
-// ----------------------------------------------------------
+// ---- what kinds of transports are asked --------------------------------------------------------
 
 std::size_t nothing(const Transport*) {
   return 0;
@@ -76,8 +75,7 @@ constexpr TransportKind kWriteKind{
     queued,  queued,        drop_queue, succeed,       succeed,
     no_info, visit_nothing, no_buffer,  destroy_queue, repr_of_write_pipe};
 
-// ---- construction
-// --------------------------------------------------------------------------------
+// ---- construction ------------------------------------------------------------------------------
 
 PyObject* create_read_pipe(PyTypeObject* type, PyObject*, PyObject*) {
   return as_object(new_transport(type, &kReadKind));
@@ -100,10 +98,7 @@ int parse(PyObject* self, PyObject* args, PyObject* kwargs, Arguments* into) {
                                    state_of(Py_TYPE(self))->loop_type, &into->loop, &into->pipe,
                                    &into->protocol, &into->waiter, &into->extra))
     return -1;
-  if (!as_transport(self)->loop)
-    return 0;
-  PyErr_SetString(PyExc_RuntimeError, "a transport cannot be initialised twice");
-  return -1;
+  return refuse_second_init(as_transport(self));
 }
 
 int keep_extra(Transport* transport, const Arguments& given) {
@@ -203,8 +198,7 @@ int init_write_pipe(PyObject* self, PyObject* args, PyObject* kwargs) {
   return schedule_start(pipe, given, pipe->watches_reader);
 }
 
-// ---- methods of both
-// -----------------------------------------------------------------------------
+// ---- methods of both ---------------------------------------------------------------------------
 
 // In place of a watch that somebody left behind when the number was another file's.
 PyObject* start_reading(PyObject* self, PyObject*) {
@@ -259,8 +253,7 @@ PyObject* get_fileno(PyObject* self, void*) {
   return pipe->number >= 0 ? PyLong_FromLong(pipe->number) : Py_NewRef(Py_None);
 }
 
-// ---- methods of one
-// ------------------------------------------------------------------------------
+// ---- methods of one ----------------------------------------------------------------------------
 
 PyObject* close_read_pipe(PyObject* self, PyObject*) {
   PipeTransport* pipe = as_pipe(as_transport(self));

@@ -97,7 +97,11 @@ PyObject* op_await(PyObject* self) {
   return PyObject_CallMethod(future, "__await__", nullptr);
 }
 
-PyObject* op_stop(PyObject* self, PyObject*) {
+PyObject* op_enter(PyObject* self, PyObject*) {
+  return Py_NewRef(self);
+}
+
+PyObject* op_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
   end(as_op(self));
   Py_RETURN_NONE;
 }
@@ -128,8 +132,9 @@ void op_dealloc(PyObject* self) {
 }
 
 PyMethodDef op_methods[] = {
-    {"stop", op_stop, METH_NOARGS,
-     "stop($self, /)\n--\n\nEnds the operation and stops watching the descriptor. Idempotent."},
+    {"__enter__", op_enter, METH_NOARGS, "__enter__($self, /)\n--\n\nThe operation itself."},
+    {"__exit__", as_method(op_exit), METH_FASTCALL,
+     "__exit__($self, *error)\n--\n\nEnds the operation and stops watching the descriptor."},
     {},
 };
 

@@ -42,6 +42,10 @@ inline SocketTransport* as_stream(Transport* transport) {
   return static_cast<SocketTransport*>(transport);
 }
 
+/// Small writes of a TCP socket leave without waiting for the acknowledgement of the last (Nagle's
+/// algorithm). -1 with OSError; other sockets are left alone.
+int set_nodelay(int fd, int family, int proto);
+
 /// A connected stream socket that Python has not seen becomes a transport, which owns `fd`:
 /// connection_made() and reading are scheduled. New reference, null with an exception; then `fd` is
 /// the caller's still.

@@ -23,8 +23,7 @@ int stream_lost(Transport* transport);
 
 namespace {
 
-// ---- addresses
-// -----------------------------------------------------------------------------------
+// ---- addresses ---------------------------------------------------------------------------------
 
 using NameFunction = int (*)(int, sockaddr*, socklen_t*);
 
@@ -72,8 +71,7 @@ int keep_names(SocketTransport* transport, const RawAddress* peername) {
   return keep_name(transport, "peername", ::getpeername, &transport->peername);
 }
 
-// ---- the Python socket
-// ---------------------------------------------------------------------------
+// ---- the Python socket -------------------------------------------------------------------------
 
 // The socket object of a connection that the loop itself accepted, when somebody asks for it. One
 // of a lost connection is closed.
@@ -133,8 +131,7 @@ PyObject* info(Transport* transport, PyObject* name) {
   return nullptr;
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life --------------------------------------------------------------------------------------
 
 int visit(Transport* transport, visitproc visit, void* arg) {
   Py_VISIT(as_stream(transport)->empty_waiter);
@@ -161,15 +158,6 @@ PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
   return as_object(transport);
 }
 
-// Small writes leave without waiting for the acknowledgement of the last (Nagle's algorithm).
-int set_nodelay(int fd, int family, int proto) {
-  const int on = 1;
-  if ((family != AF_INET && family != AF_INET6) || proto != IPPROTO_TCP ||
-      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0)
-    return 0;
-  return raise_os_error(errno);
-}
-
 int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObject* sock,
           const RawAddress* peername, PyObject* protocol, PyObject* waiter, PyObject* extra,
           PyObject* server, PyObject* context) {
@@ -190,11 +178,6 @@ int socket_option(int fd, int name) {
   return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
 }
 
-long int_attribute(PyObject* object, const char* name) {
-  const Ref value(PyObject_GetAttrString(object, name));
-  return value ? PyLong_AsLong(value.get()) : -1;
-}
-
 // SocketTransport(loop, sock, protocol, waiter=None, extra=None, server=None, context=None)
 int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* const names[] = {"loop",  "sock",   "protocol", "waiter",
@@ -207,10 +190,8 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
                                    const_cast<char**>(names), state->loop_type, &loop, &sock,
                                    &protocol, &waiter, &extra, &server, &context))
     return -1;
-  if (transport->loop) {
-    PyErr_SetString(PyExc_RuntimeError, "a transport cannot be initialised twice");
+  if (refuse_second_init(transport) < 0)
     return -1;
-  }
   const Ref number(PyObject_CallMethod(sock, "fileno", nullptr));
   const long fd = number ? PyLong_AsLong(number.get()) : -1;
   const long proto = int_attribute(sock, "proto");
@@ -231,8 +212,7 @@ int init(PyObject* self, PyObject* args, PyObject* kwargs) {
   return -1;
 }
 
-// ---- methods
-// -------------------------------------------------------------------------------------
+// ---- methods -----------------------------------------------------------------------------------
 
 PyObject* read_ready_method(PyObject* self, PyObject*) {
   if (read_ready(as_stream(self)) < 0)
@@ -335,6 +315,14 @@ int add_seams(PyTypeObject* type) {
 }
 
 } // namespace
+
+int set_nodelay(int fd, int family, int proto) {
+  const int on = 1;
+  if ((family != AF_INET && family != AF_INET6) || proto != IPPROTO_TCP ||
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0)
+    return 0;
+  return raise_os_error(errno);
+}
 
 PyObject* new_socket_transport(LoopBase* loop, int fd, int family, int proto,
                                const RawAddress* peername, PyObject* protocol, PyObject* server,

@@ -83,6 +83,18 @@ int tell_flow(Transport* transport, PyObject* name, const char* message) {
 
 } // namespace
 
+long int_attribute(PyObject* object, const char* name) {
+  const Ref value(PyObject_GetAttrString(object, name));
+  return value ? PyLong_AsLong(value.get()) : -1;
+}
+
+int refuse_second_init(const Transport* transport) {
+  if (!transport->loop)
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError, "a transport cannot be initialised twice");
+  return -1;
+}
+
 int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* protocol,
                    PyObject* extra, PyObject* server, PyObject* context) {
   transport->loop = reinterpret_cast<LoopBase*>(Py_NewRef(as_object(loop)));
@@ -349,8 +361,7 @@ Transport* transport_of(LoopBase* loop, int fd) {
   return fd >= 0 && slot < loop->transports.size() ? loop->transports[slot] : nullptr;
 }
 
-// ---- life cycle, for transport_type.cpp
-// ----------------------------------------------------------
+// ---- life cycle, for transport_type.cpp --------------------------------------------------------
 
 int transport_traverse(PyObject* self, visitproc visit, void* arg) {
   Transport* transport = as_transport(self);

@@ -81,6 +81,10 @@ inline PyObject* none_or_error(int result) {
   return result < 0 ? nullptr : Py_NewRef(Py_None);
 }
 
+/// An attribute that is an int. -1 with an exception.
+long int_attribute(PyObject* object, const char* name);
+/// -1 with RuntimeError if the transport was initialised before.
+int refuse_second_init(const Transport* transport);
 /// Fills in what every transport has; `server` null or None, `context` null or None. `fd` becomes
 /// the transport's with the call. -1 with an exception (ValueError, RuntimeError of a closed loop).
 int init_transport(Transport* transport, LoopBase* loop, int fd, PyObject* protocol,

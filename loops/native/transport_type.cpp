@@ -23,8 +23,7 @@ PyObject* object_or_none(PyObject* object) {
   return Py_NewRef(object ? object : Py_None);
 }
 
-// ---- ending
-// --------------------------------------------------------------------------------------
+// ---- ending ------------------------------------------------------------------------------------
 
 PyObject* close(PyObject* self, PyObject*) {
   return none_or_error(close_transport(as_transport(self)));
@@ -62,8 +61,7 @@ PyObject* is_closing(PyObject* self, PyObject*) {
   return PyBool_FromLong(as_transport(self)->closing);
 }
 
-// ---- protocol and information
-// --------------------------------------------------------------------
+// ---- protocol and information ------------------------------------------------------------------
 
 PyObject* get_protocol(PyObject* self, PyObject*) {
   return object_or_none(as_transport(self)->protocol);
@@ -103,8 +101,7 @@ PyObject* get_extra(PyObject* self, void*) {
   return Py_NewRef(transport->extra);
 }
 
-// ---- flow control
-// --------------------------------------------------------------------------------
+// ---- flow control ------------------------------------------------------------------------------
 
 PyObject* pause_reading(PyObject* self, PyObject*) {
   Transport* transport = as_transport(self);
@@ -221,8 +218,7 @@ PyObject* maybe_resume_method(PyObject* self, PyObject*) {
   return none_or_error(maybe_resume_protocol(as_transport(self)));
 }
 
-// ---- attributes that CPython's transports have
-// ---------------------------------------------------
+// ---- attributes that CPython's transports have -------------------------------------------------
 
 PyObject* get_loop(PyObject* self, void*) {
   return object_or_none(reinterpret_cast<PyObject*>(as_transport(self)->loop));
