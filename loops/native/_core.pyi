@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextvars import Context
 from socket import socket
 from types import NotImplementedType
-from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
+from typing import Any, Generic, Self, TypeAlias, TypeVar, TypeVarTuple, final, type_check_only
 
-from typing_extensions import Self, Unpack, disjoint_base
+from typing_extensions import Unpack, disjoint_base
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
