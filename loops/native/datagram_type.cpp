@@ -57,8 +57,8 @@ void destroy(Transport* transport) {
   as_datagram(transport)->queue.~deque();
 }
 
-constexpr TransportKind kKind{buffered, buffered, drop_buffer, flush,  lost,
-                              info,     visit,    clear,       destroy};
+constexpr TransportKind kKind{buffered, buffered, drop_buffer, nullptr, flush,
+                              lost,     info,     visit,       clear,   destroy};
 
 // ---- construction ------------------------------------------------------------------------------
 
@@ -170,14 +170,6 @@ PyObject* sendto_ready(PyObject* self, PyObject*) {
   return none_or_error(send_ready(as_datagram(self)));
 }
 
-PyObject* set_protocol(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
-  if (!protocol)
-    return nullptr;
-  Py_XSETREF(as_datagram(self)->protocol, Py_NewRef(protocol));
-  Py_RETURN_NONE;
-}
-
 PyObject* get_sock(PyObject* self, void*) {
   PyObject* sock = as_datagram(self)->sock;
   return Py_NewRef(sock ? sock : Py_None);
@@ -192,8 +184,6 @@ const PyMethodDef methods[] = {
     {"sendto", as_method(sendto), METH_FASTCALL | METH_KEYWORDS,
      "sendto($self, /, data, addr=None)\n--\n\nSends a datagram, or keeps it until it can be "
      "sent."},
-    {"set_protocol", as_method(set_protocol), METH_FASTCALL | METH_KEYWORDS,
-     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready, METH_NOARGS, nullptr},
     {"_sendto_ready", sendto_ready, METH_NOARGS, nullptr},
     {},

@@ -69,11 +69,19 @@ PyObject* repr_of_write_pipe(Transport* transport) {
                  : PyUnicode_FromFormat("%U>", start.get());
 }
 
-constexpr TransportKind kReadKind{nothing, nothing,       no_buffer, succeed,   succeed,
-                                  no_info, visit_nothing, no_buffer, no_buffer, repr_of_read_pipe};
-constexpr TransportKind kWriteKind{
-    queued,  queued,        drop_queue, succeed,       succeed,
-    no_info, visit_nothing, no_buffer,  destroy_queue, repr_of_write_pipe};
+int choose_feeding(Transport* transport) {
+  ReadPipe* pipe = as_read_pipe(transport);
+  pipe->feeds_reader = can_feed_stream_reader(pipe);
+  pipe->direct = false;
+  return 0;
+}
+
+constexpr TransportKind kReadKind{nothing,   nothing,   no_buffer,        choose_feeding,
+                                  succeed,   succeed,   no_info,          visit_nothing,
+                                  no_buffer, no_buffer, repr_of_read_pipe};
+constexpr TransportKind kWriteKind{queued,    queued,        drop_queue,        nullptr,
+                                   succeed,   succeed,       no_info,           visit_nothing,
+                                   no_buffer, destroy_queue, repr_of_write_pipe};
 
 // ---- construction ------------------------------------------------------------------------------
 
@@ -167,21 +175,15 @@ int schedule_start(PipeTransport* pipe, const Arguments& given, bool watches) {
   return handle ? 0 : -1;
 }
 
-int choose_feeding(ReadPipe* pipe) {
-  pipe->feeds_reader = can_feed_stream_reader(pipe);
-  pipe->direct = false;
-  return 0;
-}
-
 // ReadPipeTransport(loop, pipe, protocol, waiter=None, extra=None)
 int init_read_pipe(PyObject* self, PyObject* args, PyObject* kwargs) {
   ReadPipe* pipe = as_read_pipe(as_transport(self));
   Arguments given{};
   long kind;
   if (parse(self, args, kwargs, &given) < 0 ||
-      take_pipe(pipe, given, "Pipe transport is for pipes/sockets only.", &kind) < 0 ||
-      choose_feeding(pipe) < 0)
+      take_pipe(pipe, given, "Pipe transport is for pipes/sockets only.", &kind) < 0)
     return -1;
+  choose_feeding(pipe);
   return schedule_start(pipe, given, true);
 }
 
@@ -264,16 +266,6 @@ PyObject* read_ready(PyObject* self, PyObject*) {
   return none_or_error(read_pipe_ready(as_read_pipe(as_transport(self))));
 }
 
-PyObject* set_protocol_of_reader(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
-                                 PyObject* kwnames) {
-  ReadPipe* pipe = as_read_pipe(as_transport(self));
-  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
-  if (!protocol)
-    return nullptr;
-  Py_XSETREF(pipe->protocol, Py_NewRef(protocol));
-  return none_or_error(choose_feeding(pipe));
-}
-
 PyObject* write(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   PyObject* data = only_argument("write", "data", args, nargs, kwnames);
   return data ? none_or_error(write_to_pipe(as_write_pipe(as_transport(self)), data)) : nullptr;
@@ -299,19 +291,8 @@ PyObject* can_write_eof(PyObject*, PyObject*) {
   Py_RETURN_TRUE;
 }
 
-PyObject* set_protocol_of_writer(PyObject* self, PyObject* const* args, Py_ssize_t nargs,
-                                 PyObject* kwnames) {
-  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
-  if (!protocol)
-    return nullptr;
-  Py_XSETREF(as_transport(self)->protocol, Py_NewRef(protocol));
-  Py_RETURN_NONE;
-}
-
 const PyMethodDef read_methods[] = {
     {"close", close_read_pipe, METH_NOARGS, "close($self, /)\n--\n\nCloses the pipe."},
-    {"set_protocol", as_method(set_protocol_of_reader), METH_FASTCALL | METH_KEYWORDS,
-     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready, METH_NOARGS, nullptr},
     {"_start_reading", start_reading, METH_NOARGS, nullptr},
     {"_close", close_with, METH_VARARGS, nullptr},
@@ -329,8 +310,6 @@ const PyMethodDef write_methods[] = {
     {"close", close_writer, METH_NOARGS,
      "close($self, /)\n--\n\nCloses the pipe when what was written is sent."},
     {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nCloses the pipe at once."},
-    {"set_protocol", as_method(set_protocol_of_writer), METH_FASTCALL | METH_KEYWORDS,
-     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", peer_closed, METH_NOARGS, nullptr},
     {"_write_ready", write_ready, METH_NOARGS, nullptr},
     {"_start_reading", start_reading, METH_NOARGS, nullptr},

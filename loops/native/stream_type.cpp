@@ -146,9 +146,20 @@ void destroy(Transport* transport) {
   as_stream(transport)->queue.~WriteQueue();
 }
 
-constexpr TransportKind kKind{stream_buffered, stream_unsent, stream_drop_buffer,
-                              stream_flush,    stream_lost,   info,
-                              visit,           clear,         destroy};
+int protocol_changed(Transport* transport) {
+  return choose_reading(as_stream(transport));
+}
+
+constexpr TransportKind kKind{stream_buffered,
+                              stream_unsent,
+                              stream_drop_buffer,
+                              protocol_changed,
+                              stream_flush,
+                              stream_lost,
+                              info,
+                              visit,
+                              clear,
+                              destroy};
 
 PyObject* create(PyTypeObject* type, PyObject*, PyObject*) {
   Transport* transport = new_transport(type, &kKind);
@@ -220,17 +231,6 @@ PyObject* read_ready_method(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* set_protocol(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  SocketTransport* transport = as_stream(self);
-  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
-  if (!protocol)
-    return nullptr;
-  Py_XSETREF(transport->protocol, Py_NewRef(protocol));
-  if (choose_reading(transport) < 0)
-    return nullptr;
-  Py_RETURN_NONE;
-}
-
 PyObject* can_write_eof(PyObject*, PyObject*) {
   Py_RETURN_TRUE;
 }
@@ -284,8 +284,6 @@ const PyMethodDef methods[] = {
     {"write_eof", stream_write_eof, METH_NOARGS,
      "write_eof($self, /)\n--\n\nCloses the writing half when what was written is sent."},
     {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
-    {"set_protocol", as_method(set_protocol), METH_FASTCALL | METH_KEYWORDS,
-     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"_read_ready", read_ready_method, METH_NOARGS, nullptr},
     {"_write_ready", stream_write_ready, METH_NOARGS, nullptr},
     {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, nullptr},

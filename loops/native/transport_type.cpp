@@ -67,6 +67,16 @@ PyObject* get_protocol(PyObject* self, PyObject*) {
   return object_or_none(as_transport(self)->protocol);
 }
 
+PyObject* set_protocol(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  Transport* transport = as_transport(self);
+  PyObject* protocol = only_argument("set_protocol", "protocol", args, nargs, kwnames);
+  if (!protocol)
+    return nullptr;
+  Py_XSETREF(transport->protocol, Py_NewRef(protocol));
+  const auto changed = transport->kind->protocol_changed;
+  return none_or_error(changed ? changed(transport) : 0);
+}
+
 PyObject* known_info(Transport* transport, PyObject* name) {
   if (transport->extra) {
     PyObject* known = PyDict_GetItemWithError(transport->extra, name);
@@ -282,6 +292,8 @@ const PyMethodDef shared_methods[] = {
      "is_closing($self, /)\n--\n\nTrue once the transport is closing or closed."},
     {"get_protocol", get_protocol, METH_NOARGS,
      "get_protocol($self, /)\n--\n\nThe current protocol."},
+    {"set_protocol", as_method(set_protocol), METH_FASTCALL | METH_KEYWORDS,
+     "set_protocol($self, protocol)\n--\n\nSets a new protocol."},
     {"get_extra_info", as_method(get_extra_info), METH_VARARGS | METH_KEYWORDS,
      "get_extra_info($self, /, name, default=None)\n--\n\nWhat is known about the connection."},
     {"_fatal_error", as_method(fatal_error_method), METH_VARARGS | METH_KEYWORDS, nullptr},
