@@ -179,6 +179,23 @@ class Header(Record, tag="header", kw_only=True):
     environment: Environment = msgspec.field(default_factory=Environment)
 
 
+class OpenLoop(msgspec.Struct, kw_only=True):
+    """A constant arrival rate, over all slots of a sample. Histograms are of nanoseconds and can be
+    added up: (bucket, count) with the buckets of latency.py. `corrected` counts from when an
+    operation was due and holds those that were never sent; `service` counts from when it was
+    sent."""
+
+    asked_per_second: float
+    due: int  # operations that the rate asked for
+    answered: int
+    seconds: float  # from the first due time to the end of the slot or its last answer, added up
+    late_max_ns: int  # worst delay by which the generator itself was too late
+    corrected: list[tuple[int, int]]
+    service: list[tuple[int, int]]
+    corrected_max_ns: int
+    service_max_ns: int
+
+
 class Sample(Record, tag="sample", kw_only=True):
     """One process x benchmark x arm. Entry i of every array belongs to the same slot."""
 
@@ -195,6 +212,7 @@ class Sample(Record, tag="sample", kw_only=True):
     thread_ns: list[int]  # CPU time of the thread that runs the loop
     value: list[float] | None = None  # in the scenario's unit, where it measures a value
     nivcsw: list[int] = []  # involuntary context switches
+    open_loop: OpenLoop | None = None  # of scenarios at a constant rate
 
 
 class Metric(Record, tag="metric", kw_only=True):

@@ -15,6 +15,7 @@ import numpy as np
 from loopgauge.harness import statistics
 from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.judgement import self_check, standing
+from loopgauge.harness.latency import Arrivals, arrivals
 from loopgauge.harness.model import (
     Arm,
     Benchmark,
@@ -70,6 +71,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     values: list[float] = []  # cost of each process, by round
     ratios: list[float] = []  # ratio to the reference of each process, by round
     metrics: dict[str, Metric] = {}  # by name; the newest of each
+    arrivals: Arrivals | None = None  # latencies at a constant rate, of all processes together
     design: Design = "hybrid"
     isolated: bool = False
 
@@ -252,6 +254,10 @@ def summarise_arm(
     )
     if status != "ok":
         return result
+    result.arrivals = arrivals(sample.open_loop for sample in samples)
+    if result.arrivals is not None and not result.arrivals.reached:
+        result.status, result.reason = "invalid", rate_missed(result.arrivals)
+        return result
     result.values = [float(np.median(slot_costs(benchmark, sample))) for sample in samples]
     result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
     result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples])
@@ -264,6 +270,15 @@ def summarise_arm(
     if switches:
         result.switches = float(np.mean(switches))
     return result
+
+
+def rate_missed(found: Arrivals) -> str:
+    """Latencies would then say how long the run was, not how long people wait."""
+    return (
+        f"the rate was not reached: {found.achieved_per_second:,.0f} of"
+        f" {found.asked_per_second:,.0f} per second, {found.due - found.answered:,} of"
+        f" {found.due:,} messages were never sent; ask for less with --param rate=..."
+    )
 
 
 def location(values: Floats) -> tuple[float, float, float]:

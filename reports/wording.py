@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loopgauge.harness.latency import Latencies
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
 
 DASH = "\u2013"
@@ -47,6 +48,8 @@ VERDICT_MEANING = {
     "inconclusive": "the interval is too wide to say: neither a win nor a tie",
 }
 
+PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99")
+
 CLOCK = {
     "cpu": "CPU time",
     "wall": "wall-clock time",
@@ -56,6 +59,23 @@ CLOCK = {
 def candidates(benchmark: BenchmarkSummary) -> list[ArmSummary]:
     """The arms a reader compares, in the order of the file: all but the self-check's copy."""
     return [arm for arm in benchmark.arms if arm.role != "aa"]
+
+
+def arrivals(benchmark: BenchmarkSummary) -> list[ArmSummary]:
+    """Those whose operations came at a constant rate, the floor among them."""
+    arms = [*candidates(benchmark), *([benchmark.floor] if benchmark.floor is not None else [])]
+    return [arm for arm in arms if arm.arrivals is not None]
+
+
+def percentiles(found: Latencies) -> list[str]:
+    """In the order of PERCENTILES, then the largest."""
+    values = [found.percentiles.get(name) for name in PERCENTILES] + [found.max_ns]
+    return [DASH if value is None else duration(value) for value in values]
+
+
+def duration(nanoseconds: float) -> str:
+    factor, unit = time_unit(nanoseconds)
+    return f"{number(nanoseconds / factor)} {unit}"
 
 
 def status(arm: ArmSummary) -> str:

@@ -61,6 +61,14 @@ class Traffic:
         """`n` operations; the loop runs until the last is answered and verified."""
         return self._ask("go", n=n, **fields)
 
+    def rate(self, n: int, per_second: float, drain_s: float) -> Any:
+        """`n` operations, due at a constant rate; the loop runs until the last is answered, or
+        given up `drain_s` after it was due. The answer has the histograms."""
+        seconds = (n + 0.5) / per_second  # half an operation more: the generator rounds down
+        return self._ask(
+            "rate", per_second=per_second, seconds=seconds, drain_s=drain_s, histogram=True
+        )
+
     def send_go(self, n: int) -> None:
         """The same for a caller that has work of its own in the loop; `finish` follows."""
         self._begin("go", n=n)

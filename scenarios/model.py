@@ -113,6 +113,10 @@ class Scenario(ABC):
         """What the last run measured, in `unit`. Only scenarios with measure "value" have one."""
         raise NotImplementedError(f"{self.id} measures {self.measure}, not a value")
 
+    def take_open_loop(self) -> Any | None:
+        """The generator's answer (`Done`) to the last run, of scenarios at a constant rate."""
+        return None
+
     def prepare(  # noqa: B027 - optional
         self, loop: asyncio.AbstractEventLoop, native: Any
     ) -> None:

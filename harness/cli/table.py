@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loopgauge.harness.cli import wording
+from loopgauge.harness.cli.latencies import latencies
 
 if TYPE_CHECKING:
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
@@ -88,6 +89,8 @@ def benchmark_block(
         parts.append(indented(layout(benchmark, measured, width)))
     if missing:
         parts.append(indented(missing_arms(missing)))
+    if any(arm.arrivals is not None for arm in candidates):
+        parts.append(indented(latencies(benchmark, measured)))
     parts.extend(indented(Text(line, style="dim")) for line in footnotes(benchmark, measured))
     return Group(*parts)
 

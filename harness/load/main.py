@@ -106,7 +106,12 @@ def perform(engine: Any, command: protocol.AnyCommand, *, spin: bool) -> protoco
             return msgspec.convert({"answer": "done", "id": group, **result}, protocol.Done)
         case protocol.Rate():
             result = engine.rate(
-                group, command.per_second, command.seconds, command.histogram, spin
+                group,
+                command.per_second,
+                command.seconds,
+                command.drain_s,
+                command.histogram,
+                spin,
             )
             return msgspec.convert({"answer": "done", "id": group, **result}, protocol.Done)
         case protocol.Close():

@@ -103,10 +103,11 @@ class Rate(Command, tag="rate"):
     """Open loop (echo, lines, http): operation i is due at i/per_second after the start, on the
     connection i modulo `connections`, whatever happened to those before. One that finds `depth`
     others in flight there waits, and its latency counts from when it was due. Ends after `seconds`
-    and the last answer. Answer: `Done`."""
+    and the last answer; what then still waits is sent for `drain_s` more. Answer: `Done`."""
 
     per_second: float = 1000.0
     seconds: float = 1.0
+    drain_s: float = 0.0
     histogram: bool = False
 
 

@@ -171,10 +171,12 @@ class LoadEngine {
     return result;
   }
 
-  py::dict rate(int id, double per_second, double seconds, bool histogram, bool spin) {
+  py::dict rate(int id, double per_second, double seconds, double drain, bool histogram,
+                bool spin) {
     using namespace py::literals;
     Group& group = find(id);
-    const auto [outcome, open] = without_gil([&] { return group.rate(per_second, seconds, spin); });
+    const auto [outcome, open] =
+        without_gil([&] { return group.rate(per_second, seconds, drain, spin); });
     py::dict result = done(outcome);
     result["latency"] = latencies(group.latency(), histogram);
     result["open_loop"] = py::dict(
@@ -256,7 +258,7 @@ void add_load(py::module_& module) {
       .def("go", &LoadEngine::go, py::arg("id"), py::arg("n"), py::arg("seconds"),
            py::arg("free_share"), py::arg("histogram"))
       .def("rate", &LoadEngine::rate, py::arg("id"), py::arg("per_second"), py::arg("seconds"),
-           py::arg("histogram"), py::arg("spin"))
+           py::arg("drain"), py::arg("histogram"), py::arg("spin"))
       .def("close", &LoadEngine::close, py::arg("id"));
 
   py::class_<FloorServer>(module, "FloorServer",

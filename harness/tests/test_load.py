@@ -350,12 +350,20 @@ def test_an_open_loop_at_a_rate_that_is_easily_reached(
         assert done.latency.max_ns >= done.open_loop.service.max_ns
 
 
-@pytest.mark.parametrize("per_second", [0, -1, 1e9, float("nan")])
-def test_impossible_rates(generator: LoadGenerator, tmp_path: Path, per_second: float) -> None:
+@pytest.mark.parametrize(
+    "rate",
+    [
+        protocol.Rate(per_second=0),
+        protocol.Rate(per_second=-1),
+        protocol.Rate(per_second=1e9),
+        protocol.Rate(drain_s=-1),
+    ],
+)
+def test_impossible_rates(generator: LoadGenerator, tmp_path: Path, rate: protocol.Rate) -> None:
     with floor("tcp", tmp_path) as server:
         served(server, generator, protocol.Open(address=server.address))
         with pytest.raises(LoadError):
-            generator.call(protocol.Rate(per_second=per_second))
+            generator.call(rate)
         assert expect(served(server, generator, protocol.Go(n=5)), protocol.Done).n == 5
 
 

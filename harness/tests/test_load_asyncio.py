@@ -242,9 +242,10 @@ def test_an_open_loop_sees_a_stall_that_a_waiting_client_hides(generator: LoadGe
     assert done.latency.p99_ns is not None
     assert done.latency.p99_ns > 0.9 * STALL_S * 1e9
     assert done.open_loop.service.max_ns > 0.9 * STALL_S * 1e9
-    # Whoever counts from the moment of sending has one bad sample among 2 000.
+    # Whoever counts from the moment of sending has one bad sample among 2 000. On one connection
+    # service times follow one another: a hundredth of them as long as this does not fit the run.
     assert done.open_loop.service.p99_ns is not None
-    assert done.open_loop.service.p99_ns < done.latency.p99_ns
+    assert done.open_loop.service.p99_ns < 0.5 * STALL_S * 1e9
 
 
 def test_a_rate_that_cannot_be_reached_is_told(generator: LoadGenerator) -> None:
@@ -264,6 +265,27 @@ def test_a_rate_that_cannot_be_reached_is_told(generator: LoadGenerator) -> None
     assert done.latency.count == 300  # with those that only waited
     assert not done.open_loop.reached
     assert done.open_loop.achieved_per_second <= 101
+
+
+def test_what_waits_at_the_end_is_drained(generator: LoadGenerator) -> None:
+    """The server answers the first message when all have long been due."""
+    waited = False
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waited
+        while data := await reader.read(1 << 16):
+            if not waited:
+                waited = True
+                await asyncio.sleep(0.1)
+            writer.write(data)
+
+    with serving(late) as address:
+        generator.call(protocol.Open(address=address, size=64))
+        rate = protocol.Rate(per_second=1000, seconds=0.05, drain_s=60)
+        done = expect(generator.call(rate), protocol.Done)
+    assert done.open_loop is not None
+    assert (done.n, done.open_loop.due, done.open_loop.unsent) == (50, 50, 0)
+    assert done.open_loop.achieved_per_second < 1000 / 2
 
 
 def test_a_listener_counts_connections(generator: LoadGenerator) -> None:

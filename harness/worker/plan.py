@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from loopgauge.harness.model import OpenLoop
+
 SCHEMA = 1
 
 Phase = Literal["import", "create", "setup", "calibrate", "warmup", "slot", "teardown"]
@@ -105,6 +107,7 @@ class Samples(Message, tag="samples", kw_only=True):
     thread_ns: list[int]
     value: list[float] | None
     nivcsw: list[int]
+    open_loop: OpenLoop | None = None
 
 
 class Status(Message, tag="status", kw_only=True):

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from loopgauge.harness.worker import gcpolicy
+from loopgauge.harness.model import OpenLoop
+from loopgauge.harness.worker import gcpolicy, open_loop
 from loopgauge.harness.worker.arms import Arm
 from loopgauge.harness.worker.guard import release_thread
 from loopgauge.harness.worker.plan import JobPlan, Poison, Samples
@@ -27,6 +28,7 @@ class Runner:
     workload: Workload
     n: int = 0
     samples: list[Sample] = field(default_factory=list)
+    open_loop: OpenLoop | None = None
 
     def run(self, n: int) -> int:
         return self.workload.run(self.arm.loop, n)
@@ -111,6 +113,7 @@ def collect(job: JobPlan, runner: Runner) -> Samples:
         thread_ns=[sample.thread_ns for sample in samples],
         value=values or None,
         nivcsw=[sample.nivcsw for sample in samples],
+        open_loop=runner.open_loop,
     )
 
 
@@ -132,6 +135,8 @@ def _run_until_failure(
         runner = runners[slot.arm]
         let_go(session, runner.arm)
         value = runner.workload.take_value() if runner.workload.measure == "value" else None
+        if (answer := runner.workload.take_open_loop()) is not None:
+            runner.open_loop = open_loop.with_slot(runner.open_loop, answer)
         runner.samples.append(Sample(slot, wall_ns, thread_ns, process_ns, nivcsw, value))
 
     timed = [(runners[slot.arm].run, runners[slot.arm].n) for slot in slots]

@@ -40,6 +40,8 @@ class Workload(Protocol):
 
     def take_value(self) -> float: ...
 
+    def take_open_loop(self) -> Any | None: ...
+
 
 class Coroutine:
     """ "app:module:coroutine": a coroutine function called without arguments, once per operation,
@@ -77,6 +79,9 @@ class Coroutine:
 
     def take_value(self) -> float:
         raise NotImplementedError("an application's coroutine has no value of its own")
+
+    def take_open_loop(self) -> None:
+        return None
 
 
 def make_workload(scenario: str, params: Mapping[str, Any]) -> Workload:

@@ -8,6 +8,7 @@ from report_testing import samples
 from report_testing.files import write_run
 from report_testing.pages import Page
 
+from loopgauge.harness.latency import Arrivals, Latencies
 from loopgauge.harness.store import read_run
 from loopgauge.harness.summary import summarise
 from loopgauge.reports import render
@@ -218,3 +219,26 @@ def test_renders_what_the_harness_summarises(tmp_path):
     assert "epoll is the fastest at throughput.sleep0." in text
     assert "Self-check passed" in text
     assert "0.20 [" in text
+
+
+def test_latencies_at_a_constant_rate_are_shown_both_ways():
+    def latencies(p50: float) -> Latencies:
+        carried = {"p50": p50, "p90": p50, "p99": 5e6, "p99.9": None, "p99.99": None}
+        return Latencies(count=1_000, percentiles=carried, max_ns=9_000_000)
+
+    run = samples.full_run(1, arms=FIVE)
+    assert "p99.9" not in made(run).text
+    run.benchmarks[0].arms[0].arrivals = Arrivals(
+        asked_per_second=10_000,
+        achieved_per_second=9_900,
+        due=1_000,
+        answered=990,
+        late_max_ns=4_000,
+        corrected=latencies(20_000),
+        service=latencies(19_000),
+        reached=True,
+    )
+    text = " ".join(made(run).text.split())
+    assert "due 20.0 \u00b5s 20.0 \u00b5s 5.00 ms \u2013 \u2013 9.00 ms" in text
+    assert "10 of 1000 4.00 \u00b5s" in text
+    assert "sent 19.0 \u00b5s" in text

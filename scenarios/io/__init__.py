@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from loopgauge.scenarios.io import bulk, connections, echo, http, names, spawning, udp
+from loopgauge.scenarios.io import (
+    bulk,
+    connections,
+    echo,
+    http,
+    names,
+    open_loop,
+    spawning,
+    udp,
+)
 from loopgauge.scenarios.model import Scenario
 
 # In the order of the catalogue, which is the order of tables and reports.
@@ -17,6 +26,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     bulk.PipeThroughput,
     spawning.SubprocessSpawn,
     names.GetaddrinfoLiteral,
+    open_loop.OpenLoopLatency,
     http.HttpAiohttp,
     http.HttpUvicorn,
     echo.EchoBesideBusyThread,

@@ -37,6 +37,7 @@ CAUGHT = {
     "io.tcp_bulk[way=receive]": (io_cheats.Misreads,),
     "io.accept_rate": (io_cheats.ForgetsConnections,),
     "io.connect_rate": (io_cheats.DoesNotConnect,),
+    "io.open_loop_latency": ECHO,
     "io.udp_echo": (io_cheats.LosesDatagrams,),
     "io.pipe_throughput": (io_cheats.SpoilsPipes, io_cheats.NeverPausesPipes),
     "io.subprocess_spawn": (io_cheats.ReportsSuccess,),

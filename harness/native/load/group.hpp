@@ -45,9 +45,10 @@ class Group {
   // As many as are completed of those that are started within `seconds`.
   Outcome go_for(double seconds);
 
-  // Operations at a constant rate. `spin`: wait for the last microseconds without sleeping, for
-  // a core of one's own.
-  std::pair<Outcome, OpenLoopOutcome> rate(double per_second, double seconds, bool spin);
+  // Operations at a constant rate. `drain`: seconds beyond the end in which what waits is still
+  // sent. `spin`: wait for the last microseconds without sleeping, for a core of one's own.
+  std::pair<Outcome, OpenLoopOutcome> rate(double per_second, double seconds, double drain,
+                                           bool spin);
 
   // Of the last run; service times only after rate(). Empty where an operation has no latency.
   [[nodiscard]] const Histogram& latency() const noexcept { return latency_; }

@@ -34,13 +34,16 @@ class Schedule {
 
 } // namespace
 
-std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double seconds, bool spin) {
+std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double seconds, double drain,
+                                                bool spin) {
   if (!has_latency_ || short_lived_ || plan_.pattern == "idle")
     throw LoadError(Failure::usage, "an open loop needs the pattern echo, lines or http");
   if (!std::isfinite(per_second) || per_second <= 0 || per_second > 1e7)
     throw LoadError(Failure::usage, "per_second must be above 0 and at most 10 million");
   if (!std::isfinite(seconds) || seconds <= 0 || seconds > 86'400)
     throw LoadError(Failure::usage, "seconds must be above 0 and at most a day");
+  if (!(drain >= 0 && drain <= 86'400))
+    throw LoadError(Failure::usage, "drain_s must be between 0 and a day");
   begin();
   const Schedule schedule(started_at_, per_second, seconds);
   if (schedule.total() < 1)
@@ -52,6 +55,7 @@ std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double second
   std::int64_t issued = 0; // operations that were due so far
   std::int64_t answered = 0;
   std::int64_t in_flight = 0;
+  std::int64_t waiting = 0; // due, and not sent
 
   // The connection's oldest operation that has not been sent.
   const auto send_next = [&](std::size_t index, std::int64_t now) {
@@ -67,6 +71,7 @@ std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double second
       Member& member = members_[index];
       if (member.in_flight >= plan_.depth) {
         ++member.waiting;
+        ++waiting;
         continue;
       }
       open.late_max_ns = std::max(open.late_max_ns, now - schedule.due(issued));
@@ -84,7 +89,7 @@ std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double second
       answered += completed;
       in_flight -= completed;
       Member& member = members_[index];
-      for (; member.waiting > 0 && member.in_flight < plan_.depth; --member.waiting)
+      for (; member.waiting > 0 && member.in_flight < plan_.depth; --member.waiting, --waiting)
         send_next(index, answered_at_);
     }
   };
@@ -102,7 +107,13 @@ std::pair<Outcome, OpenLoopOutcome> Group::rate(double per_second, double second
       progress_at_ = now; // a slow rate is no stall
   }
 
-  // The time is over. What is still waiting is never sent; it waited at least until now.
+  // The time is over. What still waits is sent for as long as was asked for; the rest never is, and
+  // waited at least until now.
+  const std::int64_t drained = end + std::llround(drain * second);
+  while (waiting > 0 && now < drained) {
+    receive(drained - now);
+    now = monotonic_ns();
+  }
   for (std::size_t index = 0; index < members_.size(); ++index)
     for (Member& member = members_[index]; member.waiting > 0; --member.waiting) {
       const std::int64_t operation = member.sent++ * count + static_cast<std::int64_t>(index);

@@ -92,7 +92,7 @@ TEST_P(Load, DoesExactlyWhatItIsAskedFor) {
     }
   EXPECT_GT(group.go_for(0.01).n, 0);
   if (plan.pattern == "echo") {
-    const auto [outcome, open] = group.rate(1'000, 0.02, false);
+    const auto [outcome, open] = group.rate(1'000, 0.02, 0, false);
     EXPECT_EQ(open.due, 20);
     EXPECT_EQ(outcome.n + open.unsent, 20);
     EXPECT_EQ(group.latency().count(), 20);
