@@ -68,6 +68,9 @@ class Steps:
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         self.calls.append("teardown")
 
+    def take_open_loop(self) -> None:
+        return None
+
     def take_value(self) -> float:
         return 1000.0 * len(self.runs)
 
