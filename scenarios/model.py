@@ -64,6 +64,7 @@ class Scenario(ABC):
             setattr(self, name, value)
         self._guard: Guard | None = None
         self._error: BaseException | None = None
+        self._working = False  # in a setup or a run, which a failing callback ends
 
     @property
     def grain(self) -> int:
@@ -141,12 +142,14 @@ class Scenario(ABC):
             raise RuntimeError(f"{self.id}: run before setup")
         self._error = None
         guard.enter()
+        self._working = True
         try:
             result = work()
         except Exception as error:
             self._raise_cause(error)
             raise
         finally:
+            self._working = False
             guard.leave()
         self._raise_cause(None)
         return result
@@ -173,7 +176,7 @@ class Scenario(ABC):
             return
         if self._error is None:
             self._error = error
-        if loop.is_running():
+        if self._working and loop.is_running():
             loop.stop()
 
     @classmethod

@@ -10,7 +10,7 @@ import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.served import Served, ServedProtocol
@@ -39,7 +39,7 @@ class AcceptRate(Served):
     id = "io.accept_rate"
     summary = "clients connect and leave at once"
     unit = "connection"
-    rules = ("SRVR-001", "SRVR-026", "PROT-001", "PROT-005")
+    rules: ClassVar[tuple[str, ...]] = ("SRVR-001", "SRVR-026", "PROT-001", "PROT-005")
     params = (AT_ONCE,)
     at_once: int
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from loopgauge.scenarios.io.certificate import server_context
 from loopgauge.scenarios.io.served import Served, ServedProtocol
@@ -26,44 +26,55 @@ CONNECTIONS = Param(
 )
 
 
+APIS = ("protocol", "buffered", "streams", "sock")
+
+QUICK: tuple[dict[str, Any], ...] = (
+    {},
+    {"api": "buffered"},
+    {"api": "streams"},
+    {"size": 65_536},
+    {"size": 65_536, "api": "buffered"},
+    {"size": 102_400},
+    {"size": 102_400, "api": "buffered"},
+    {"transport": "tls"},
+)
+
+
+def with_sweep(sets: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    """`sets`, and every API with every size, every number of connections and every transport. What
+    else goes together is a matter of --param."""
+    swept = [*sets, {"api": "sock"}]
+    for api in APIS:
+        chosen = {} if api == "protocol" else {"api": api}
+        axes: dict[str, tuple[Any, ...]] = {
+            "size": (64, 10_240, 102_400),
+            "connections": (1, 10, 100, 1000),
+            "transport": ("unix",) if api == "sock" else ("unix", "tls"),
+        }
+        for axis, values in axes.items():
+            swept += [{**chosen, axis: value} for value in values]
+    return tuple(params for place, params in enumerate(swept) if params not in swept[:place])
+
+
 class TcpEcho(Served):
     id = "io.tcp_echo"
     summary = "clients send a message and wait for it to come back"
     unit = "message"
     rules = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001", "TRAN-004")
-    params = (
+    params: ClassVar[tuple[Param, ...]] = (
         Param(
             "api",
             str,
             "protocol",
-            ("protocol", "buffered", "streams", "sock"),
+            APIS,
             "how the server is written",
         ),
         Param("size", int, 1024, (1, 64, 1024, 10_240, 65_536, 102_400), "bytes of a message"),
         CONNECTIONS,
         Param("transport", str, "tcp", ("tcp", "unix", "tls"), "what carries the bytes"),
     )
-    quick = (
-        {},
-        {"api": "buffered"},
-        {"api": "streams"},
-        {"size": 65_536},
-        {"size": 65_536, "api": "buffered"},
-        {"size": 102_400},
-        {"size": 102_400, "api": "buffered"},
-        {"transport": "tls"},
-    )
-    full = (
-        *quick,
-        {"api": "sock"},
-        {"size": 64},
-        {"size": 10_240},
-        {"size": 65_536, "api": "streams"},
-        {"connections": 1},
-        {"connections": 1000},
-        {"transport": "unix"},
-        {"transport": "tls", "api": "streams"},
-    )
+    quick = QUICK
+    full = with_sweep(QUICK)
     has_floor = True
     api: str
     size: int

@@ -1,4 +1,4 @@
-"""Web servers that people use, answering a plain text. Both are optional: without them the
+"""Web servers and clients that people use, and a plain text. Both are optional: without them the
 scenarios are UNSUPPORTED and say what to install."""
 
 from __future__ import annotations
@@ -7,11 +7,12 @@ import asyncio
 import importlib
 import warnings
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
+from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.served import Served
 from loopgauge.scenarios.io.servers import BACKLOG, Server, address_of
-from loopgauge.scenarios.model import Param
+from loopgauge.scenarios.model import Param, require
 
 BODY = "Hello, World!"
 REQUEST = "GET /plaintext HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n"
@@ -36,7 +37,9 @@ def optional(module: str, distribution: str) -> Any:
 class Plaintext(Served):
     unit = "request"
     rules = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001")
-    params = (Param("connections", int, 32, (1, 32, 100), "clients that keep their connection"),)
+    params: ClassVar[tuple[Param, ...]] = (
+        Param("connections", int, 32, (1, 32, 100), "clients that keep their connection"),
+    )
     connections: int
 
     @property
@@ -62,14 +65,80 @@ class Plaintext(Served):
 
 
 class HttpAiohttp(Plaintext):
+    """As the client it has one session, and as many tasks as connections, each of which waits for
+    its answer before it asks again."""
+
     id = "io.http_aiohttp"
-    summary = "aiohttp answers GET /plaintext"
+    summary = "aiohttp answers GET /plaintext, or asks for it"
+    params = (
+        *Plaintext.params,
+        Param("side", str, "server", ("server", "client"), "what the loop under test is"),
+    )
+    quick = ({}, {"side": "client"})
+    full = quick
+    side: str
 
     def load(self) -> None:
         self._web = optional("aiohttp.web", "aiohttp")
+        self._aiohttp = optional("aiohttp", "aiohttp")
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        self._session: Any = None
+        self._asking: list[asyncio.Task[int]] = []
+        if self.side == "server":
+            super().prepare(loop, native)
+            return
+        self.load()
+        self._server, self._folder = None, ""
+        self._traffic = Traffic(loop, self.generator)
+        address = self._traffic.listen(pattern="http", expect=BODY).address
+        self._url = f"http://{address}/plaintext"
+        self._session = loop.run_until_complete(self._open_session())
+        self.perform(loop, self.grain)
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        if self.side == "server":
+            return super().perform(loop, n)
+        self._traffic.send_go(n)
+        answered = loop.run_until_complete(self._ask_all(n))
+        served = self._traffic.finish().n
+        require(served == n, f"{served} of {n} requests arrived")
+        return answered
+
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        session, self._session = getattr(self, "_session", None), None
+        if session is not None and not loop.is_closed():
+            loop.run_until_complete(self._close_session(session))
+        super().release(loop)
 
     def make_server(self) -> Server:
         return AiohttpServer(self._web)
+
+    async def _open_session(self) -> Any:
+        aiohttp = self._aiohttp
+        connector = aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=KEEP_ALIVE_S)
+        return aiohttp.ClientSession(connector=connector)
+
+    async def _close_session(self, session: Any) -> None:
+        for task in self._asking:
+            task.cancel()
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=1.0)
+        await session.close()
+        await asyncio.sleep(0)  # its connections end a turn later
+
+    async def _ask_all(self, n: int) -> int:
+        share, loop = n // self.connections, asyncio.get_running_loop()
+        self._asking = [loop.create_task(self._ask(share)) for _ in range(self.connections)]
+        return sum(await asyncio.gather(*self._asking))
+
+    async def _ask(self, n: int) -> int:
+        for _ in range(n):
+            async with self._session.get(self._url) as answer:
+                text = await answer.text()
+            require(answer.status == 200, f"the answer has the status {answer.status}")
+            require(text == BODY, "the answer has another body than was sent")
+        return n
 
 
 class AiohttpServer(Server):

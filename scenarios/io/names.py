@@ -1,10 +1,10 @@
-"""Names that need no look-up."""
+"""Looking up names that need no name server."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 from loopgauge.scenarios.model import Param, Scenario, require
 
@@ -18,7 +18,7 @@ class GetaddrinfoLiteral(Scenario):
     unit = "look-up"
     rules = ("DNS-001", "DNS-005")
     params = (Param("host", str, "127.0.0.1", ("127.0.0.1", "::1"), "what is looked up"),)
-    full = ({}, {"host": "::1"})
+    full: ClassVar[tuple[dict[str, Any], ...]] = ({}, {"host": "::1"})
     slot_s = 0.004
     host: str
 
@@ -40,3 +40,23 @@ class GetaddrinfoLiteral(Scenario):
         for _ in range(n):
             done += await loop.getaddrinfo(host, 80, type=socket.SOCK_STREAM) == expected
         return done
+
+
+class GetaddrinfoLocalhost(GetaddrinfoLiteral):
+    """The C library reads its files, so that every loop needs a thread for it; CPU time of that
+    thread included."""
+
+    id = "io.getaddrinfo_localhost"
+    summary = "getaddrinfo of a name that stands in /etc/hosts"
+    rules = ("DNS-001", "DNS-003")
+    params = (Param("host", str, "localhost", ("localhost",), "what is looked up"),)
+    full = ({},)
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        try:
+            socket.getaddrinfo(self.host, 80)
+        except socket.gaierror as error:
+            raise NotImplementedError(
+                f"this machine does not know {self.host} (put it into /etc/hosts): {error}"
+            ) from error
+        super().prepare(loop, native)

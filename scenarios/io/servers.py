@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 # More than any scenario opens at once: a connection that is refused is not what is measured.
@@ -137,10 +137,29 @@ class ProtocolServer(Server):
         return self._factory(self.connections)
 
 
+Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def echo_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(READ_SIZE):
+        writer.write(data)
+        await writer.drain()
+
+
 class StreamServer(Server):
-    """With a coroutine per connection, on asyncio's StreamReader and StreamWriter."""
+    """With a coroutine per connection, on asyncio's StreamReader and StreamWriter. `exchange` is
+    what it does with them until the client has gone."""
 
     _server: asyncio.AbstractServer | None = None
+
+    def __init__(
+        self,
+        path: str | None,
+        tls: ssl.SSLContext | None = None,
+        exchange: Exchange = echo_stream,
+    ) -> None:
+        super().__init__(path, tls)
+        self._exchange = exchange
 
     async def start(self) -> str:
         if self.path is not None:
@@ -164,9 +183,7 @@ class StreamServer(Server):
         try:
             # A client that goes with a reset ends the exchange as one that says goodbye does.
             with contextlib.suppress(ConnectionError):
-                while data := await reader.read(READ_SIZE):
-                    writer.write(data)
-                    await writer.drain()
+                await self._exchange(reader, writer)
         finally:
             writer.close()
             self.connections.discard(transport)

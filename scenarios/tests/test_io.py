@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenario_testing import io_cheats
+from scenario_testing import cheats, io_cheats
 from scenario_testing.drive import cheat_from, measure, operations, ready
 from scenario_testing.generators import generator
 
@@ -30,6 +30,11 @@ CAUGHT = {
     "io.tcp_echo[transport=tls]": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
     "io.tcp_echo[api=buffered]": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
     "io.tcp_echo[api=streams]": ECHO,
+    "io.tcp_pipelined": ECHO,
+    "io.tcp_pipelined[api=streams]": ECHO,
+    "io.tcp_readline": ECHO,
+    "io.writelines": (io_cheats.LosesPieces, io_cheats.ReordersPieces, io_cheats.Misreads),
+    "io.unix_echo": ECHO,
     "io.split_write": ECHO,
     "io.connection_fairness": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
     "io.echo_beside_busy_thread": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
@@ -40,10 +45,34 @@ CAUGHT = {
     "io.open_loop_latency": ECHO,
     "io.udp_echo": (io_cheats.LosesDatagrams,),
     "io.pipe_throughput": (io_cheats.SpoilsPipes, io_cheats.NeverPausesPipes),
-    "io.subprocess_spawn": (io_cheats.ReportsSuccess,),
     "io.getaddrinfo_literal": (io_cheats.RemembersAddresses,),
+    "io.getaddrinfo_localhost": (io_cheats.RemembersAddresses,),
+    "io.add_reader_churn": (cheats.IsDeaf, io_cheats.KeepsReaders),
+    "io.idle_fds": (io_cheats.ReportsTwice,),
+    "io.subprocess_pipe": (io_cheats.SpoilsPipes,),
+    "io.sendfile": (io_cheats.SendsOtherPart, io_cheats.SendsLess),
+    "io.tls_handshake": (io_cheats.ForgetsConnections,),
+    "io.start_tls": (io_cheats.StaysPlain,),
+    "io.streams_backpressure": (
+        io_cheats.NeverPauses,
+        io_cheats.NeverPausesReading,
+        io_cheats.SpoilsBytes,
+    ),
+    "io.file_read_executor": (io_cheats.SkipsThreads,),
+    "io.file_copy": (io_cheats.SkipsThreads,),
     "io.http_aiohttp": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+    "io.http_aiohttp[side=client]": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
     "io.http_uvicorn": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
+}
+
+
+# What a run cannot show, because it looks the same there, is shown in the setup.
+CAUGHT_IN_SETUP = {
+    "io.subprocess_spawn": (io_cheats.ReportsSuccess,),
+    "io.add_reader_churn": (cheats.IsDeaf, io_cheats.ReportsAtOnce),
+    "io.idle_fds": (cheats.IsDeaf, io_cheats.ReportsAtOnce),
+    "io.file_read_executor": (cheats.RunsExecutorInline,),
+    "io.file_copy": (cheats.RunsExecutorInline,),
 }
 
 
@@ -56,17 +85,16 @@ def scenario_of(benchmark: str) -> Any:
 
 @pytest.mark.filterwarnings("ignore")  # abandoned tasks and transports are what cheating leaves
 @pytest.mark.parametrize(
-    ("benchmark", "cheat"),
+    ("moment", "benchmark", "cheat"),
     [
-        pytest.param(benchmark, cheat, id=f"{benchmark}-{cheat.__name__}")
-        for benchmark, caught in CAUGHT.items()
+        pytest.param(moment, benchmark, cheat, id=f"{benchmark}-{cheat.__name__}-{moment}")
+        for moment, table in (("setup", CAUGHT_IN_SETUP), ("run", CAUGHT))
+        for benchmark, caught in table.items()
         for cheat in caught
     ],
 )
-def test_bytes_that_are_moved_badly_are_caught(benchmark, cheat) -> None:
+def test_bytes_that_are_moved_badly_are_caught(moment, benchmark, cheat) -> None:
     scenario = scenario_of(benchmark)
-    # What a run of /bin/true cannot show is shown in the setup.
-    moment = "setup" if benchmark == "io.subprocess_spawn" else "run"
     loop = cheat()
     try:
         with pytest.raises(CheckFailed):
@@ -78,7 +106,8 @@ def test_bytes_that_are_moved_badly_are_caught(benchmark, cheat) -> None:
 def test_every_scenario_of_the_family_is_cheated() -> None:
     family = {name for name in all_scenarios() if name.startswith("io.")}
     # Its value is read once, in the setup, from the kernel.
-    assert {parse_benchmark_id(name)[0] for name in CAUGHT} | {ConnectionMemory.id} == family
+    cheated = {parse_benchmark_id(name)[0] for name in (*CAUGHT, *CAUGHT_IN_SETUP)}
+    assert cheated | {ConnectionMemory.id} == family
 
 
 @pytest.mark.parametrize(
@@ -95,6 +124,17 @@ def test_every_scenario_of_the_family_is_cheated() -> None:
         ("io.pipe_throughput", "connect_write_pipe"),
         ("io.subprocess_spawn", "subprocess_exec"),
         ("io.getaddrinfo_literal", "getaddrinfo"),
+        ("io.getaddrinfo_localhost", "getaddrinfo"),
+        ("io.unix_echo", "create_unix_server"),
+        ("io.add_reader_churn", "add_reader"),
+        ("io.idle_fds", "remove_reader"),
+        ("io.subprocess_pipe", "subprocess_exec"),
+        ("io.sendfile", "sendfile"),
+        ("io.start_tls", "start_tls"),
+        ("io.streams_backpressure", "create_server"),
+        ("io.file_read_executor", "run_in_executor"),
+        ("io.file_copy", "run_in_executor"),
+        ("io.http_aiohttp[side=client]", "create_connection"),
     ],
 )
 def test_what_a_loop_lacks_is_unsupported(benchmark, method) -> None:
@@ -122,6 +162,15 @@ def test_what_a_loop_lacks_is_unsupported(benchmark, method) -> None:
         ("io.udp_echo", "udp"),
         ("io.pipe_throughput", "pipe"),
         ("io.subprocess_spawn", "subprocess"),
+        ("io.subprocess_pipe", "subprocess"),
+        ("io.unix_echo", "unix"),
+        ("io.unix_echo[api=sock]", "sock"),
+        ("io.add_reader_churn", "fd"),
+        ("io.sendfile", "sendfile"),
+        ("io.sendfile[transport=tls]", "tls"),
+        ("io.tls_handshake", "tls"),
+        ("io.start_tls", "start_tls"),
+        ("io.file_copy", "executor"),
     ],
 )
 def test_capabilities_are_asked_for_by_variant(benchmark, capability) -> None:
@@ -218,7 +267,11 @@ def test_two_loops_take_turns() -> None:
         "io.tcp_echo",
         "io.tcp_echo[size=102400]",
         "io.tcp_echo[transport=unix]",
+        "io.tcp_pipelined",
+        "io.tcp_readline",
         "io.split_write",
+        "io.writelines",
+        "io.unix_echo",
         "io.tcp_bulk",
         "io.tcp_bulk[way=receive]",
         "io.udp_echo",

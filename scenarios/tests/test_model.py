@@ -172,3 +172,17 @@ def test_require() -> None:
     require(True, "never raised")
     with pytest.raises(CheckFailed, match="broken"):
         require(False, "broken")
+
+
+def test_a_failing_callback_does_not_end_the_teardown(loop) -> None:
+    def fail():
+        raise KeyError("gone")
+
+    class Untidy(type(example(lambda loop, n: n))):
+        def release(self, loop):
+            loop.call_soon(fail)
+            loop.run_until_complete(asyncio.sleep(0.001))
+
+    scenario = Untidy()
+    scenario.setup(loop)
+    scenario.teardown(loop)

@@ -49,19 +49,33 @@ THROUGHPUT = [
 
 IO = [
     "tcp_echo",
+    "tcp_pipelined",
     "tcp_bulk",
+    "tcp_readline",
     "split_write",
+    "writelines",
     "accept_rate",
     "connect_rate",
     "connection_memory",
+    "add_reader_churn",
+    "idle_fds",
     "udp_echo",
+    "unix_echo",
     "pipe_throughput",
     "subprocess_spawn",
+    "subprocess_pipe",
+    "sendfile",
     "getaddrinfo_literal",
+    "getaddrinfo_localhost",
+    "tls_handshake",
+    "start_tls",
     "http_aiohttp",
     "http_uvicorn",
+    "streams_backpressure",
     "echo_beside_busy_thread",
     "connection_fairness",
+    "file_read_executor",
+    "file_copy",
 ]
 
 

@@ -15,6 +15,15 @@ from scenario_testing.generators import generator
 OPERATIONS = 50
 # Seconds after which a run of a loop that loses work is given up. Honest loops get the default.
 SHORT_PATIENCE = 0.15
+_SLOW = frozenset(
+    {
+        "throughput.fairness",
+        "throughput.loop_lifecycle",
+        "io.connection_memory",
+        "io.file_copy",
+        "io.streams_backpressure",
+    }
+)
 
 
 @contextmanager
@@ -39,8 +48,7 @@ def operations(scenario: Scenario, wanted: int = OPERATIONS) -> int:
 
 def slow_ones(scenario: Scenario) -> int:
     """Fewer operations where one takes milliseconds."""
-    few = {"throughput.fairness", "throughput.loop_lifecycle", "io.connection_memory"}
-    return 2 if scenario.id in few else OPERATIONS
+    return 2 if scenario.id in _SLOW else OPERATIONS
 
 
 def measure(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = None) -> int:

@@ -76,6 +76,42 @@ class SendsTwice(_Sockets):
     kind = _Doubling
 
 
+class _PieceLosing(asyncio.selector_events._SelectorSocketTransport):
+    def writelines(self, pieces: Any) -> None:
+        kept = list(pieces)
+        super().writelines(kept[:-1] if self._loop.turn_to_cheat() else kept)
+
+
+class LosesPieces(_Sockets):
+    """Does not send the last of several pieces."""
+
+    kind = _PieceLosing
+
+
+class _PieceReordering(asyncio.selector_events._SelectorSocketTransport):
+    def writelines(self, pieces: Any) -> None:
+        kept = list(pieces)
+        super().writelines(reversed(kept) if self._loop.turn_to_cheat() else kept)
+
+
+class ReordersPieces(_Sockets):
+    """Sends the last of several pieces first."""
+
+    kind = _PieceReordering
+
+
+class _Flooded(asyncio.selector_events._SelectorSocketTransport):
+    def pause_reading(self) -> None:
+        if not self._loop.cheating:
+            super().pause_reading()
+
+
+class NeverPausesReading(_Sockets):
+    """Reads on, whoever asks it to stop."""
+
+    kind = _Flooded
+
+
 class _Unbounded(asyncio.selector_events._SelectorSocketTransport):
     def __init__(self, loop: Any, sock: socket.socket, *args: Any, **options: Any) -> None:
         # A kernel that takes little: else a client that reads fast enough leaves nothing to keep.
@@ -130,6 +166,11 @@ class ForgetsConnections(Cheat):
         if self.cheating and options.get("server") is not None:
             protocol = asyncio.Protocol()
         return super()._make_socket_transport(sock, protocol, *args, **options)
+
+    def _make_ssl_transport(self, sock: Any, protocol: Any, *args: Any, **options: Any) -> Any:
+        if self.cheating and options.get("server") is not None:
+            protocol = asyncio.Protocol()
+        return super()._make_ssl_transport(sock, protocol, *args, **options)
 
 
 class DoesNotConnect(Cheat):
@@ -186,3 +227,74 @@ class NeverPausesPipes(SpoilsPipes):
     """Has no flow control for pipes."""
 
     kind = _UnboundedPipe
+
+
+class ReportsAtOnce(Cheat):
+    """Calls what add_reader is given without asking the kernel."""
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_reader(fd, callback, *args)
+        if self.cheating:
+            self.call_soon(callback, *args)
+
+
+class KeepsReaders(Cheat):
+    """Does not take descriptors out of the kernel's hands."""
+
+    def remove_reader(self, fd: Any) -> bool:
+        return True if self.cheating else super().remove_reader(fd)
+
+
+class ReportsTwice(Cheat):
+    """Takes an event of the kernel for two."""
+
+    def _process_events(self, event_list: Any) -> None:
+        super()._process_events(event_list * 2 if self.cheating else event_list)
+
+
+class SendsOtherPart(Cheat):
+    """Sends of a file something else than it was asked for."""
+
+    async def sendfile(
+        self, transport: Any, file: Any, offset: int = 0, count: Any = None, **options: Any
+    ) -> int:
+        if not self.cheating:
+            return await super().sendfile(transport, file, offset, count, **options)
+        rest = await super().sendfile(transport, file, offset + 1, count - 1, **options)
+        return rest + await super().sendfile(transport, file, offset, 1, **options)
+
+
+class SendsLess(Cheat):
+    """Sends half of a file, and says that it was all."""
+
+    async def sendfile(
+        self, transport: Any, file: Any, offset: int = 0, count: Any = None, **options: Any
+    ) -> int:
+        if not self.cheating:
+            return await super().sendfile(transport, file, offset, count, **options)
+        await super().sendfile(transport, file, offset, count // 2, **options)
+        return int(count)
+
+
+class StaysPlain(Cheat):
+    """Does not encrypt."""
+
+    async def start_tls(self, transport: Any, *args: Any, **options: Any) -> Any:
+        if self.turn_to_cheat():
+            return transport
+        return await super().start_tls(transport, *args, **options)
+
+
+class SkipsThreads(Cheat):
+    """Reads files in the loop's own thread, and does not write what it says it wrote."""
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        name = getattr(args[0], "__name__", "") if args else ""
+        if name not in ("read", "write") or not self.turn_to_cheat():
+            return super().run_in_executor(executor, func, *args)
+        done = self.create_future()
+        if name == "write":
+            done.set_result(len(args[1]))
+        else:
+            done.set_result(args[0].__self__.read())
+        return done
