@@ -69,6 +69,7 @@ IO = [
     "getaddrinfo_localhost",
     "tls_handshake",
     "start_tls",
+    "open_loop_latency",
     "http_aiohttp",
     "http_uvicorn",
     "streams_backpressure",
