@@ -15,6 +15,9 @@ from typing import Any
 
 from loopgauge.scenarios.model import CheckFailed, require
 
+# The resolution of the monotonic clock: a timer may be that much early (rule TIME-003).
+RESOLUTION_NS = max(1, int(time.get_clock_info("monotonic").resolution * 1e9))
+
 Schedule = Callable[[Callable[[int], object], int], object]
 
 
@@ -120,6 +123,41 @@ def prove_timers(loop: asyncio.AbstractEventLoop, tolerance: float = 0.001) -> N
     require(1 not in fired, "a cancelled timer fired")
     require(fired == [0, 2], f"of two timers, numbered by deadline 0 and 2, {fired} fired")
     require(max(early) <= tolerance, f"a timer fired {max(early) * 1e3:.2f} ms early")
+
+
+def prove_rescheduling(loop: asyncio.AbstractEventLoop) -> None:
+    """A deadline that is pushed back three times is met once, at the last of them (at most a
+    millisecond early, as in prove_timers). Rules TIME-003, TIME-010."""
+    fired: list[float] = []
+    due = 0.0
+
+    def fire() -> None:
+        fired.append(time.monotonic() - due)
+
+    def push_back(times: int, handle: asyncio.TimerHandle) -> None:
+        nonlocal due
+        handle.cancel()
+        due = time.monotonic() + 0.004
+        later = loop.call_later(0.004, fire)
+        if times:
+            loop.call_later(0.002, push_back, times - 1, later)
+        else:
+            loop.call_later(0.007, loop.stop)
+
+    loop.call_soon(push_back, 3, loop.call_later(0.004, fire))
+    loop.run_forever()
+    require(len(fired) == 1, f"a timer that was pushed back fired {len(fired)} times instead of 1")
+    require(
+        fired[0] >= -0.001, f"a timer that was pushed back fired {-fired[0] * 1e3:.2f} ms early"
+    )
+
+
+def require_punctual(late_ns: Sequence[int], what: str = "timers") -> None:
+    """Nothing of `late_ns` (fire time minus deadline) is early. Rule TIME-003."""
+    early = [-late for late in late_ns if late < -RESOLUTION_NS]
+    if early:
+        count = f"{len(early)} of {len(late_ns)} {what}"
+        raise CheckFailed(f"{count} fired early, by up to {max(early) / 1000:.0f} us")
 
 
 def prove_poll(loop: asyncio.AbstractEventLoop) -> None:

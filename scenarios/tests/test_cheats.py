@@ -12,6 +12,7 @@ from loopgauge.scenarios.model import CheckFailed
 from loopgauge.scenarios.registry import all_scenarios, benchmark_id, parse_benchmark_id
 
 SCHEDULING = (cheats.Drops, cheats.Repeats, cheats.Reorders, cheats.RunsAtOnce)
+TIMERS = (cheats.FiresCancelled, cheats.FiresEarly, cheats.NeverFires)
 TASKS = (cheats.Drops, cheats.Reorders, cheats.SkipsRuns)
 
 # What is caught by the proofs of the setup, which every process makes once.
@@ -33,7 +34,16 @@ CAUGHT_IN_SETUP = {
     "throughput.idle_turns": (cheats.IsDeaf,),
     "throughput.fairness": (cheats.FiresEarly, cheats.NeverFires, cheats.DropsFromThreads),
     "throughput.io_under_busy_loop": (cheats.IsDeaf,),
-    "timer.schedule_cancel": (cheats.FiresCancelled, cheats.FiresEarly, cheats.NeverFires),
+    "timer.schedule_cancel": TIMERS,
+    "timer.million_timers": TIMERS,
+    "timer.timeout_wrap": TIMERS,
+    "timer.wait_for": TIMERS,
+    "timer.reschedule": TIMERS,
+    "timer.rate_limiter": TIMERS,
+    "timer.lateness": TIMERS,
+    "timer.sleep_jitter": TIMERS,
+    "timer.dense_deadlines": TIMERS,
+    "timer.sparse_deadlines": TIMERS,
 }
 
 # What each run notices even when the loop was honest in the setup.
@@ -67,6 +77,25 @@ CAUGHT_IN_RUN = {
     "throughput.fairness": (cheats.NeverFires, cheats.DropsFromThreads),
     "throughput.io_under_busy_loop": (cheats.IsDeaf,),
     "timer.schedule_cancel": (cheats.FiresCancelled,),
+    "timer.million_timers": (cheats.FiresEarly,),
+    "timer.million_timers[phase=cleanup]": (cheats.FiresEarly, cheats.FiresCancelled),
+    "timer.million_timers[phase=fire]": (
+        cheats.FiresEarly,
+        cheats.FiresNewestFirst,
+        cheats.FiresTwice,
+        cheats.LosesTimers,
+    ),
+    "timer.timeout_wrap": (cheats.FiresEarly,),
+    "timer.wait_for": (cheats.FiresEarly, cheats.Drops),
+    "timer.reschedule": (cheats.FiresEarly,),
+    "timer.rate_limiter": (cheats.NeverFires, cheats.RunsAhead),
+    "timer.lateness": (cheats.FiresEarly, cheats.FiresTwice, cheats.NeverFires),
+    "timer.lateness[delay=10]": (cheats.HurriesTimers,),
+    "timer.lateness[load=busy]": (cheats.HurriesTimers, cheats.NeverFires),
+    "timer.sleep_jitter": (cheats.FiresEarly, cheats.LosesTimers),
+    "timer.dense_deadlines": (cheats.FiresTwice, cheats.LosesTimers),
+    "timer.dense_deadlines[timers=10]": (cheats.FiresEarly,),
+    "timer.sparse_deadlines": (cheats.FiresEarly, cheats.FiresTwice, cheats.NeverFires),
 }
 
 

@@ -46,7 +46,7 @@ def native_of(params: dict):
 
 
 def skip_what_uvloop_breaks(scenario: Scenario) -> None:
-    if scenario.id == "throughput.fairness":
+    if scenario.id in ("throughput.fairness", "timer.lateness", "timer.sleep_jitter"):
         pytest.skip("uvloop's timers are up to a millisecond early, which the check refuses")
     if scenario.id == "io.sendfile":
         pytest.skip("uvloop has no sendfile")

@@ -10,7 +10,7 @@ from typing import Any
 
 from loopgauge.scenarios.crew import Crew
 from loopgauge.scenarios.model import Param, Scenario, require
-from loopgauge.scenarios.proofs import prove_order, prove_timers
+from loopgauge.scenarios.proofs import RESOLUTION_NS, prove_order, prove_timers, require_punctual
 
 _DELAY = 0.010  # seconds
 _FLOOD = 4  # threads
@@ -18,8 +18,6 @@ _FLOOD = 4  # threads
 _FLOOD_LIMIT = 10_000
 # Turns to wait for the timer after the flood: a loop that starves its timers would never end.
 _SPIN_LIMIT = 1_000_000
-# The resolution of the monotonic clock: a timer may be that much early (rule TIME-003).
-_RESOLUTION_NS = max(1, int(time.get_clock_info("monotonic").resolution * 1e9))
 
 
 class Fairness(Scenario):
@@ -32,7 +30,7 @@ class Fairness(Scenario):
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_order(loop, loop.call_soon_threadsafe)
         # Under the flood a timer that does not wait may still be late, so it is proved without.
-        prove_timers(loop, tolerance=_RESOLUTION_NS * 1e-9 + 1e-6)
+        prove_timers(loop, tolerance=RESOLUTION_NS * 1e-9 + 1e-6)
         self._flooding = False
         self._sent = 0
         self._received = 0
@@ -45,8 +43,7 @@ class Fairness(Scenario):
         for timer in range(n):
             self._one_timer(loop)
             require(len(self._late) == timer + 1, "the timer did not fire in a busy loop")
-        early = min(self._late)
-        require(early >= -_RESOLUTION_NS, f"the timer fired {-early / 1000:.0f} us early")
+        require_punctual(self._late)
         return len(self._late)
 
     def take_value(self) -> float:

@@ -7,6 +7,7 @@ notices by itself. Every seventh call is cheated where cheating always would sto
 from __future__ import annotations
 
 import asyncio
+import heapq
 from itertools import count
 from typing import Any
 
@@ -113,6 +114,53 @@ class FiresEarly(Cheat):
         return super().call_at(due, callback, *args, context=context)
 
 
+class FiresTwice(Cheat):
+    """Fires timers a second time."""
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        handle = super().call_at(when, callback, *args, context=context)
+        if self.cheating:
+            super().call_at(when, callback, *args, context=context)
+        return handle
+
+
+class FiresNewestFirst(Cheat):
+    """Fires the timers that are due in the opposite order."""
+
+    def _run_once(self) -> None:
+        if self.cheating:
+            now = self.time()
+            due = sorted(handle for handle in self._scheduled if handle._when <= now)
+            for place, handle in enumerate(reversed(due)):
+                handle._when = now - 1.0 + place * 1e-6
+            heapq.heapify(self._scheduled)
+        super()._run_once()
+
+
+class LosesTimers(Cheat):
+    """Forgets every seventh timer."""
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        if self.turn_to_cheat():
+            return asyncio.TimerHandle(when, callback, args, self, context)
+        return super().call_at(when, callback, *args, context=context)
+
+
+class HurriesTimers(Cheat):
+    """Fires timers after half of their time."""
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        now = self.time()
+        due = now + (when - now) / 2 if self.cheating else when
+        return super().call_at(due, callback, *args, context=context)
+
+
 class NeverFires(Cheat):
     """Forgets timers."""
 
@@ -122,6 +170,13 @@ class NeverFires(Cheat):
         if self.cheating:
             return asyncio.TimerHandle(when, callback, args, self, context)
         return super().call_at(when, callback, *args, context=context)
+
+
+class RunsAhead(Cheat):
+    """Its clock runs at a hundred times the speed of the real one."""
+
+    def time(self) -> float:
+        return super().time() * 100 if self.cheating else super().time()
 
 
 class DropsFromThreads(Cheat):

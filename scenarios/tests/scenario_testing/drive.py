@@ -18,6 +18,9 @@ SHORT_PATIENCE = 0.15
 _SLOW = frozenset(
     {
         "throughput.fairness",
+    "timer.lateness",
+    "timer.sleep_jitter",
+    "timer.sparse_deadlines",
         "throughput.loop_lifecycle",
         "io.connection_memory",
         "io.file_copy",

@@ -1,4 +1,4 @@
-"""The timer family. So far only what a timer costs that never fires."""
+"""Timers that are made and never fire: cancelled at once, or pushed back again and again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import repeat
 from typing import Any
 
 from loopgauge.scenarios.model import Param, Scenario, require
-from loopgauge.scenarios.proofs import prove_timers
+from loopgauge.scenarios.proofs import prove_rescheduling, prove_timers
 
 _BATCH = 1000  # timers made and cancelled per turn
 # Deadlines in seconds. The pending timers lie around the one that is made, none of them ever due.
@@ -75,4 +75,57 @@ class ScheduleCancel(Scenario):
         self._fired += 1
 
 
-SCENARIOS: tuple[type[Scenario], ...] = (ScheduleCancel,)
+class Reschedule(Scenario):
+    """The keep-alive pattern of servers: whenever a connection is heard of, its timer is cancelled
+    and made anew. Each turn every connection is heard of once."""
+
+    id = "timer.reschedule"
+    summary = "the deadline of an idle connection is pushed back: cancel and call_later"
+    unit = "reschedule"
+    rules = ("TIME-007", "TIME-010", "TIME-013", "HNDL-001")
+    params = (Param("connections", int, 1000, (1, 1000, 10_000), "timers pending all the time"),)
+    full = ({}, {"connections": 1}, {"connections": 10_000})
+    connections: int
+
+    @property
+    def grain(self) -> int:
+        return self.connections
+
+    def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        prove_timers(loop)
+        prove_rescheduling(loop)
+        self._fired = 0
+        self._handles = [loop.call_later(_DELAY, self._fire) for _ in range(self.connections)]
+
+    def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        call_later = loop.call_later
+        handles, fire = self._handles, self._fire
+        done = 0
+        wrong = 0
+
+        def turn() -> None:
+            nonlocal done, wrong
+            last = handles[-1]
+            for i, handle in enumerate(handles):
+                handle.cancel()
+                handles[i] = call_later(_DELAY, fire)
+            wrong += not last.cancelled() or handles[-1].cancelled()
+            done += len(handles)
+            if done < n:
+                loop.call_soon(turn)
+            else:
+                loop.call_soon(loop.stop)  # one turn more, for timers that do not wait
+
+        loop.call_soon(turn)
+        loop.run_forever()
+        require(self._fired == 0, f"{self._fired} timers fired that were pushed back or not due")
+        require(wrong == 0, f"in {wrong} turns a handle said the opposite about being cancelled")
+        return done
+
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        for handle in getattr(self, "_handles", []):
+            handle.cancel()
+        self._handles = []
+
+    def _fire(self) -> None:
+        self._fired += 1
