@@ -27,6 +27,7 @@ EventKind = Literal[
     "crash",  # a worker died; final: it did so again alone, and is not tried any more
     "hang",  # a worker stopped answering; final as above
     "poison",  # the loop patched process-wide state
+    "left_out",  # asked for, but this machine lacks what it takes, or the loop does not bear it
     "isolated",  # from here on the arm runs in processes of its own ("*": for all benchmarks)
     "protocol",  # a worker sent something that makes no sense; rejected
     "interrupted",  # Ctrl-C or SIGTERM

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from loopgauge.scenarios.checks import CheckFailed, require
@@ -18,6 +19,18 @@ __all__ = ["BadParam", "CheckFailed", "Param", "Scenario", "require"]
 Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
 Design = Literal["hybrid", "process"]
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What a scenario keeps in memory `param` times: how much one takes is the difference between
+    two sizes of it. `moment`: when it is all there, and nothing else that grows with it: after the
+    "setup", "after" a run, or at the "peak" of one."""
+
+    param: str
+    unit: str  # one of them
+    moment: Literal["setup", "after", "peak"]
+    sizes: tuple[int, int]
 
 
 class Scenario(ABC):
@@ -48,6 +61,7 @@ class Scenario(ABC):
     slot_s: ClassVar[float] = 0.0
     has_floor: bool = False
     needs_generator: ClassVar[bool] = False
+    holds: ClassVar[Holds | None] = None  # for the memory tier
 
     # Seconds without an end after which a run is given up, see guard.py. Slots last milliseconds.
     patience: float = 3.0

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Callable
 
 from loopgauge.harness.worker import gcpolicy
 from loopgauge.harness.worker.arms import close_arms, make_arms
@@ -29,7 +30,8 @@ DONE, UNUSABLE_PLAN, FAILED, ORPHANED, INTERRUPTED = 0, 2, 3, 4, 130
 USAGE = "usage: python -m loopgauge.harness.worker --plan-fd FD --results-fd FD"
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], run: Callable[[Plan, Channel], None] | None = None) -> int:
+    """`run`: what another program of the same protocol does with the plan."""
     try:
         plan_fd, results_fd = parse(arguments)
         with os.fdopen(plan_fd, "rb") as source:
@@ -39,7 +41,7 @@ def main(arguments: list[str]) -> int:
         print(f"{error}\n{USAGE}", file=sys.stderr)
         return UNUSABLE_PLAN
     try:
-        run_plan(plan, channel)
+        (run or run_plan)(plan, channel)
     except KeyboardInterrupt:
         return INTERRUPTED  # quietly: the manager had the same Ctrl-C and decides
     except BrokenPipeError:

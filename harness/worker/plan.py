@@ -134,6 +134,15 @@ class Leftover(Message, tag="leftover", kw_only=True):
     what: list[str]
 
 
+class Counted(Message, tag="counted", kw_only=True):
+    """Of a counting process: one of its two runs, with the totals it knows itself."""
+
+    benchmark: str
+    arm: str
+    n: int
+    totals: dict[str, float]
+
+
 class End(Message, tag="end", kw_only=True):
     benchmark: str
 
@@ -142,7 +151,9 @@ class Bye(Message, tag="bye", kw_only=True):
     """The plan is done. A worker that ends without it crashed, hung or was stopped."""
 
 
-AnyMessage = Hello | Loop | Begin | Calibrated | Samples | Status | Poison | Leftover | End | Bye
+AnyMessage = (
+    Hello | Loop | Begin | Calibrated | Samples | Counted | Status | Poison | Leftover | End | Bye
+)
 
 
 class PlanError(Exception):

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.served import Served, ServedProtocol
 from loopgauge.scenarios.io.servers import Connected, Connections, Echo, ProtocolServer, Server
-from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.model import Holds, Param, Scenario, require
 
 AT_ONCE = Param("at_once", int, 16, (1, 16, 64), "connections under way at the same time")
 
@@ -139,6 +139,7 @@ class ConnectionMemory(ServedProtocol):
         Param("size", int, 64, (1, 64), "bytes of the one message each has carried"),
     )
     full = ({"connections": 10_000},)
+    holds = Holds("connections", "connection", "setup", (250, 1000))
     slot_s = 0.0
     patience = 8.0  # ten thousand connections in one go
     size: int

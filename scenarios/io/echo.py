@@ -19,7 +19,7 @@ from loopgauge.scenarios.io.servers import (
     SockServer,
     StreamServer,
 )
-from loopgauge.scenarios.model import BadParam, Param
+from loopgauge.scenarios.model import BadParam, Holds, Param
 
 CONNECTIONS = Param(
     "connections", int, 32, (1, 10, 32, 100, 1000), "clients, each waits for its answer"
@@ -76,6 +76,7 @@ class TcpEcho(Served):
     quick = QUICK
     full = with_sweep(QUICK)
     has_floor = True
+    holds = Holds("connections", "connection", "after", (100, 400))
     api: str
     size: int
     connections: int

@@ -9,7 +9,7 @@ from contextvars import Context, ContextVar, copy_context
 from itertools import repeat
 from typing import Any
 
-from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.model import Holds, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_cancel, prove_context, prove_order
 
 CALLBACK = Param(
@@ -147,6 +147,7 @@ class CallSoonBatch(Batches):
         CALLBACK,
     )
     full = ({}, {"size": 1}, {"size": 100_000})
+    holds = Holds("size", "callback", "peak", (50_000, 150_000))
     callback: str
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from itertools import repeat
 from typing import Any
 
-from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.model import Holds, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_rescheduling, prove_timers
 
 _BATCH = 1000  # timers made and cancelled per turn
@@ -27,6 +27,7 @@ class ScheduleCancel(Scenario):
     unit = "timer"
     rules = ("TIME-007", "TIME-010", "TIME-013", "HNDL-001")
     params = (Param("pending", int, 20_000, (1, 20_000, 100_000), "timers pending all the time"),)
+    holds = Holds("pending", "timer", "setup", (20_000, 100_000))
     full = ({}, {"pending": 1}, {"pending": 100_000})
     pending: int
 

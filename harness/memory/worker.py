@@ -1,0 +1,115 @@
+"""The process of the memory tier: one loop, one benchmark, what is resident at each step. It speaks
+the measuring worker's protocol."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import platform
+import sys
+import time
+
+from loopgauge.harness.memory import resident
+from loopgauge.harness.worker import faults, slots
+from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
+from loopgauge.harness.worker.channel import Channel
+from loopgauge.harness.worker.engine import load_engine
+from loopgauge.harness.worker.generator import WorkerGenerator
+from loopgauge.harness.worker.guard import Guard
+from loopgauge.harness.worker.job import needs_generator
+from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Plan, Status
+from loopgauge.harness.worker.session import Session
+from loopgauge.harness.worker.watchdog import STDERR, Watchdog
+from loopgauge.harness.worker.workload import Workload, make_workload
+from loopgauge.scenarios.model import CheckFailed
+
+# A run of the smallest size is repeated for so long, so that what is allocated only now and then is
+# allocated. The size is the same for every loop: a fast one must not hold more for being fast.
+RUNS_S = 0.05
+
+
+def run_plan(plan: Plan, channel: Channel) -> None:
+    """Raises BrokenPipeError when the manager is gone."""
+    faulthandler.enable(file=STDERR)
+    watchdog = Watchdog(plan.hang_timeout)
+    watchdog.start()
+    try:
+        sys.path[:0] = plan.path
+        version = platform.python_version()
+        channel.send(Hello(pid=os.getpid(), python=version, process=plan.process, gc=plan.gc))
+        session = Session(plan, channel.send, load_engine(), watchdog, Guard(), make_workload)
+        [job] = plan.jobs
+        if needs_generator(session, job):
+            session.generator = WorkerGenerator()
+        arms = make_arms(session)
+        for arm in arms.values():
+            hold(session, job, arm)
+        close_arms(session, arms)
+        if session.generator is not None:
+            session.generator.close()
+        channel.send(Bye())
+    finally:
+        watchdog.stop()
+
+
+def hold(session: Session, job: JobPlan, arm: Arm) -> None:
+    """What the scenario raises is reported instead of figures."""
+    try:
+        workload = session.make_workload(job.scenario, job.params)
+        missing = sorted(workload.requires - arm.capabilities)
+        if missing:
+            raise NotImplementedError(f"needs {', '.join(missing)}")
+        session.send(figures(session, job, arm, workload))
+        session.begin("teardown", arm.label, job.benchmark)
+        workload.teardown(arm.loop)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of a loop in Rust is no Exception
+        report(session, job, arm, error)
+    slots.let_go(session, arm)
+
+
+def figures(session: Session, job: JobPlan, arm: Arm, workload: Workload) -> Counted:
+    """`baseline`: everything is imported and the loop is made. `setup`, `after`: free memory given
+    back. `peak`: of setup and runs."""
+    slots.use_loop(arm)
+    resident.give_back()
+    resident.forget_peak()
+    totals = {"baseline": float(resident.resident())}
+    session.begin("setup", arm.label, job.benchmark)
+    workload.loop_factory = arm.factory
+    workload.generator = session.generator
+    workload.setup(arm.loop, session.engine)
+    resident.give_back()
+    totals["setup"] = float(resident.resident())
+    session.begin("slot", arm.label, job.benchmark)
+    done = run_for_a_while(arm, workload)
+    totals["peak"] = float(resident.peak())
+    resident.give_back()
+    totals["after"] = float(resident.resident())
+    return Counted(benchmark=job.benchmark, arm=arm.label, n=done, totals=totals)
+
+
+def run_for_a_while(arm: Arm, workload: Workload) -> int:
+    """Returns how many operations were done."""
+    n = workload.grain
+    end = time.monotonic() + RUNS_S
+    done = 0
+    while done == 0 or time.monotonic() < end:
+        verified = workload.run(arm.loop, n)
+        if verified != n:
+            raise CheckFailed(f"{verified} of {n} operations were done")
+        done += n
+    return done
+
+
+def report(session: Session, job: JobPlan, arm: Arm, error: BaseException) -> None:
+    session.send(
+        Status(
+            benchmark=job.benchmark,
+            arm=arm.label,
+            status=faults.verdict(error, (CheckFailed, session.engine.WrongCount)),
+            reason=faults.reason(error),
+            traceback=faults.report(error),
+        )
+    )
