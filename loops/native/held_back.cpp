@@ -35,6 +35,13 @@ bool flush_after_turn(Transport* transport) {
   return true;
 }
 
+bool flush_after_callback(Transport* transport) {
+  if (!flush_after_turn(transport))
+    return false;
+  transport->loop->held_since_ns = 0;
+  return true;
+}
+
 // Every transport has its turn, whatever happens to those before: what it holds back counts as
 // written. The first exception is kept.
 int flush_transports(LoopBase* loop) {

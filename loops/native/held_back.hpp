@@ -15,6 +15,8 @@ bool runs_in_callback(const Transport* transport);
 /// To be flushed at the end of the turn, or when a callback returns 100 us later. False: no memory,
 /// send at once.
 bool flush_after_turn(Transport* transport);
+/// The same when the callback that runs returns.
+bool flush_after_callback(Transport* transport);
 /// Sends what transports hold back if it is time, to be called when a callback has returned and
 /// something is held back. -1: an exception leaves the loop.
 int flush_in_time(LoopBase* loop);

@@ -102,6 +102,7 @@ struct LoopBase {
   core::SignalPipe signals;
   GilFairness fairness;
   std::vector<Transport*> transports; // by descriptor, borrowed: those that are not closing
+  std::uint32_t turn;                 // counts turns, and goes round
   std::vector<Transport*> to_flush;   // strong: what they hold back is sent after this turn
   bool flushing;                      // `to_flush` is being gone through
   std::int64_t held_since_ns;         // when the first of them began to hold something back

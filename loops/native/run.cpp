@@ -25,6 +25,7 @@ std::int64_t switch_interval_ns() {
 
 // One turn. 1: go on, 0: the compatible scheduler must take over, -1: an exception leaves the loop.
 int one_turn(LoopBase* loop) {
+  ++loop->turn;
   Core::Turn turn;
   try {
     turn = loop->core.turn();

@@ -174,7 +174,7 @@ int start(SocketTransport* transport, LoopBase* loop, int fd, int family, PyObje
           PyObject* server, PyObject* context) {
   if (init_transport(transport, loop, fd, protocol, extra, server, context) < 0)
     return -1;
-  transport->family = family;
+  transport->family = static_cast<std::int16_t>(family);
   if (sock)
     keep_socket(transport, sock);
   if (keep_names(transport, peername) < 0 || choose_reading(transport) < 0)
@@ -328,7 +328,7 @@ PyObject* new_socket_transport(LoopBase* loop, int fd, int family, int proto,
   Ref self(create(loop->state->socket_transport_type, nullptr, nullptr));
   if (!self)
     return nullptr;
-  as_stream(self.get())->proto = proto;
+  as_stream(self.get())->proto = static_cast<std::int16_t>(proto);
   if (start(as_stream(self.get()), loop, fd, family, nullptr, peername, protocol, nullptr, nullptr,
             server, context) < 0) {
     let_go(as_stream(self.get()));

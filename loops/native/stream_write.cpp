@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "loops/native/held_back.hpp"
@@ -13,9 +14,13 @@ namespace {
 constexpr const char* kWriteError = "Fatal write error on socket transport";
 
 // Small writes of a turn leave together, when it ends (see flush_after_turn()): header and body
-// are one system call and one segment. Larger ones are sent at once: held back, 32 x 64 KiB alive
+// are one system call and one segment. A larger one is sent at once: held back, 32 x 64 KiB alive
 // per turn cost 160 %.
 constexpr std::size_t kHeldBack = 4096;
+// But who writes large pieces again and again in one callback sends in bulk. From the second of a
+// turn on they are joined, until the callback returns: 256 KiB in one system call of a writer of
+// 64 KiB pieces cost 20 % less than in four.
+constexpr std::size_t kJoined = 192 * 1024;
 
 // What the kernel did not take is sent when it can.
 int wait_to_write(SocketTransport* transport) {
@@ -51,11 +56,17 @@ int push(SocketTransport* transport, PyObject* bytes, std::size_t skip) {
   return 0;
 }
 
-// True if `size` more bytes may wait for the end of the turn: nothing else is waiting.
-bool can_hold_back(SocketTransport* transport, std::size_t size) {
-  return transport->queue.bytes() == transport->held_back &&
-         transport->held_back + size <= kHeldBack && runs_in_callback(transport) &&
-         flush_after_turn(transport);
+// True if `size` more bytes may wait: nothing else is waiting, and they are few, or immutable and
+// not the first large ones.
+bool can_hold_back(SocketTransport* transport, std::size_t size, bool immutable) {
+  if (transport->queue.bytes() != transport->held_back || !runs_in_callback(transport))
+    return false;
+  const std::size_t held = transport->held_back + size;
+  if (held <= kHeldBack)
+    return flush_after_turn(transport);
+  const std::uint32_t turn = transport->loop->turn;
+  const bool again = std::exchange(transport->bulk_turn, turn) == turn;
+  return again && immutable && held <= kJoined && flush_after_callback(transport);
 }
 
 int hold_back(SocketTransport* transport, PyObject* bytes) {
@@ -103,7 +114,7 @@ int send_now(SocketTransport* transport, const Py_buffer& view, PyObject* bytes)
 // `view` is not empty.
 int write_view(SocketTransport* transport, const Py_buffer& view, PyObject* bytes) {
   const bool nothing_queued = transport->queue.empty();
-  const bool hold = can_hold_back(transport, static_cast<std::size_t>(view.len));
+  const bool hold = can_hold_back(transport, static_cast<std::size_t>(view.len), bytes);
   if (nothing_queued && !hold)
     return send_now(transport, view, bytes);
   if (hold)
@@ -118,7 +129,7 @@ int write_view(SocketTransport* transport, const Py_buffer& view, PyObject* byte
 
 // Throws std::bad_alloc.
 int write_chunks(SocketTransport* transport, const std::vector<Ref>& chunks, std::size_t total) {
-  const bool hold = can_hold_back(transport, total);
+  const bool hold = can_hold_back(transport, total, true);
   for (const Ref& chunk : chunks)
     transport->queue.push(chunk.get());
   if (!hold)

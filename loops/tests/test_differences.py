@@ -119,6 +119,49 @@ def test_larger_writes_are_sent_at_once(loop, connection, scheduler: str) -> Non
     assert in_callback(loop, write) == b"small" + b"x" * 5000
 
 
+def test_large_writes_of_one_callback_are_joined_from_the_second_on(
+    loop, connection, scheduler: str
+) -> None:
+    pieces = [bytes([65 + i]) * 5000 for i in range(3)]
+
+    def write() -> tuple[bytes, int]:
+        for piece in pieces:
+            connection.transport.write(piece)
+        return connection.arrived(), connection.transport.get_write_buffer_size()
+
+    if scheduler == "compatible":
+        assert in_callback(loop, write) == (b"".join(pieces), 0)
+        return
+    for _ in range(2):  # each turn by itself
+        assert in_callback(loop, write) == (pieces[0], 10_000)
+        assert connection.arrived() == pieces[1] + pieces[2]
+        assert connection.transport.get_write_buffer_size() == 0
+
+
+def test_joined_writes_are_sent_when_their_callback_returns(loop, connection) -> None:
+    arrived: list[bytes] = []
+
+    def write() -> None:
+        connection.transport.write(b"a" * 5000)
+        connection.transport.write(b"b" * 5000)
+
+    loop.call_soon(write)
+    loop.call_soon(lambda: arrived.append(connection.arrived()))
+    run_once(loop)
+    assert arrived == [b"a" * 5000 + b"b" * 5000]
+
+
+def test_what_may_change_and_what_is_too_much_is_not_joined(loop, connection) -> None:
+    def write(second: Any) -> tuple[bytes, int]:
+        connection.transport.write(b"a" * 5000)
+        connection.transport.write(second)
+        return connection.arrived(), connection.transport.get_write_buffer_size()
+
+    assert in_callback(loop, lambda: write(bytearray(5000))) == (b"a" * 5000 + bytes(5000), 0)
+    arrived, _ = in_callback(loop, lambda: write(bytes(200_000)))
+    assert len(arrived) > 5000
+
+
 def test_writes_outside_callbacks_are_sent_at_once(loop, connection, scheduler: str) -> None:
     connection.transport.write(b"small")
     assert connection.arrived() == b"small"
