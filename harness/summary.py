@@ -16,6 +16,7 @@ from loopgauge.harness import statistics
 from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.judgement import self_check, standing
 from loopgauge.harness.latency import Arrivals, arrivals
+from loopgauge.harness.latency import Latencies as Latencies  # what reports see of it
 from loopgauge.harness.model import (
     Arm,
     Benchmark,

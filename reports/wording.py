@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from loopgauge.harness.latency import Latencies
-    from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
+    from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Latencies, Ratio
 
 DASH = "\u2013"
 TIMES = "\u00d7"
