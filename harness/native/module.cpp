@@ -10,6 +10,7 @@
 #include "load_binding.hpp"
 #include "python_host.hpp"
 #include "slots.hpp"
+#include "tier_binding.hpp"
 
 namespace py = pybind11;
 using namespace loopgauge::bench;
@@ -121,4 +122,5 @@ PYBIND11_MODULE(_bench, module) {
   if (add_callbacks(module.ptr()) < 0)
     throw py::error_already_set();
   add_load(module);
+  add_tier(module);
 }

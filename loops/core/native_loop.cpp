@@ -49,6 +49,14 @@ int NativeLoop::run() {
   return loop_.error();
 }
 
+int NativeLoop::run_once(bool wait) {
+  loop_.stopping = !wait; // a turn that is to be the last does not wait
+  loop_.policy.begin_run();
+  host_.between_turns();
+  (void)loop_.turn();
+  return loop_.error();
+}
+
 void NativeLoop::call_at(std::int64_t deadline_ns, Callback& callback) {
   cancel_timer(callback);
   loop_.timers.push(deadline_ns, &callback);

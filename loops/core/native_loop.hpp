@@ -32,6 +32,8 @@ class NativeLoop {
 
   /// Runs until stop(). Returns 0, or the errno of a failed wait.
   int run();
+  /// One turn; with `wait` it sleeps until something happens. Returns as run() does.
+  int run_once(bool wait);
   /// The turn in progress still finishes.
   void stop() noexcept { loop_.stopping = true; }
 

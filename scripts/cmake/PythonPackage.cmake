@@ -25,7 +25,9 @@ configure_file(${init} ${package}/__init__.py @ONLY)
 file(CREATE_LINK ${init_stub} ${package}/__init__.pyi SYMBOLIC)
 file(CREATE_LINK ${core_stub} ${package}/_core.pyi SYMBOLIC)
 file(TOUCH ${package}/py.typed)
-set_target_properties(_core _bench PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${package})
+get_property(native_backends GLOBAL PROPERTY LOOPGAUGE_NATIVE_BACKENDS)
+set_target_properties(_core _bench ${native_backends} PROPERTIES LIBRARY_OUTPUT_DIRECTORY
+                                                                 ${package})
 
 # importlib.metadata finds the version of the development tree as it finds a wheel's.
 file(WRITE ${pyroot}/loopgauge-${PROJECT_VERSION}.dist-info/METADATA

@@ -1,0 +1,112 @@
+#include "tier/backend.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+
+namespace loopgauge::bench {
+namespace {
+
+struct Known {
+  const char* name;
+  const char* package; // Debian's, without which it is not built; null: always built
+};
+constexpr std::array known{Known{"epoll", nullptr}, Known{"libuv", "libuv1-dev"},
+                           Known{"libevent", "libevent-dev"}, Known{"asio", "libasio-dev"}};
+
+// The libraries lie beside the module that this code is linked into.
+std::filesystem::path own_folder() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr)
+    throw BackendUnavailable("cannot find out where the native backends are");
+  return std::filesystem::path(info.dli_fname).parent_path();
+}
+
+const loopgauge_backend& open_library(const std::string& path) {
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr)
+    throw BackendUnavailable(::dlerror());
+  const auto entry =
+      reinterpret_cast<loopgauge_native_entry>(::dlsym(library, "loopgauge_native_backend"));
+  if (entry == nullptr)
+    throw BackendUnavailable(path + " is no native backend: it has no loopgauge_native_backend()");
+  const loopgauge_backend* table = entry();
+  if (table == nullptr)
+    throw BackendUnavailable(path + ": loopgauge_native_backend() returned no table");
+  if (table->abi != LOOPGAUGE_NATIVE_ABI)
+    throw BackendUnavailable(path + " was compiled for version " + std::to_string(table->abi) +
+                             " of loopgauge_native.h, this is version " +
+                             std::to_string(LOOPGAUGE_NATIVE_ABI) + "; rebuild it");
+  if (table->size < sizeof(loopgauge_backend))
+    throw BackendUnavailable(path + " was compiled with an older loopgauge_native.h; rebuild it");
+  return *table;
+}
+
+} // namespace
+
+const loopgauge_backend& load_backend(const std::string& name_or_path) {
+  if (name_or_path.find('/') != std::string::npos)
+    return open_library(name_or_path);
+  for (const Known& candidate : known) {
+    if (name_or_path != candidate.name)
+      continue;
+    const auto path = own_folder() / ("libloopgauge_native_" + name_or_path + ".so");
+    if (candidate.package != nullptr && !std::filesystem::exists(path))
+      throw BackendUnavailable("built without " + name_or_path + " (install " + candidate.package +
+                               " and rebuild)");
+    return open_library(path);
+  }
+  throw BackendUnavailable("there is no native backend " + name_or_path);
+}
+
+std::vector<BackendInfo> known_backends() {
+  std::vector<BackendInfo> found;
+  for (const Known& candidate : known) {
+    try {
+      found.push_back({candidate.name, load_backend(candidate.name).version, ""});
+    } catch (const BackendUnavailable& error) {
+      found.push_back({candidate.name, "", error.what()});
+    }
+  }
+  return found;
+}
+
+void require_done(int error, const char* function) {
+  if (error != 0)
+    throw NativeFailure(std::string(function) + "() failed: " + std::strerror(error));
+}
+
+NativeLoop::NativeLoop(const std::string& name_or_path)
+    : table(load_backend(name_or_path)), loop_(table.create()) {
+  if (loop_ == nullptr)
+    throw NativeFailure(std::string("create() failed: ") + std::strerror(errno));
+  interruption_.data = this;
+  interruption_.run = [](void* self) { static_cast<NativeLoop*>(self)->stop(); };
+}
+
+NativeLoop::~NativeLoop() {
+  table.destroy(loop_);
+}
+
+void NativeLoop::run() {
+  require_done(table.run(loop_), "run");
+}
+
+void NativeLoop::interrupt() {
+  post_threadsafe(interruption_);
+}
+
+template <class Object>
+Owned<Object>::Owned(Object* object, Destroy destroy, const char* function)
+    : object_(object), destroy_(destroy) {
+  if (object == nullptr)
+    throw NativeFailure(std::string(function) + "() failed: " + std::strerror(errno));
+}
+
+template class Owned<loopgauge_timer>;
+template class Owned<loopgauge_watch>;
+template class Owned<loopgauge_signal>;
+
+} // namespace loopgauge::bench

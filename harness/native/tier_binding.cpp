@@ -1,0 +1,58 @@
+#include "tier_binding.hpp"
+
+#include <memory>
+#include <string>
+
+#include "tier/backend.hpp"
+#include "tier/scheduling.hpp"
+#include "tier/work.hpp"
+
+namespace py = pybind11;
+
+namespace loopgauge::bench {
+namespace {
+
+py::list native_backends() {
+  using namespace py::literals;
+  py::list found;
+  for (const BackendInfo& info : known_backends())
+    found.append(
+        py::dict("name"_a = info.name, "version"_a = info.version, "reason"_a = info.reason));
+  return found;
+}
+
+// Works hold a reference to the loop they are made on.
+template <class... Arguments>
+void add_work(py::class_<NativeLoop>& loop, const char* name,
+              std::unique_ptr<Work> (*make)(NativeLoop&, Arguments...)) {
+  loop.def(name, make, py::keep_alive<0, 1>());
+}
+
+} // namespace
+
+void add_tier(py::module_& module) {
+  py::register_exception<BackendUnavailable>(module, "BackendUnavailable", PyExc_RuntimeError);
+  py::register_exception<NativeFailure>(module, "NativeFailure", PyExc_RuntimeError);
+  module.def("native_backends", &native_backends,
+             "The native backends that loopgauge knows: name, version, and why one cannot be used.");
+
+  py::class_<Work>(module, "Work", "A scenario in C++: run(n) does n operations without the GIL.")
+      .def("run", &Work::run, py::arg("n"), py::call_guard<py::gil_scoped_release>(),
+           "Returns how many operations were verified.")
+      .def("value", &Work::value, "What the last run measured, of a scenario that measures a value.");
+  module.def("empty_work", []() -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); },
+             "An operation that does nothing.");
+
+  py::class_<NativeLoop> loop(module, "NativeLoop",
+                              "NativeLoop(name): a loop of a native backend, or of the shared "
+                              "library at a path. See loops/include/loopgauge_native.h.");
+  loop.def(py::init<const std::string&>(), py::arg("name"))
+      .def_property_readonly("name", [](const NativeLoop& self) { return self.table.name; })
+      .def_property_readonly("version", [](const NativeLoop& self) { return self.table.version; })
+      .def("interrupt", &NativeLoop::interrupt, "Ends a run, from another thread.");
+  add_work(loop, "chain", &chain);
+  add_work(loop, "batches", &batches);
+  add_work(loop, "idle_turns", &idle_turns);
+}
+
+} // namespace loopgauge::bench
