@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 EXTENSIONS = ("loopgauge._core", "loopgauge._bench")
+BACKENDS = "libloopgauge_native_*.so"
 NO_EXTENSIONS = ""
 
 
@@ -65,8 +66,8 @@ def build_kind(facts: dict[str, Any]) -> str:
 
 
 def extensions_hash() -> str:
-    """Of the built modules' bytes: tells two builds of one version apart. NO_EXTENSIONS where
-    none is built."""
+    """Of the built modules' bytes, and the native backends beside them: tells two builds of one
+    version apart. NO_EXTENSIONS where none is built."""
     digest, found = hashlib.sha256(), False
     for name in EXTENSIONS:
         with contextlib.suppress(ImportError, ValueError, OSError):
@@ -74,6 +75,8 @@ def extensions_hash() -> str:
             if spec is not None and spec.origin:
                 digest.update(Path(spec.origin).read_bytes())
                 found = True
+                for backend in sorted(Path(spec.origin).parent.glob(BACKENDS)):
+                    digest.update(backend.read_bytes())
     return digest.hexdigest()[:12] if found else NO_EXTENSIONS
 
 
@@ -88,6 +91,13 @@ def _own_version() -> str:
         return version("loopgauge")
     except PackageNotFoundError:
         return "development tree"
+
+
+def natives(names: list[str]) -> list[dict[str, str]]:
+    """The native backends that come with this build, and those of `names` (paths): name, path,
+    version, and the reason why one cannot be used. Raises ImportError without a build."""
+    bench = importlib.import_module("loopgauge._bench")
+    return [*bench.native_backends(), *map(bench.native_backend, names)]
 
 
 def loops(names: list[str]) -> dict[str, dict[str, Any]]:
@@ -110,11 +120,15 @@ def loops(names: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
-    """Reads {"loops": [names], "path": [additions to sys.path]} from stdin."""
+    """Reads {"loops": [names], "path": [additions to sys.path]} from stdin, and with "natives":
+    [paths] tells of the native backends, too."""
     request = json.load(sys.stdin)
     sys.path.extend(request["path"])
     importlib.import_module("loopgauge._bench")
-    json.dump({"interpreter": describe(), "loops": loops(request["loops"])}, sys.stdout)
+    answer = {"interpreter": describe(), "loops": loops(request["loops"])}
+    if request.get("natives") is not None:
+        answer["natives"] = natives(request["natives"])
+    json.dump(answer, sys.stdout)
 
 
 if __name__ == "__main__":

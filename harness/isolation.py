@@ -28,8 +28,12 @@ class Roster:
 
     def __init__(self, arms: Sequence[Arm], benchmarks: Sequence[Benchmark]) -> None:
         self._arms = [arm.label for arm in arms if arm.available]
-        self._floors = {arm.label for arm in arms if arm.role == "floor"}
-        self._with_floor = {b.id for b in benchmarks if b.floor}
+        # Roles that take part in some benchmarks only.
+        self._roles = {arm.label: arm.role for arm in arms}
+        self._with = {
+            "floor": {b.id for b in benchmarks if b.floor},
+            "native": {b.id for b in benchmarks if b.native},
+        }
         self._own_process = {b.id for b in benchmarks if b.design == "process"}
         self._out: set[tuple[str, str]] = set()  # (benchmark or "*", arm)
         self._alone: set[tuple[str, str]] = set()
@@ -51,7 +55,8 @@ class Roster:
                 self._deaths[key] += 1  # in the probe (no process number) everyone is alone
 
     def takes_part(self, benchmark: str, arm: str) -> bool:
-        if arm in self._floors and benchmark not in self._with_floor:
+        role = self._roles.get(arm, "")
+        if role in self._with and benchmark not in self._with[role]:
             return False
         return arm in self._arms and not self._listed(self._out, benchmark, arm)
 

@@ -108,7 +108,12 @@ class Launcher:
 
 
 def _arm_plan(arm: Arm) -> dict[str, Any]:
-    return {"arm": arm.label, "factory": arm.factory, "capabilities": arm.capabilities}
+    return {
+        "arm": arm.label,
+        "factory": arm.factory,
+        "arguments": arm.arguments,
+        "capabilities": arm.capabilities,
+    }
 
 
 def _job_plan(benchmark: Benchmark) -> dict[str, Any]:

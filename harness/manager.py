@@ -106,6 +106,7 @@ def prepare(
         created=environment.utc_now(),
         command=list(request.command),
         setting=request.setting,
+        tiers=list(request.tiers),
         seed=seed,
         design=what.design,
         cpus=None if request.cpus is None else list(request.cpus),
@@ -389,7 +390,7 @@ def require_place(path: Path) -> None:
 
 def require_same_circumstances(header: Header) -> None:
     """Samples of another machine, interpreter or loop version have no like to be paired with."""
-    loops = [arm for arm in header.arms if arm.role != "floor"]
+    loops = [arm for arm in header.arms if arm.role not in ("floor", "native")]
     names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []
     machine = environment.machine()

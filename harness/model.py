@@ -18,6 +18,7 @@ Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
 Design = Literal["hybrid", "process"]
 Setting = Literal["quick", "full"]
+Tier = Literal["python", "native"]
 EventKind = Literal[
     "worker",  # a worker process was started: `worker` says how
     "unavailable",  # the loop cannot be made on this interpreter
@@ -47,12 +48,14 @@ class Record(msgspec.Struct, tag_field="record", kw_only=True, omit_defaults=Fal
 
 class Arm(msgspec.Struct, kw_only=True):
     """One candidate: a loop on an interpreter. Role "aa" is a second instance of the reference;
-    "floor" is no loop at all, but bare system calls: what the machine itself takes."""
+    "floor" is no loop at all, but bare system calls: what the machine itself takes; "native" is a
+    loop without Python, with C++ callbacks."""
 
     label: str  # unique: "uvloop", "uvloop@3.14", "asyncio~aa"
     loop: str  # registered name or module:factory
     factory: str
-    role: Literal["candidate", "reference", "aa", "floor"] = "candidate"
+    role: Literal["candidate", "reference", "aa", "floor", "native"] = "candidate"
+    arguments: list[str] = []  # of the factory
     distribution: str | None = None
     version: str = ""
     python: str = ""  # key into Environment.interpreters
@@ -76,6 +79,7 @@ class Benchmark(msgspec.Struct, kw_only=True):
     design: Design = "hybrid"
     grain: int = 1
     floor: bool = False  # the arm of that role takes part
+    native: bool = False  # the arms of that role take part
     slot_s: float = 0.0  # a slot is never meant to be shorter
 
 
@@ -169,6 +173,7 @@ class Header(Record, tag="header", kw_only=True):
     created: str
     command: list[str] = []
     setting: Setting = "full"
+    tiers: list[Tier] = msgspec.field(default_factory=lambda: ["python"])
     seed: int
     design: Design | None = None  # forced for the whole run; None: as each benchmark says
     cpus: list[int] | None = None  # the worker is pinned to these

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loopgauge.harness.model import Design, Setting
+from loopgauge.harness.model import Design, Setting, Tier
 
 REFERENCE = "asyncio"
 
@@ -19,6 +19,8 @@ class RunRequest:
     benchmarks: Sequence[tuple[str, Mapping[str, Any]]] = ()  # (scenario id, parameters)
     arms: Sequence[str] = ()  # registered names or module:factory
     setting: Setting = "full"
+    tiers: Sequence[Tier] = ("python",)
+    natives: Sequence[str] = ()  # paths of further native backends
     seed: int | None = None  # None: drawn, and recorded
     design: Design | None = None  # None: as each scenario says
     cpus: Sequence[int] | None = None  # pin workers to these; None: all

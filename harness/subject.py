@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from loopgauge.harness.errors import InterpreterUnusable, NothingToMeasure
 from loopgauge.harness.model import Arm, Benchmark, Design, Environment, Interpreter
 from loopgauge.harness.request import REFERENCE, RunRequest
 from loopgauge.loops.spec import CAPABILITIES
+from loopgauge.scenarios.native import FACTORY as NATIVE_FACTORY
 
 INTERPRETER_MODULE = ("-P", "-m", "loopgauge.harness.interpreter")
 APPLICATION_PREFIX = "app:"
 FLOOR = "floor"
 FLOOR_FACTORY = "loopgauge.scenarios.io.floor:Floor"
+NATIVE_PREFIX = "native:"
 ANSWER_S = 60.0  # an interpreter that has not described itself by then never will
 
 
@@ -44,6 +46,7 @@ class Python:
     key: str  # "3.14"
     interpreter: Interpreter
     loops: Mapping[str, Mapping[str, Any]]
+    natives: Sequence[Mapping[str, str]] = ()
 
 
 def resolve(request: RunRequest) -> Subject:
@@ -53,7 +56,8 @@ def resolve(request: RunRequest) -> Subject:
     if not benchmarks:
         raise NothingToMeasure("no benchmark was selected", "`bench list scenarios` names them")
     names = list(dict.fromkeys([*request.arms, REFERENCE]))
-    pythons = [ask(path, names, request.path) for path in executables(request.pythons)]
+    natives = [*request.natives] if "native" in request.tiers else None
+    pythons = [ask(path, names, request.path, natives) for path in executables(request.pythons)]
     make_keys_unique(pythons)
     arms = [arm for python in pythons for arm in arms_on(python, names, len(pythons) > 1)]
     arms = with_twin(arms)
@@ -62,6 +66,8 @@ def resolve(request: RunRequest) -> Subject:
         raise NothingToMeasure(f"no loop can be made here ({reasons})", "`bench doctor` says more")
     if any(benchmark.floor for benchmark in benchmarks):
         arms.append(floor_arm(pythons[0]))
+    if any(benchmark.native for benchmark in benchmarks):
+        arms += native_arms(pythons[0])
     # Loops on different interpreters cannot share a process.
     design: Design | None = "process" if len(pythons) > 1 else request.design
     if design is not None:
@@ -106,6 +112,7 @@ def describe(scenario: str, params: Mapping[str, Any]) -> Benchmark:
         design=made.design,
         grain=made.grain,
         floor=made.has_floor,
+        native=made.has_native,
         slot_s=made.slot_s,
     )
 
@@ -133,8 +140,14 @@ def _executable(name: str) -> str:
     return str(Path(found).absolute())
 
 
-def ask(executable: str, loops: Sequence[str], path: Sequence[str]) -> Python:
-    question = json.dumps({"loops": list(loops), "path": list(path)})
+def ask(
+    executable: str,
+    loops: Sequence[str],
+    path: Sequence[str],
+    natives: Sequence[str] | None = None,
+) -> Python:
+    """`natives`: paths of native backends; None where nothing is to be told of any."""
+    question = json.dumps({"loops": list(loops), "path": list(path), "natives": natives})
     try:
         answer = subprocess.run(
             [executable, *INTERPRETER_MODULE],
@@ -153,7 +166,8 @@ def ask(executable: str, loops: Sequence[str], path: Sequence[str]) -> Python:
     # As it was called: a launcher may enter a container, in which the interpreter has another path.
     interpreter = msgspec.convert({**facts["interpreter"], "executable": executable}, Interpreter)
     key = ".".join(interpreter.version.split(".")[:2])
-    return Python(key + ("t" if interpreter.free_threaded else ""), interpreter, facts["loops"])
+    key += "t" if interpreter.free_threaded else ""
+    return Python(key, interpreter, facts["loops"], facts.get("natives", ()))
 
 
 def _unusable(executable: str, said: str) -> InterpreterUnusable:
@@ -170,7 +184,7 @@ def make_keys_unique(pythons: list[Python]) -> None:
         keys = [python.key for python in pythons]
         for i, python in enumerate(pythons):
             if keys.count(python.key) > 1:
-                pythons[i] = Python(naming(python, i), python.interpreter, python.loops)
+                pythons[i] = replace(python, key=naming(python, i))
 
 
 def arms_on(python: Python, names: Sequence[str], several: bool) -> list[Arm]:
@@ -200,6 +214,31 @@ def floor_arm(python: Python) -> Arm:
         python=python.key,
         capabilities=sorted(CAPABILITIES),
     )
+
+
+def native_arms(python: Python) -> list[Arm]:
+    """One of each is enough, for they run no Python. Of two with one name the later is called by
+    its path."""
+    names = [facts["name"] for facts in python.natives]
+    labels = [
+        NATIVE_PREFIX + (facts["path"] if facts["name"] in names[:i] else facts["name"])
+        for i, facts in enumerate(python.natives)
+    ]
+    return [
+        Arm(
+            label=label,
+            loop=label,
+            factory=NATIVE_FACTORY,
+            arguments=[facts["path"]],
+            role="native",
+            version=facts["version"],
+            python=python.key,
+            capabilities=sorted(CAPABILITIES),
+            available=not facts["reason"],
+            reason=facts["reason"],
+        )
+        for label, facts in zip(labels, python.natives, strict=True)
+    ]
 
 
 def with_twin(arms: list[Arm]) -> list[Arm]:

@@ -68,6 +68,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     ratio: Ratio | None = None  # to the reference
     to_fastest: Ratio | None = None  # to the fastest of the other arms
     to_floor: Ratio | None = None
+    to_core: Ratio | None = None  # of a native loop: to the built-in core
     verdict: ArmVerdict = ""
     values: list[float] = []  # cost of each process, by round
     ratios: list[float] = []  # ratio to the reference of each process, by round
@@ -90,6 +91,7 @@ class BenchmarkSummary(msgspec.Struct, kw_only=True):
     fastest: list[str]  # the best and the arms not separated from it
     aa: Ratio | None  # the reference against its own second instance
     aa_ok: bool = True
+    natives: list[ArmSummary] = []  # native loops, no candidates either
     floor: ArmSummary | None = None  # bare system calls, where the benchmark has them: no candidate
 
 
@@ -109,6 +111,8 @@ class RunSummary(msgspec.Struct, kw_only=True):
     conformance: str = "conformance not run"
 
 
+BARE = ("floor", "native")  # roles that are measured beside the loops and judged like none
+CORE = "native:epoll"  # what the other native loops are compared with
 HELPER_GAP = 0.02  # CPU outside the loop's thread beyond this is pointed out
 
 
@@ -184,7 +188,12 @@ def summarise_benchmark(
     arms = [
         summarise_arm(run, index, benchmark, arm, verdicts)
         for arm in run.header.arms
-        if arm.role != "floor"
+        if arm.role not in BARE
+    ]
+    natives = [
+        summarise_arm(run, index, benchmark, arm)
+        for arm in run.header.arms
+        if arm.role == "native" and benchmark.native
     ]
     sound = {arm.arm for arm in arms if arm.status == "ok"}
     for arm in arms:
@@ -192,9 +201,10 @@ def summarise_benchmark(
             judge_against_reference(index, benchmark, arm, base, margin)
     floor = summarise_arm(run, index, benchmark, floors[0]) if floors and benchmark.floor else None
     if floor is not None and floor.status == "ok":
-        for arm in arms:
-            if arm.arm in sound:
+        for arm in [*arms, *natives]:
+            if arm.status == "ok":
                 arm.to_floor = ratio_between(index, benchmark, arm.arm, floor.arm)
+    compare_with_core(index, benchmark, natives)
     fastest = rank(index, benchmark, [arm for arm in arms if arm.status == "ok"])
     twin = next((arm for arm in arms if arm.role == "aa" and arm.status == "ok"), None)
     control = next((arm.label for arm in run.header.arms if arm.role == "reference"), "")
@@ -213,7 +223,15 @@ def summarise_benchmark(
         aa=aa,
         aa_ok=aa is None or twins_agree(benchmark, aa, margin),
         floor=floor,
+        natives=natives,
     )
+
+
+def compare_with_core(index: SampleIndex, benchmark: Benchmark, natives: list[ArmSummary]) -> None:
+    sound = [arm for arm in natives if arm.status == "ok"]
+    for arm in sound:
+        if arm.arm != CORE and any(other.arm == CORE for other in sound):
+            arm.to_core = ratio_between(index, benchmark, arm.arm, CORE)
 
 
 def twins_agree(benchmark: Benchmark, aa: Ratio, margin: float) -> bool:
@@ -397,7 +415,7 @@ def hold_family_error(
     """Holm over the benchmarks of each arm: a called difference that does not survive it becomes
     inconclusive. With the few processes of a quick run nothing could survive."""
     models = {benchmark.id: benchmark for benchmark in header.benchmarks}
-    for label in (arm.label for arm in header.arms if arm.role != "floor"):
+    for label in (arm.label for arm in header.arms if arm.role not in BARE):
         judged = []
         for benchmark in benchmarks:
             arm = next(arm for arm in benchmark.arms if arm.arm == label)

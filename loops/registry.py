@@ -147,7 +147,7 @@ def new_loop(spec: LoopSpec) -> asyncio.AbstractEventLoop:
     """A fresh loop that the caller owns and closes. Raises LoopImportError, BadLoop."""
     factory = load_factory(spec)
     try:
-        loop = factory()
+        loop = factory(*spec.arguments)
     except Exception as error:
         raise BadLoop(spec, f"raised {type(error).__name__}: {error}") from error
     missing = [name for name in ESSENTIAL if not callable(getattr(loop, name, None))]

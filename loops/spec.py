@@ -33,6 +33,7 @@ class LoopSpec:
     requires_python: version specifier such as ">=3.12"; "" means any.
     capabilities: subset of CAPABILITIES.
     notes: one sentence for people, shown by `bench list loops`.
+    arguments: what the factory is called with.
     needs: further modules without which the factory cannot be imported, such as an extension
         that has to be built.
 
@@ -46,6 +47,7 @@ class LoopSpec:
     capabilities: frozenset[str] = CAPABILITIES
     notes: str = ""
     needs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_factory(self.factory):

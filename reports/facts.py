@@ -90,7 +90,7 @@ def _build(interpreter: Interpreter) -> str:
 
 
 def _extent(run: RunSummary) -> str:
-    loops = len({arm.label for arm in run.header.arms if arm.role not in ("aa", "floor")})
+    loops = len({arm.label for arm in run.header.arms if arm.role not in ("aa", "floor", "native")})
     benchmarks = len(run.benchmarks)
     counts = (
         _count(benchmarks, "benchmark"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from loopgauge.scenarios.bare import BareLoop, Work
 from loopgauge.scenarios.checks import CheckFailed, require
 from loopgauge.scenarios.generator import Generator
 from loopgauge.scenarios.guard import Guard
@@ -41,7 +42,8 @@ class Scenario(ABC):
     headline counts; `rules` are the conformance rules without which its result means nothing;
     `requires` are loop capabilities (LoopSpec.capabilities); `quick` and `full` list the parameter
     sets of the two settings; `design` is the sampling design of the headline; `slot_s` is the
-    least length of a slot in seconds; with `has_floor` it can be run on bare system calls too.
+    least length of a slot in seconds; with `has_floor` it can be run on bare system calls too, with `has_native` as C++ callbacks
+    on a native loop.
 
     What a scenario raises: CheckFailed for work that was not done, NotImplementedError for a loop
     that lacks something (UNSUPPORTED), anything else is an error of loop or scenario.
@@ -60,6 +62,7 @@ class Scenario(ABC):
     design: ClassVar[Design] = "hybrid"
     slot_s: ClassVar[float] = 0.0
     has_floor: bool = False
+    has_native: bool = False
     needs_generator: ClassVar[bool] = False
     holds: ClassVar[Holds | None] = None  # for the memory tier
 
@@ -79,6 +82,8 @@ class Scenario(ABC):
         self._guard: Guard | None = None
         self._error: BaseException | None = None
         self._working = False  # in a setup or a run, which a failing callback ends
+        self._work: Work | None = None  # of an arm that is no loop
+        self._native: Any = None
 
     @property
     def grain(self) -> int:
@@ -100,7 +105,7 @@ class Scenario(ABC):
         self._guard = Guard(loop, self.patience)
         self._guard.start()
         try:
-            self._guarded(lambda: self.prepare(loop, native))
+            self._guarded(lambda: self._prepare(loop, native))
         except BaseException:
             self.teardown(loop)
             raise
@@ -109,20 +114,26 @@ class Scenario(ABC):
         """Does `n` operations on `loop`, which is not running, and returns how many it verified."""
         if n < 1 or n % self.grain:
             raise ValueError(f"{self.id}: {n} operations is no multiple of {self.grain}")
-        done: int = self._guarded(lambda: self.perform(loop, n))
+        done: int = self._guarded(lambda: self._perform(loop, n))
         require(done == n, f"{done} of {n} operations were done")
         return done
 
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         """Gives back what `setup` took, also after a failed run or twice. The loop stays open."""
         try:
-            self.release(loop)
+            if self._work is None:
+                self.release(loop)
+            self._work = None
         finally:
             if self._guard is not None:
                 self._guard.close()
                 self._guard = None
             with contextlib.suppress(NotImplementedError):
                 loop.set_exception_handler(None)
+
+    def last_value(self) -> float:
+        """What the last run measured, whatever ran it."""
+        return self.take_value() if self._work is None else self._work.value()
 
     def take_value(self) -> float:
         """What the last run measured, in `unit`. Only scenarios with measure "value" have one."""
@@ -144,10 +155,30 @@ class Scenario(ABC):
     def release(self, loop: asyncio.AbstractEventLoop) -> None:  # noqa: B027 - optional
         """The scenario's own part of `teardown`; must bear a setup that failed half-way."""
 
+    def native_work(self, loop: Any) -> Work | None:
+        """The scenario as C++ callbacks on `loop`, a _bench.NativeLoop; see BareLoop.work_for."""
+        raise NotImplementedError("this scenario has no native counterpart")
+
+    def floor_work(self, native: Any) -> Work | None:
+        """The scenario as bare system calls; see BareLoop.work_for."""
+        raise NotImplementedError("this scenario has no floor")
+
     def new_loop(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
         """Another loop of the same kind as `loop`, owned by the caller."""
         factory = self.loop_factory or type(loop)
         return factory()
+
+    def _prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
+        if isinstance(loop, BareLoop):
+            self._native = native
+            self._work = loop.work_for(self, native)
+        if self._work is None:
+            self.prepare(loop, native)
+
+    def _perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        if self._work is not None and isinstance(loop, BareLoop):
+            return loop.do(self._work, n, self._native)
+        return self.perform(loop, n)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """`work()` under the guard; what went wrong inside callbacks is raised here."""

@@ -1,4 +1,4 @@
-"""`bench list`: the loops, scenarios and runs there are. Imports no backend."""
+"""`bench list`: the loops, scenarios and runs there are. Imports no backend of Python."""
 
 from __future__ import annotations
 
@@ -67,16 +67,40 @@ def loop_items() -> list[dict[str, Any]]:
                 "notes": spec.notes,
             }
         )
-    return items
+    return [*items, *native_items()]
+
+
+def native_items() -> list[dict[str, Any]]:
+    """The loops of the native tier; loads their libraries."""
+    from loopgauge.harness.interpreter import natives
+    from loopgauge.harness.worker.engine import load_engine
+
+    load_engine()  # in the only way in which it is to be loaded
+    return [
+        {
+            "name": f"native:{backend['name']}",
+            "version": backend["version"],
+            "available": not backend["reason"],
+            "reason": backend["reason"],
+            "factory": None,
+            "distribution": None,
+            "requires_python": "",
+            "capabilities": [],
+            "default": False,
+            "notes": "measured with --tier native",
+        }
+        for backend in natives([])
+    ]
 
 
 def loop_table(items: list[dict[str, Any]]) -> Table:
     table = plain_table("loop", "version", "here", "")
     for item in items:
         here = "yes" if item["available"] else f"no: {item['reason']}"
-        table.add_row(
-            item["name"], item["version"], here, "measured by default" if item["default"] else ""
-        )
+        notes = "measured by default" if item["default"] else ""
+        if item["factory"] is None:
+            notes = item["notes"]
+        table.add_row(item["name"], item["version"], here, notes)
     return table
 
 
@@ -143,7 +167,9 @@ def run_item(path: Path, back: int) -> dict[str, Any]:
         "setting": run.header.setting,
         "complete": run.complete,
         "benchmarks": [benchmark.id for benchmark in run.header.benchmarks],
-        "loops": [arm.label for arm in run.header.arms if arm.role not in ("aa", "floor")],
+        "loops": [
+            arm.label for arm in run.header.arms if arm.role not in ("aa", "floor", "native")
+        ],
     }
 
 

@@ -28,7 +28,7 @@ def left_out(summary: RunSummary, named: Collection[str]) -> list[str]:
     answer), and one of our own choice that is not installed."""
     missing: dict[str, list[str]] = {}
     for benchmark in summary.benchmarks:
-        for arm in benchmark.arms:
+        for arm in [*benchmark.arms, *benchmark.natives]:
             if arm.role != "aa" and is_left_out(arm, named):
                 missing.setdefault(f"{arm.arm} {arm.status}", []).append(benchmark.id)
     total = len(summary.benchmarks)
@@ -39,7 +39,7 @@ def left_out(summary: RunSummary, named: Collection[str]) -> list[str]:
 
 def is_left_out(arm: ArmSummary, named: Collection[str]) -> bool:
     if arm.status == "unavailable":
-        return arm.loop in named
+        return arm.loop in named or arm.role == "native"  # the tier was asked for
     return arm.status not in ("ok", "unsupported")
 
 

@@ -15,7 +15,7 @@ from loopgauge.harness.cli import exit_codes
 from loopgauge.harness.cli.errors import Terminated, termination_as_interrupt
 
 if TYPE_CHECKING:
-    from loopgauge.harness.model import Setting
+    from loopgauge.harness.model import Setting, Tier
     from loopgauge.harness.request import RunRequest
     from loopgauge.harness.verdicts import Verdicts
 
@@ -25,6 +25,7 @@ Examples:
   bench run sleep0 'call_soon_*' --loop epoll --loop my_pkg:new_loop
   bench run task_spawn --param n=10 --param n=1000 --seed 7
   bench run my_app:main --loop all
+  bench run call_soon_chain --tier all --native ./libmine.so
   bench run --resume latest
 
 {exit_codes.HELP}
@@ -34,7 +35,18 @@ members of the summary: path, header, benchmarks (id, unit, measure,
 direction, fastest, aa, arms), aa_ok, advisory, self_check, notes, events.
 An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
 1 is better), to_fastest, verdict, values. Members are added, never removed.
+
+Tiers:
+  python         CPU or wall time of the asyncio API, as the scenario says
+  native         the same work as C++ callbacks, without Python, on the
+                 built-in core, libuv, libevent and Asio, in the same slots
 """
+
+
+TIERS: dict[Tier, str] = {
+    "python": "CPU or wall time of the asyncio API",
+    "native": "the same as C++ callbacks on the built-in core, libuv, libevent and Asio",
+}
 
 
 class RunCommand(click.Command):
@@ -51,6 +63,22 @@ class RunCommand(click.Command):
     multiple=True,
     metavar="NAME|MODULE:FACTORY|all",
     help="Measure this loop (repeat). Default: epoll, asyncio, uvloop and two peers.",
+)
+@click.option(
+    "--tier",
+    "tiers",
+    multiple=True,
+    type=click.Choice([*TIERS, "all"]),
+    metavar="TIER",
+    help=f"What to find out (repeat): {', '.join(TIERS)} or all. Default: python.",
+)
+@click.option(
+    "--native",
+    "natives",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    metavar="FILE.so",
+    help="Measure this native backend, too (repeat); see loops/include/loopgauge_native.h.",
 )
 @click.option(
     "--quick/--full",
@@ -87,6 +115,8 @@ class RunCommand(click.Command):
 def run(
     what: tuple[str, ...],
     loops: tuple[str, ...],
+    tiers: tuple[str, ...],
+    natives: tuple[str, ...],
     quick: bool,
     params: tuple[str, ...],
     pythons: tuple[str, ...],
@@ -107,10 +137,22 @@ def run(
     from loopgauge.harness.verdicts import read_verdicts
 
     if resume is not None:
-        refuse_beside_resume(what=what, loop=loops, param=params, python=pythons, seed=seed,
+        refuse_beside_resume(what=what, loop=loops, tier=tiers, native=natives, param=params, python=pythons, seed=seed,
                              cpus=cpus, out=out)  # fmt: skip
     setting: Setting = "quick" if quick else "full"
-    request = make_request(what, loops, setting, params, pythons, seed, cpus, resume, out)
+    request = make_request(
+        what,
+        loops,
+        setting,
+        params,
+        pythons,
+        chosen_tiers(tiers, natives),
+        seed,
+        cpus,
+        resume,
+        out,
+        natives,
+    )
     if dry_run:
         from loopgauge.harness.cli.dry_run import show_plan
 
@@ -133,10 +175,12 @@ def make_request(
     setting: Setting,
     params: Sequence[str],
     pythons: Sequence[str],
+    tiers: Sequence[Tier],
     seed: int | None,
     cpus: str | None,
     resume: str | None,
     out: Path | None,
+    natives: Sequence[str] = (),
 ) -> RunRequest:
     from loopgauge.harness.cli.runs import find_run
     from loopgauge.harness.cli.selection import chosen_benchmarks, chosen_loops
@@ -149,9 +193,11 @@ def make_request(
     here = str(Path.cwd())
     sys.path.insert(0, here)
     return RunRequest(
-        benchmarks=chosen_benchmarks(what, setting, key_values(params)),
-        arms=chosen_loops(loops),
+        benchmarks=chosen_benchmarks(what, setting, key_values(params), tiers),
+        arms=chosen_loops(loops, tiers),
         setting=setting,
+        tiers=tiers,
+        natives=natives,
         seed=seed,
         cpus=cpu_list(cpus) if cpus else None,
         pythons=pythons,
@@ -159,6 +205,15 @@ def make_request(
         path=[here],
         command=["bench", *sys.argv[1:]],
     )
+
+
+def chosen_tiers(names: Sequence[str], natives: Sequence[str] = ()) -> list[Tier]:
+    """In the order in which they are done, whatever the order they were named in. Who names a
+    native backend wants to see it."""
+    wanted = set(TIERS) if "all" in names else set(names or ["python"])
+    if natives:
+        wanted.add("native")
+    return [tier for tier in TIERS if tier in wanted]
 
 
 def refuse_beside_resume(**options: object) -> None:

@@ -12,7 +12,7 @@ from loopgauge.harness.cli.errors import Problem, did_you_mean
 from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from loopgauge.harness.model import Setting
+    from loopgauge.harness.model import Setting, Tier
     from loopgauge.scenarios.model import Scenario
 
 Variant = tuple[str, Mapping[str, Any]]
@@ -21,12 +21,13 @@ GLOB_CHARACTERS = set("*?[")
 BENCHMARK_ID = re.compile(r"[\w.]+\[[^\[\]]*=[^\[\]]*\]")
 
 
-def chosen_loops(names: Sequence[str]) -> list[str]:
-    """Unknown names raise UnknownLoop; no backend is imported."""
+def chosen_loops(names: Sequence[str], tiers: Sequence[Tier] = ("python",)) -> list[str]:
+    """Unknown names raise UnknownLoop; no backend is imported. For the native tier alone only
+    those that were named; stock asyncio takes part all the same, as the reference."""
     from loopgauge.loops.registry import default_loops, known_loops, resolve
 
     if not names:
-        return [*default_loops()]
+        return [*default_loops()] if tiers != ["native"] else []
     chosen: list[str] = []
     for name in names:
         chosen.extend(known_loops() if name == "all" else [resolve(name).name])
@@ -34,10 +35,14 @@ def chosen_loops(names: Sequence[str]) -> list[str]:
 
 
 def chosen_benchmarks(
-    patterns: Sequence[str], setting: Setting, overrides: Overrides
+    patterns: Sequence[str],
+    setting: Setting,
+    overrides: Overrides,
+    tiers: Sequence[Tier] = ("python",),
 ) -> list[Variant]:
     """Applications as named, benchmark ids as written, scenarios in the variants of the setting
-    with the user's parameters laid over them."""
+    with the user's parameters laid over them. For the native tier alone only those that have a
+    native counterpart."""
     applications = [pattern for pattern in patterns if ":" in pattern]
     exact = [pattern for pattern in patterns if BENCHMARK_ID.fullmatch(pattern)]
     names = [p for p in patterns if p not in applications and p not in exact]
@@ -50,7 +55,30 @@ def chosen_benchmarks(
         chosen[benchmark] = parse_exact(benchmark)
     for scenario in scenarios:
         chosen.update(variants(scenario, setting, overrides))
-    return [*chosen.values()]
+    if tiers != ["native"]:
+        return [*chosen.values()]
+    return require_some(variant for variant in chosen.values() if has_native(*variant))
+
+
+def has_native(scenario: str, params: Mapping[str, Any]) -> bool:
+    from loopgauge.scenarios.registry import all_scenarios
+
+    made = all_scenarios().get(scenario)
+    return made is not None and made(**params).has_native
+
+
+def require_some(chosen: Iterator[Variant]) -> list[Variant]:
+    from loopgauge.scenarios.registry import all_scenarios
+
+    found = [*chosen]
+    if not found:
+        having = [name for name, made in all_scenarios().items() if made().has_native]
+        raise Problem(
+            ExitCode.NOTHING_MEASURED,
+            "nothing of what was chosen has a native counterpart",
+            f"These have: {', '.join(having)}",
+        )
+    return found
 
 
 def select_scenarios(patterns: Sequence[str]) -> list[type[Scenario]]:

@@ -64,13 +64,19 @@ def absent_everywhere(summary: RunSummary) -> dict[str, ArmSummary]:
         return {}
     reasons: dict[str, set[tuple[str, str]]] = {}
     for benchmark in summary.benchmarks:
-        for arm in benchmark.arms:
+        for arm in [*benchmark.arms, *benchmark.natives]:
             reasons.setdefault(arm.arm, set()).add((arm.status, arm.reason))
     return {
         arm.arm: arm
-        for arm in summary.benchmarks[0].arms
+        for arm in everybody(summary)
         if arm.status != "ok" and arm.role != "aa" and len(reasons[arm.arm]) == 1
     }
+
+
+def everybody(summary: RunSummary) -> list[ArmSummary]:
+    """Each arm once, as it did in the first benchmark that it could take part in."""
+    arms = {arm.arm: arm for b in reversed(summary.benchmarks) for arm in [*b.arms, *b.natives]}
+    return [*arms.values()]
 
 
 def benchmark_block(
@@ -91,6 +97,8 @@ def benchmark_block(
         parts.append(indented(missing_arms(missing)))
     if any(arm.arrivals is not None for arm in candidates):
         parts.append(indented(latencies(benchmark, measured)))
+    if benchmark.natives:
+        parts.append(indented(native_tier(benchmark, skip)))
     parts.extend(indented(Text(line, style="dim")) for line in footnotes(benchmark, measured))
     return Group(*parts)
 
@@ -182,6 +190,32 @@ def against_floor(arm: ArmSummary, *, interval: bool) -> Text:
 def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> Text:
     word = wording.verdict(arm.verdict, benchmark.measure)
     return Text(word, style=VERDICT_STYLES.get(arm.verdict, "dim"))
+
+
+def native_tier(benchmark: BenchmarkSummary, skip: Container[str] = ()) -> RenderableType:
+    """The native loops, which no loop that Python can use competes with."""
+    measured = sorted((arm for arm in benchmark.natives if arm.status == "ok"), key=lambda a: a.cost)
+    missing = [arm for arm in benchmark.natives if arm.status != "ok" and arm.arm not in skip]
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("native loop", no_wrap=True)
+    table.add_column(wording.cost_title(benchmark, short=True), justify="right", no_wrap=True)
+    table.add_column("vs the built-in core", overflow="fold")
+    if benchmark.floor is not None:
+        table.add_column("vs the floor", overflow="fold")
+    for arm in measured:
+        table.add_row(
+            Text(arm.arm),
+            wording.cost(arm, benchmark),
+            against_core(arm),
+            *([against_floor(arm, interval=True)] if benchmark.floor is not None else []),
+        )
+    return Group(*([table] if measured else []), *([missing_arms(missing)] if missing else []))
+
+
+def against_core(arm: ArmSummary) -> Text:
+    if arm.to_core is None:
+        return Text("", style="dim")
+    return Text(wording.multiple(arm.to_core, interval=True))
 
 
 def missing_arms(arms: Iterable[ArmSummary]) -> Table:

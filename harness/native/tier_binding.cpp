@@ -12,12 +12,16 @@ namespace py = pybind11;
 namespace loopgauge::bench {
 namespace {
 
-py::list native_backends() {
+py::dict as_dict(const BackendInfo& info) {
   using namespace py::literals;
+  return py::dict("name"_a = info.name, "path"_a = info.path, "version"_a = info.version,
+                  "reason"_a = info.reason);
+}
+
+py::list native_backends() {
   py::list found;
   for (const BackendInfo& info : known_backends())
-    found.append(
-        py::dict("name"_a = info.name, "version"_a = info.version, "reason"_a = info.reason));
+    found.append(as_dict(info));
   return found;
 }
 
@@ -33,15 +37,22 @@ void add_work(py::class_<NativeLoop>& loop, const char* name,
 void add_tier(py::module_& module) {
   py::register_exception<BackendUnavailable>(module, "BackendUnavailable", PyExc_RuntimeError);
   py::register_exception<NativeFailure>(module, "NativeFailure", PyExc_RuntimeError);
-  module.def("native_backends", &native_backends,
-             "The native backends that loopgauge knows: name, version, and why one cannot be used.");
+  module.def(
+      "native_backends", &native_backends,
+      "The native backends that loopgauge knows: name, path, version, and the reason why one "
+      "cannot be used.");
+  module.def(
+      "native_backend", [](const std::string& path) { return as_dict(describe_backend(path)); },
+      py::arg("path"), "The same of one name, or of a shared library.");
 
   py::class_<Work>(module, "Work", "A scenario in C++: run(n) does n operations without the GIL.")
       .def("run", &Work::run, py::arg("n"), py::call_guard<py::gil_scoped_release>(),
            "Returns how many operations were verified.")
-      .def("value", &Work::value, "What the last run measured, of a scenario that measures a value.");
-  module.def("empty_work", []() -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); },
-             "An operation that does nothing.");
+      .def("value", &Work::value,
+           "What the last run measured, of a scenario that measures a value.");
+  module.def(
+      "empty_work", []() -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); },
+      "An operation that does nothing.");
 
   py::class_<NativeLoop> loop(module, "NativeLoop",
                               "NativeLoop(name): a loop of a native backend, or of the shared "

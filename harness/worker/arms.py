@@ -69,7 +69,7 @@ def _make_arm(session: Session, plan: ArmPlan) -> Arm | None:
 
 
 def _try_make_arm(session: Session, plan: ArmPlan) -> Arm:
-    spec = LoopSpec(name=plan.arm, factory=plan.factory)
+    spec = LoopSpec(name=plan.arm, factory=plan.factory, arguments=tuple(plan.arguments))
     session.begin("import", plan.arm)
     factory = load_factory(spec)
     session.check_guard(plan.arm)

@@ -19,10 +19,11 @@ GcPolicy = Literal["freeze", "off", "default"]
 
 
 class ArmPlan(msgspec.Struct, kw_only=True):
-    """One loop to make: `factory` is "module:attribute"."""
+    """One loop to make: `factory` is "module:attribute", called with `arguments`."""
 
     arm: str
     factory: str
+    arguments: list[str] = []
     capabilities: list[str] = []
 
 

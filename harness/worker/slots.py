@@ -134,7 +134,7 @@ def _run_until_failure(
         slot = slots[position]
         runner = runners[slot.arm]
         let_go(session, runner.arm)
-        value = runner.workload.take_value() if runner.workload.measure == "value" else None
+        value = runner.workload.last_value() if runner.workload.measure == "value" else None
         if (answer := runner.workload.take_open_loop()) is not None:
             runner.open_loop = open_loop.with_slot(runner.open_loop, answer)
         runner.samples.append(Sample(slot, wall_ns, thread_ns, process_ns, nivcsw, value))

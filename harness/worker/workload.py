@@ -38,7 +38,7 @@ class Workload(Protocol):
 
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None: ...
 
-    def take_value(self) -> float: ...
+    def last_value(self) -> float: ...
 
     def take_open_loop(self) -> Any | None: ...
 
@@ -77,7 +77,7 @@ class Coroutine:
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         self._function = None
 
-    def take_value(self) -> float:
+    def last_value(self) -> float:
         raise NotImplementedError("an application's coroutine has no value of its own")
 
     def take_open_loop(self) -> None:

@@ -3,9 +3,10 @@
 // What was cancelled still completes in a later turn, with operation_aborted, perhaps after its
 // owner was destroyed here: so an operation under way holds a reference to its object.
 #include <array>
-#include <asio.hpp>
 #include <cerrno>
 #include <memory>
+
+#include <asio.hpp>
 
 #include "errors.hpp"
 #include "loops/include/loopgauge_native.h"
@@ -118,8 +119,7 @@ int post(loopgauge_loop* loop, loopgauge_task* task) {
 }
 
 loopgauge_timer* timer_create(loopgauge_loop* loop, loopgauge_callback run, void* data) {
-  return created(
-      [&] { return new loopgauge_timer{asio::steady_timer(loop->context), run, data}; });
+  return created([&] { return new loopgauge_timer{asio::steady_timer(loop->context), run, data}; });
 }
 
 int timer_arm(loopgauge_timer* timer, std::int64_t deadline) {
@@ -244,8 +244,8 @@ constexpr std::array<int, 3> parts{ASIO_VERSION / 100000, ASIO_VERSION / 100 % 1
                                    ASIO_VERSION % 100};
 
 const char* version() {
-  static const std::string text = std::to_string(parts[0]) + "." + std::to_string(parts[1]) + "." +
-                                  std::to_string(parts[2]);
+  static const std::string text =
+      std::to_string(parts[0]) + "." + std::to_string(parts[1]) + "." + std::to_string(parts[2]);
   return text.c_str();
 }
 

@@ -87,6 +87,8 @@ struct FreeConfig {
 };
 
 event_base* new_base() {
+  // What fails is told by the interface; libevent would print it besides.
+  event_set_log_callback([](int, const char*) {});
   const std::unique_ptr<event_config, FreeConfig> config(event_config_new());
   if (!config) {
     return nullptr;

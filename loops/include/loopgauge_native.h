@@ -38,79 +38,79 @@ typedef struct loopgauge_timer loopgauge_timer;
 typedef struct loopgauge_watch loopgauge_watch;
 typedef struct loopgauge_signal loopgauge_signal;
 
-typedef void (*loopgauge_callback)(void *data);
+typedef void (*loopgauge_callback)(void* data);
 /* `events`: at least one bit of what was asked for. Errors and hang-ups count as both. */
-typedef void (*loopgauge_watch_callback)(void *data, unsigned events);
+typedef void (*loopgauge_watch_callback)(void* data, unsigned events);
 
 /* One callback to be queued. The caller keeps it in place until it has run, and queues it at most
  * once at a time; it may be queued again from its own callback. */
 typedef struct loopgauge_task {
   loopgauge_callback run;
-  void *data;
-  void *reserved[3]; /* the backend's while the task is queued */
+  void* data;
+  void* reserved[3]; /* the backend's while the task is queued */
 } loopgauge_task;
 
 typedef struct loopgauge_backend {
   size_t size;         /* sizeof(loopgauge_backend) where the backend was compiled */
   unsigned abi;        /* LOOPGAUGE_NATIVE_ABI there */
-  const char *name;    /* "libuv"; static, as the version */
-  const char *version; /* "1.44.2": of what is measured, not of the adapter */
+  const char* name;    /* "libuv"; static, as the version */
+  const char* version; /* "1.44.2": of what is measured, not of the adapter */
 
-  loopgauge_loop *(*create)(void);
-  void (*destroy)(loopgauge_loop *loop); /* what is still queued does not run */
+  loopgauge_loop* (*create)(void);
+  void (*destroy)(loopgauge_loop* loop); /* what is still queued does not run */
 
   /* The time that timers are compared with. */
-  int64_t (*now)(loopgauge_loop *loop);
+  int64_t (*now)(loopgauge_loop* loop);
 
   /* Runs until stop(). With nothing to do it sleeps. */
-  int (*run)(loopgauge_loop *loop);
+  int (*run)(loopgauge_loop* loop);
   /* Looks for events once and runs what is due, or one callback of it. `wait` != 0: sleeps until
    * there is something. */
-  int (*poll)(loopgauge_loop *loop, int wait);
+  int (*poll)(loopgauge_loop* loop, int wait);
   /* run() or poll() returns soon: callbacks that are queued already may or may not run before, and
    * are kept for the next run. Called outside of run(), it has no effect. */
-  void (*stop)(loopgauge_loop *loop);
+  void (*stop)(loopgauge_loop* loop);
 
   /* Queues `task`: it runs once, after those queued before it on this thread. */
-  int (*post)(loopgauge_loop *loop, loopgauge_task *task);
+  int (*post)(loopgauge_loop* loop, loopgauge_task* task);
   /* The same from any thread, and wakes the loop if it sleeps. Tasks of one thread run in their
    * order. */
-  int (*post_threadsafe)(loopgauge_loop *loop, loopgauge_task *task);
+  int (*post_threadsafe)(loopgauge_loop* loop, loopgauge_task* task);
 
-  loopgauge_timer *(*timer_create)(loopgauge_loop *loop, loopgauge_callback run, void *data);
+  loopgauge_timer* (*timer_create)(loopgauge_loop* loop, loopgauge_callback run, void* data);
   /* Runs the callback once, never before now() >= `deadline`; replaces a deadline that is
    * pending. */
-  int (*timer_arm)(loopgauge_timer *timer, int64_t deadline);
+  int (*timer_arm)(loopgauge_timer* timer, int64_t deadline);
   /* The callback does not run any more until the timer is armed again. */
-  void (*timer_cancel)(loopgauge_timer *timer);
-  void (*timer_destroy)(loopgauge_timer *timer);
+  void (*timer_cancel)(loopgauge_timer* timer);
+  void (*timer_destroy)(loopgauge_timer* timer);
 
   /* Level-triggered: the callback runs in every turn in which `fd` is ready for one of `events`
    * (LOOPGAUGE_READABLE, LOOPGAUGE_WRITABLE or both). One watch a descriptor. The descriptor stays
    * the caller's, who unwatches it before closing it. */
-  loopgauge_watch *(*watch)(loopgauge_loop *loop, int fd, unsigned events,
-                            loopgauge_watch_callback run, void *data);
+  loopgauge_watch* (*watch)(loopgauge_loop* loop, int fd, unsigned events,
+                            loopgauge_watch_callback run, void* data);
   /* Looks for `events` from now on; 0 rests. */
-  int (*rewatch)(loopgauge_watch *watch, unsigned events);
-  void (*unwatch)(loopgauge_watch *watch);
+  int (*rewatch)(loopgauge_watch* watch, unsigned events);
+  void (*unwatch)(loopgauge_watch* watch);
 
   /* NULL in a backend without signals. The callback runs at least once after the last delivery of
    * `signum`; while it is watched, no other loop of the process watches signals. */
-  loopgauge_signal *(*signal_watch)(loopgauge_loop *loop, int signum, loopgauge_callback run,
-                                    void *data);
-  void (*signal_unwatch)(loopgauge_signal *watched);
+  loopgauge_signal* (*signal_watch)(loopgauge_loop* loop, int signum, loopgauge_callback run,
+                                    void* data);
+  void (*signal_unwatch)(loopgauge_signal* watched);
 } loopgauge_backend;
 
 /* The one symbol a backend exports. The table lives as long as the library is loaded. */
 #define LOOPGAUGE_NATIVE_ENTRY loopgauge_native_backend
-typedef const loopgauge_backend *(*loopgauge_native_entry)(void);
+typedef const loopgauge_backend* (*loopgauge_native_entry)(void);
 
 #if defined(__GNUC__)
 #define LOOPGAUGE_NATIVE_EXPORT __attribute__((visibility("default")))
 #else
 #define LOOPGAUGE_NATIVE_EXPORT
 #endif
-LOOPGAUGE_NATIVE_EXPORT const loopgauge_backend *LOOPGAUGE_NATIVE_ENTRY(void);
+LOOPGAUGE_NATIVE_EXPORT const loopgauge_backend* LOOPGAUGE_NATIVE_ENTRY(void);
 
 #ifdef __cplusplus
 }

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from loopgauge.scenarios.bare import BareLoop, Work
+
+if TYPE_CHECKING:
+    from loopgauge.scenarios.model import Scenario
 
 
-class Floor(asyncio.AbstractEventLoop):
-    """Takes a loop's place in the slots of a scenario that knows it; no loop that people can
-    choose. The server is C++ (`_bench.FloorServer`): level-triggered epoll, 1 024 events a wait,
-    recv into a static buffer, immediate send.
-
-    Everything a loop has and this has not raises NotImplementedError, as AbstractEventLoop does.
+class Floor(BareLoop):
+    """Runs the floor's work of a scenario. Where that is to serve the load generator, it drives
+    the floor in Python: the server is C++ (`_bench.FloorServer`): level-triggered epoll, 1 024
+    events a wait, recv into a static buffer, immediate send.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._server: Any = None
         self._watched: tuple[int, Callable[..., object], tuple[Any, ...]] | None = None
         self._stopping = False
         self._running = False
-        self._closed = False
+
+    def work_for(self, scenario: Scenario, native: Any) -> Work | None:
+        if native is None:
+            raise NotImplementedError("the floor needs loopgauge._bench")
+        return scenario.floor_work(native)
 
     def serve(self, native: Any, kind: str, address: str, size: int) -> str:
         """Starts the server and returns its address. `native` is the module loopgauge._bench;
         `size`: of the clients' messages."""
-        if native is None:
-            raise NotImplementedError("the floor needs loopgauge._bench")
         self._server = native.FloorServer(kind, address, size)
         return str(self._server.address)
 
@@ -61,9 +66,6 @@ class Floor(asyncio.AbstractEventLoop):
     def is_running(self) -> bool:
         return self._running
 
-    def is_closed(self) -> bool:
-        return self._closed
-
     def close(self) -> None:
         self.end_service()
-        self._closed = True
+        super().close()

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.io.servers import Connections, ProtocolServer, Server
@@ -40,6 +41,9 @@ class Served(Scenario):
             self._server = self.make_server()
             address = loop.run_until_complete(self._server.start())
         self._traffic.open(address=address, **self.clients())
+
+    def floor_work(self, native: Any) -> Work | None:
+        return None  # it serves as loops do
 
     def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
         return cast(int, self._traffic.go(n).n)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_poll, prove_result
 
@@ -55,7 +56,11 @@ class IdleTurns(Scenario):
     rules = ("LIFE-010", "LIFE-011", "LIFE-012", "LIFE-013")
     params = (Param("fds", int, 0, (0, 64), "descriptors that are watched and never readable"),)
     full = ({}, {"fds": 64})
+    has_native = True
     fds: int
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.idle_turns(self.fds))
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []

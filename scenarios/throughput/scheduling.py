@@ -7,8 +7,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Holds, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_cancel, prove_context, prove_order
 
@@ -65,7 +66,11 @@ class CallSoonChain(Scenario):
     rules = ("SOON-001", "SOON-002", "SOON-003", "SOON-004", "LIFE-010")
     params = (CALLBACK,)
     full = ({}, {"callback": "native"})
+    has_native = True
     callback: str
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.chain())
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._native = native_callbacks(native) if self.callback == "native" else None
@@ -148,7 +153,11 @@ class CallSoonBatch(Batches):
     )
     full = ({}, {"size": 1}, {"size": 100_000})
     holds = Holds("size", "callback", "peak", (50_000, 150_000))
+    has_native = True
     callback: str
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.batches(self.size, False))
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._native = native_callbacks(native) if self.callback == "native" else None

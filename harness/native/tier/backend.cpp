@@ -63,14 +63,18 @@ const loopgauge_backend& load_backend(const std::string& name_or_path) {
 
 std::vector<BackendInfo> known_backends() {
   std::vector<BackendInfo> found;
-  for (const Known& candidate : known) {
-    try {
-      found.push_back({candidate.name, load_backend(candidate.name).version, ""});
-    } catch (const BackendUnavailable& error) {
-      found.push_back({candidate.name, "", error.what()});
-    }
-  }
+  for (const Known& candidate : known)
+    found.push_back(describe_backend(candidate.name));
   return found;
+}
+
+BackendInfo describe_backend(const std::string& name_or_path) {
+  try {
+    const loopgauge_backend& table = load_backend(name_or_path);
+    return {table.name, name_or_path, table.version, ""};
+  } catch (const BackendUnavailable& error) {
+    return {name_or_path, name_or_path, "", error.what()};
+  }
 }
 
 void require_done(int error, const char* function) {

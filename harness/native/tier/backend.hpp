@@ -26,12 +26,16 @@ class NativeFailure : public std::runtime_error {
 
 struct BackendInfo {
   std::string name;
+  std::string path;    // what load_backend() takes
   std::string version; // empty where it is not available
   std::string reason;  // why it is not; empty where it is
 };
 
 /// The four that come with the harness, built or not. Loads those that are there.
 std::vector<BackendInfo> known_backends();
+
+/// One by name or path; of a library that cannot be loaded, the path is the name.
+BackendInfo describe_backend(const std::string& name_or_path);
 
 /// The table of a known backend, or of the shared library at a path (what contains a slash). The
 /// library is never unloaded: others may hold its symbols. Throws BackendUnavailable.

@@ -82,9 +82,9 @@ class IdleTurns final : public Work {
       require_done(pair.error, "socketpair");
       for (const int fd : pair.value)
         sockets_.emplace_back(fd);
-      watches_.emplace_back(loop.table.watch(loop.get(), pair.value[0], LOOPGAUGE_READABLE,
-                                             &IdleTurns::woken, this),
-                            loop.table.unwatch, "watch");
+      watches_.emplace_back(
+          loop.table.watch(loop.get(), pair.value[0], LOOPGAUGE_READABLE, &IdleTurns::woken, this),
+          loop.table.unwatch, "watch");
     }
   }
 

@@ -31,7 +31,8 @@ def header(
     roles = {"asyncio": "reference", "asyncio~aa": "aa", "floor": "floor"}
     made: list[Arm] = []
     for label in arms:
-        role: Any = roles.get(label, "candidate")
+        usual = "native" if label.startswith("native:") else "candidate"
+        role: Any = roles.get(label, usual)
         made.append(Arm(label=label, loop=label, factory="x:y", python="3", role=role))
     plan = Plan(
         method="test",
