@@ -125,7 +125,7 @@ def main() -> None:
     request = json.load(sys.stdin)
     sys.path.extend(request["path"])
     importlib.import_module("loopgauge._bench")
-    answer = {"interpreter": describe(), "loops": loops(request["loops"])}
+    answer: dict[str, Any] = {"interpreter": describe(), "loops": loops(request["loops"])}
     if request.get("natives") is not None:
         answer["natives"] = natives(request["natives"])
     json.dump(answer, sys.stdout)

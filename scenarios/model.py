@@ -42,8 +42,8 @@ class Scenario(ABC):
     headline counts; `rules` are the conformance rules without which its result means nothing;
     `requires` are loop capabilities (LoopSpec.capabilities); `quick` and `full` list the parameter
     sets of the two settings; `design` is the sampling design of the headline; `slot_s` is the
-    least length of a slot in seconds; with `has_floor` it can be run on bare system calls too, with `has_native` as C++ callbacks
-    on a native loop.
+    least length of a slot in seconds; with `has_floor` it can be run on bare system calls too,
+    with `has_native` as C++ callbacks on a native loop.
 
     What a scenario raises: CheckFailed for work that was not done, NotImplementedError for a loop
     that lacks something (UNSUPPORTED), anything else is an error of loop or scenario.

@@ -137,8 +137,8 @@ def run(
     from loopgauge.harness.verdicts import read_verdicts
 
     if resume is not None:
-        refuse_beside_resume(what=what, loop=loops, tier=tiers, native=natives, param=params, python=pythons, seed=seed,
-                             cpus=cpus, out=out)  # fmt: skip
+        refuse_beside_resume(what=what, loop=loops, tier=tiers, native=natives, param=params,
+                             python=pythons, seed=seed, cpus=cpus, out=out)  # fmt: skip
     setting: Setting = "quick" if quick else "full"
     request = make_request(
         what,

@@ -194,7 +194,9 @@ def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> Text:
 
 def native_tier(benchmark: BenchmarkSummary, skip: Container[str] = ()) -> RenderableType:
     """The native loops, which no loop that Python can use competes with."""
-    measured = sorted((arm for arm in benchmark.natives if arm.status == "ok"), key=lambda a: a.cost)
+    measured = sorted(
+        (arm for arm in benchmark.natives if arm.status == "ok"), key=lambda a: a.cost
+    )
     missing = [arm for arm in benchmark.natives if arm.status != "ok" and arm.arm not in skip]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("native loop", no_wrap=True)

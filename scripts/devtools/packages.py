@@ -9,9 +9,18 @@ from pathlib import Path
 from devtools.shell import SetupError, output, run, say
 
 
+# Loops of the native tier: what the build looks for, and the package that has it. A build without
+# one names it in `bench list loops`.
+NATIVE_LOOPS = {
+    "uv.h": "libuv1-dev",
+    "event2/event.h": "libevent-dev",
+    "asio.hpp": "libasio-dev",
+}
+
+
 def missing(*, tests: bool) -> list[str]:
     """Debian packages of which the build finds no trace. Benchmark and GoogleTest are optional:
-    CMake fetches a pinned release when they are absent."""
+    CMake fetches a pinned release when they are absent. So are those of NATIVE_LOOPS."""
     wanted = []
     if not (shutil.which("c++") or shutil.which("g++")):
         wanted.append("g++")
@@ -23,7 +32,7 @@ def missing(*, tests: bool) -> list[str]:
         wanted.append("libbenchmark-dev")
     if tests and not _library("GTest"):
         wanted.append("libgtest-dev")
-    return wanted
+    return wanted + [package for header, package in NATIVE_LOOPS.items() if not _header(header)]
 
 
 def ensure(*, tests: bool) -> None:
@@ -32,8 +41,11 @@ def ensure(*, tests: bool) -> None:
     if not wanted:
         return
     fetchable = {"libbenchmark-dev", "libgtest-dev"}
-    if _apt() is None and fetchable.issuperset(wanted) and shutil.which("git"):
-        say(f"not installed, so built from source: {', '.join(wanted)}")
+    optional = fetchable.union(NATIVE_LOOPS.values())
+    if _apt() is None and optional.issuperset(wanted) and shutil.which("git"):
+        fetched = sorted(fetchable.intersection(wanted))
+        if fetched:
+            say(f"not installed, so built from source: {', '.join(fetched)}")
         return
     install(wanted)
 
@@ -64,8 +76,15 @@ def _apt() -> list[str] | None:
     return None
 
 
+def _header(name: str) -> bool:
+    return any((prefix / "include" / name).exists() for prefix in _prefixes())
+
+
 def _library(name: str) -> bool:
     """Whether CMake would find the package in the usual prefixes."""
-    prefixes = [Path("/usr"), Path("/usr/local")]
-    prefixes += [Path(p) for p in os.environ.get("CMAKE_PREFIX_PATH", "").split(":") if p]
-    return any(any(prefix.glob(f"lib*/**/cmake/{name}")) for prefix in prefixes)
+    return any(any(prefix.glob(f"lib*/**/cmake/{name}")) for prefix in _prefixes())
+
+
+def _prefixes() -> list[Path]:
+    named = os.environ.get("CMAKE_PREFIX_PATH", "").split(":")
+    return [Path("/usr"), Path("/usr/local"), *(Path(p) for p in named if p)]
