@@ -81,9 +81,9 @@ class Scenario(ABC):
             setattr(self, name, value)
         self._guard: Guard | None = None
         self._error: BaseException | None = None
-        self._working = False  # in a setup or a run, which a failing callback ends
-        self._work: Work | None = None  # of an arm that is no loop
-        self._native: Any = None
+        self._bareing = False  # in a setup or a run, which a failing callback ends
+        self._bare: Work | None = None  # of an arm that is no loop
+        self._engine: Any = None
 
     @property
     def grain(self) -> int:
@@ -121,9 +121,9 @@ class Scenario(ABC):
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         """Gives back what `setup` took, also after a failed run or twice. The loop stays open."""
         try:
-            if self._work is None:
+            if self._bare is None:
                 self.release(loop)
-            self._work = None
+            self._bare = None
         finally:
             if self._guard is not None:
                 self._guard.close()
@@ -133,7 +133,7 @@ class Scenario(ABC):
 
     def last_value(self) -> float:
         """What the last run measured, whatever ran it."""
-        return self.take_value() if self._work is None else self._work.value()
+        return self.take_value() if self._bare is None else self._bare.value()
 
     def take_value(self) -> float:
         """What the last run measured, in `unit`. Only scenarios with measure "value" have one."""
@@ -170,14 +170,14 @@ class Scenario(ABC):
 
     def _prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         if isinstance(loop, BareLoop):
-            self._native = native
-            self._work = loop.work_for(self, native)
-        if self._work is None:
+            self._engine = native
+            self._bare = loop.work_for(self, native)
+        if self._bare is None:
             self.prepare(loop, native)
 
     def _perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
-        if self._work is not None and isinstance(loop, BareLoop):
-            return loop.do(self._work, n, self._native)
+        if self._bare is not None and isinstance(loop, BareLoop):
+            return loop.do(self._bare, n, self._engine)
         return self.perform(loop, n)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
@@ -187,14 +187,14 @@ class Scenario(ABC):
             raise RuntimeError(f"{self.id}: run before setup")
         self._error = None
         guard.enter()
-        self._working = True
+        self._bareing = True
         try:
             result = work()
         except Exception as error:
             self._raise_cause(error)
             raise
         finally:
-            self._working = False
+            self._bareing = False
             guard.leave()
         self._raise_cause(None)
         return result
@@ -221,7 +221,7 @@ class Scenario(ABC):
             return
         if self._error is None:
             self._error = error
-        if self._working and loop.is_running():
+        if self._bareing and loop.is_running():
             loop.stop()
 
     @classmethod

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from devtools.shell import SetupError, output, run, say
 
-
 # Loops of the native tier: what the build looks for, and the package that has it. A build without
 # one names it in `bench list loops`.
 NATIVE_LOOPS = {
