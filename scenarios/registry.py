@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from loopgauge.scenarios import io, throughput, timer
+from loopgauge.scenarios import io, signal, throughput, timer
 from loopgauge.scenarios.model import BadParam, Scenario
 
 _CATALOGUE: tuple[type[Scenario], ...] = (
     *throughput.SCENARIOS,
     *timer.SCENARIOS,
     *io.SCENARIOS,
+    *signal.SCENARIOS,
 )
 _BENCHMARK_ID = re.compile(r"(?P<id>[^\[\]]+)(?:\[(?P<params>[^\[\]]*)\])?")
 

@@ -13,6 +13,12 @@ from loopgauge.scenarios.registry import all_scenarios, benchmark_id, parse_benc
 
 SCHEDULING = (cheats.Drops, cheats.Repeats, cheats.Reorders, cheats.RunsAtOnce)
 TIMERS = (cheats.FiresCancelled, cheats.FiresEarly, cheats.NeverFires)
+SIGNALS = (
+    cheats.DropsSignals,
+    cheats.RepeatsSignals,
+    cheats.MixesSignals,
+    cheats.KeepsHandlers,
+)
 TASKS = (cheats.Drops, cheats.Reorders, cheats.SkipsRuns)
 
 # What is caught by the proofs of the setup, which every process makes once.
@@ -44,6 +50,11 @@ CAUGHT_IN_SETUP = {
     "timer.sleep_jitter": TIMERS,
     "timer.dense_deadlines": TIMERS,
     "timer.sparse_deadlines": TIMERS,
+    "signal.signal_roundtrip": SIGNALS,
+    "signal.signal_burst": SIGNALS,
+    "signal.signal_latency_idle": SIGNALS,
+    "signal.signal_latency_busy": SIGNALS,
+    "signal.handler_add_remove": SIGNALS,
 }
 
 # What each run notices even when the loop was honest in the setup.
@@ -96,6 +107,14 @@ CAUGHT_IN_RUN = {
     "timer.dense_deadlines": (cheats.FiresTwice, cheats.LosesTimers),
     "timer.dense_deadlines[timers=10]": (cheats.FiresEarly,),
     "timer.sparse_deadlines": (cheats.FiresEarly, cheats.FiresTwice, cheats.NeverFires),
+    "signal.signal_roundtrip": (cheats.LosesSignals, cheats.RepeatsSignals),
+    "signal.signal_burst": (cheats.DropsSignals, cheats.RepeatsSignals, cheats.MixesSignals),
+    "signal.signal_burst[kinds=3]": (cheats.DropsSignals, cheats.RepeatsSignals),
+    "signal.signal_latency_idle": (cheats.DropsSignals, cheats.RepeatsSignals),
+    "signal.signal_latency_busy": (cheats.DropsSignals, cheats.RepeatsSignals),
+    "signal.signal_latency_busy[load=io]": (cheats.DropsSignals,),
+    "signal.handler_add_remove": (cheats.DropsSignals, cheats.KeepsHandlers),
+    "signal.sigchld_storm": (cheats.InventsStatuses,),
 }
 
 
@@ -125,7 +144,7 @@ def test_cheating_is_caught(moment, benchmark, cheat) -> None:
 
 def test_every_scenario_is_cheated() -> None:
     covered = {parse_benchmark_id(name)[0] for name in (*CAUGHT_IN_SETUP, *CAUGHT_IN_RUN)}
-    by_their_factory = {"throughput.loop_lifecycle"}
+    by_their_factory = {"throughput.loop_lifecycle", "signal.sigint_cancel"}
     elsewhere = {name for name in all_scenarios() if name.startswith("io.")}  # test_io.py
     assert covered | by_their_factory | elsewhere == set(all_scenarios())
 

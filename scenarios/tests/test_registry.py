@@ -59,6 +59,16 @@ TIMER = [
     "sparse_deadlines",
 ]
 
+SIGNAL = [
+    "signal_roundtrip",
+    "signal_burst",
+    "signal_latency_idle",
+    "signal_latency_busy",
+    "handler_add_remove",
+    "sigchld_storm",
+    "sigint_cancel",
+]
+
 IO = [
     "tcp_echo",
     "tcp_pipelined",
@@ -102,6 +112,10 @@ def test_the_whole_throughput_family_is_there() -> None:
 
 def test_the_whole_timer_family_is_there() -> None:
     assert ids("timer") == [f"timer.{name}" for name in TIMER]
+
+
+def test_the_whole_signal_family_is_there() -> None:
+    assert ids("signal") == [f"signal.{name}" for name in SIGNAL]
 
 
 def test_what_the_io_family_has() -> None:

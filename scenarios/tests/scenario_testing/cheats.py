@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import signal
 from itertools import count
 from typing import Any
 
@@ -177,6 +178,81 @@ class RunsAhead(Cheat):
 
     def time(self) -> float:
         return super().time() * 100 if self.cheating else super().time()
+
+
+class DropsSignals(Cheat):
+    """Never runs the callback of a signal."""
+
+    def _handle_signal(self, sig: int) -> None:
+        if not self.cheating:
+            super()._handle_signal(sig)
+
+
+class LosesSignals(Cheat):
+    """Forgets every seventh signal."""
+
+    def _handle_signal(self, sig: int) -> None:
+        if not self.turn_to_cheat():
+            super()._handle_signal(sig)
+
+
+class RepeatsSignals(Cheat):
+    """Runs the callback of a signal twice."""
+
+    def _handle_signal(self, sig: int) -> None:
+        super()._handle_signal(sig)
+        if self.cheating:
+            super()._handle_signal(sig)
+
+
+class MixesSignals(Cheat):
+    """Runs the callback of another signal."""
+
+    def _handle_signal(self, sig: int) -> None:
+        known = sorted(self._signal_handlers)
+        if self.cheating:
+            sig = known[known.index(sig) - 1]
+        super()._handle_signal(sig)
+
+
+class KeepsHandlers(Cheat):
+    """Does not know its signal handlers when they are to be removed."""
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        return super().remove_signal_handler(sig) and not self.cheating
+
+
+class SwallowsInterrupts(asyncio.SelectorEventLoop):
+    """Ignores SIGINT while it runs."""
+
+    def run_forever(self) -> None:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            super().run_forever()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+class LetsInterruptsOut(asyncio.SelectorEventLoop):
+    """Lets SIGINT end the run as KeyboardInterrupt, whatever handler there is."""
+
+    def run_forever(self) -> None:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            super().run_forever()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+class InventsStatuses(Cheat):
+    """Reports an exit status of 0 for every child."""
+
+    async def _make_subprocess_transport(self, *args: Any, **options: Any) -> Any:
+        transport = await super()._make_subprocess_transport(*args, **options)
+        if self.cheating:
+            ended = transport._process_exited
+            transport._process_exited = lambda status: ended(0)
+        return transport
 
 
 class DropsFromThreads(Cheat):

@@ -18,9 +18,13 @@ SHORT_PATIENCE = 0.15
 _SLOW = frozenset(
     {
         "throughput.fairness",
-    "timer.lateness",
-    "timer.sleep_jitter",
-    "timer.sparse_deadlines",
+        "timer.lateness",
+        "timer.sleep_jitter",
+        "timer.sparse_deadlines",
+        "signal.signal_latency_idle",
+        "signal.signal_latency_busy",
+        "signal.sigchld_storm",
+        "signal.sigint_cancel",
         "throughput.loop_lifecycle",
         "io.connection_memory",
         "io.file_copy",
