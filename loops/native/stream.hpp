@@ -33,7 +33,8 @@ struct SocketTransport : Transport {
   std::uint8_t short_reads;   // in a row, of less than half of `direct`
   std::int16_t family, proto; // AF_*, IPPROTO_*: for a socket that Python has not seen
   Reading reading;
-  bool eof; // write_eof()
+  bool keeps; // the protocol kept the last bytes it was given
+  bool eof;   // write_eof()
 };
 
 inline SocketTransport* as_stream(PyObject* object) {

@@ -33,6 +33,7 @@ int hand_over(SocketTransport* transport, const RoomyBytes& bytes, std::size_t s
   bytes.trim(size);
   const Ref loop = Ref::borrow(as_object(transport->loop)); // the buffer must outlive the callback
   const int result = data_received(transport, bytes.object);
+  transport->keeps = Py_REFCNT(bytes.object) > 1;
   as_loop(loop.get())->received.give_back(bytes);
   return result;
 }
@@ -92,8 +93,9 @@ int read_through_shared(SocketTransport* transport) {
   return hand_over_copy(transport, buffer, static_cast<std::size_t>(size));
 }
 
-// Large messages: into the bytes object itself. One that would be mostly empty is copied: it would
-// pin its memory for as long as the protocol keeps it.
+// Large messages: into the bytes object itself, with all the room there is once a read was filled.
+// For a protocol that keeps what it gets, an object that would be mostly empty is copied: it would
+// pin its memory. Without the copies, and with fewer system calls, bulk costs 5 % less.
 int read_directly(SocketTransport* transport) {
   const std::size_t room = transport->direct;
   const RoomyBytes bytes = transport->loop->received.take(room);
@@ -106,16 +108,16 @@ int read_directly(SocketTransport* transport) {
     transport->loop->received.give_back(bytes);
     return end_of_data(transport, got, error);
   }
-  if (size >= room / 2) {
+  if (size >= room / 8) {
     transport->short_reads = 0;
     if (size == room)
-      transport->direct = guess(2 * size);
-    return hand_over(transport, bytes, size);
-  }
-  if (++transport->short_reads == kShortReads) {
+      transport->direct = static_cast<std::uint32_t>(ReadBuffer::kSize);
+  } else if (++transport->short_reads == kShortReads) {
     transport->short_reads = 0;
     transport->direct = size >= kDirect ? guess(size) : 0;
   }
+  if (size >= room / 2 || !transport->keeps)
+    return hand_over(transport, bytes, size);
   const Ref copy(PyBytes_FromStringAndSize(bytes.data(), got));
   transport->loop->received.give_back(bytes);
   return copy ? data_received(transport, copy.get()) : -1;
