@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import tracemalloc
 
@@ -35,10 +36,8 @@ def test_kept_pieces_do_not_pin_the_room_they_were_read_into(loop) -> None:
         rest = memoryview(data)
         wanted = keeper.received + len(data)
         while keeper.received < wanted:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 rest = rest[peer.send(rest) :] if rest else rest
-            except BlockingIOError:
-                pass
             run_once(loop)
 
     transport, _ = loop.run_until_complete(loop.create_connection(lambda: keeper, sock=ours))
