@@ -27,6 +27,12 @@ sink     One way to the server, unit: chunks of `size` bytes. For each `Go` each
 source   One way to the client, unit: chunks of `size` bytes. For each `Go` each connection sends
          8 bytes big-endian: how many bytes it wants (a multiple of `size`). The server answers with
          that many: `_bench.load_pattern(size)` over and over. Every byte is compared.
+flood    One way to the server, unit: datagrams (`udp`, `unixgram`; one connection). A datagram of
+         `size` bytes, 2 to 1 472, is: a byte that is 1 if it asks for a receipt, else 0; the low
+         byte of its number, which counts from 0 at `Open`; then `_bench.load_pattern(size)` from
+         its third byte on. The server answers one that asks with 8 bytes big-endian: how many
+         datagrams it has received from this client. Every 16th asks, and the last of a run; 64 are
+         under way at most, so that they fit the server's socket. A lost one is an error.
 connect  An operation is: connect, send `size` bytes (may be 0), read the same bytes back, shut down
          the writing side, wait for the server's end of file, close. `connections` operations are
          under way at once; none is between runs. So `accept_rate` counts whole lives of
@@ -34,6 +40,10 @@ connect  An operation is: connect, send `size` bytes (may be 0), read the same b
          do not run out.
 http     HTTP/1.1 keep-alive: the client sends `request` as it is, the answer must have status 200,
          a Content-Length and the body `expect` (null: any body; its length is counted).
+broadcast  WebSocket clients (RFC 6455 without extensions; unit: deliveries). The first connection
+         sends binary messages of `size` bytes, up to `depth` of which have not come back to it; the
+         server must send each to all connections, the first included, whole and in order. Every
+         byte is compared. `n` must be a multiple of `connections`, in equal shares.
 idle     Connections that are opened and nothing else. `Go` is refused.
 
 `Listen` turns it round: the generator is the server, the loop under test the client. Patterns echo
@@ -51,7 +61,9 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["tcp", "unix", "udp", "unixgram", "tls"]
-Pattern = Literal["echo", "lines", "sink", "source", "connect", "http", "idle"]
+Pattern = Literal[
+    "echo", "lines", "sink", "source", "flood", "connect", "http", "broadcast", "idle"
+]
 Served = Literal["echo", "http", "accept"]
 
 
@@ -68,7 +80,7 @@ class Open(Command, tag="open"):
     pattern: Pattern = "echo"
     connections: int = 1
     size: int = 1024  # bytes, at least 1 (connect: 0), at most 16 MiB (datagrams: 65 507)
-    depth: int = 1  # messages in flight per connection: echo, lines, http
+    depth: int = 1  # messages in flight per connection: echo, lines, http, broadcast
     timeout_s: float = 10.0  # without a single byte of progress; then Failed
     request: str = ""  # http: the whole request head, with its empty line
     expect: str | None = None  # http: the body of every answer
@@ -175,7 +187,7 @@ class OpenLoop(msgspec.Struct):
 
 class Done(Answer, tag="done"):
     """`bytes` counts the answers (sink: what was sent, without headers). `latency` is null where
-    an operation has none (sink, source, listeners)."""
+    an operation has none (sink, source, flood, broadcast, listeners)."""
 
     n: int = 0
     bytes: int = 0

@@ -7,6 +7,9 @@
 #include <netinet/tcp.h>
 #include <string_view>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
 #include <vector>
 
 #include "clocks.hpp"
@@ -44,6 +47,15 @@ bool would_block() {
   return errno == EAGAIN || errno == EINTR;
 }
 
+// In memory, under no name.
+core::UniqueFd file_of(std::string_view content) {
+  core::UniqueFd file(::memfd_create("loopgauge-floor", MFD_CLOEXEC));
+  if (!file ||
+      ::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+    throw LoadError(Failure::unavailable, with_errno("a file in memory", errno));
+  return file;
+}
+
 } // namespace
 
 struct FloorServer::Impl {
@@ -57,6 +69,7 @@ struct FloorServer::Impl {
   std::array<epoll_event, 1024> events{};
   std::int64_t messages = 0;
   std::int64_t served = 0;
+  core::UniqueFd file; // sendfile: the content
 
   void control(int operation, int fd, std::uint32_t wanted) const {
     epoll_event event{};
@@ -68,7 +81,8 @@ struct FloorServer::Impl {
 
   void listen();
   void accept_all();
-  void echo_datagrams();
+  void on_datagram();
+  [[nodiscard]] ssize_t give(const Peer& peer, std::size_t size) const;
   void on_event(const epoll_event& event);
   bool readable(Peer& peer);
   bool respond(Peer& peer, std::string_view data);
@@ -87,8 +101,11 @@ FloorServer::FloorServer(const Settings& settings) : impl_(std::make_unique<Impl
   impl_->kind = kind_of(settings.kind);
   if (impl_->kind == Kind::tls)
     throw LoadError(Failure::usage, "there is no floor for TLS");
-  if (settings.service == Service::source && settings.content.empty())
+  const bool gives = settings.service == Service::source || settings.service == Service::sendfile;
+  if (gives && settings.content.empty())
     throw LoadError(Failure::usage, "a source needs something to send");
+  if (settings.service == Service::sendfile)
+    impl_->file = file_of(settings.content);
   impl_->listen();
 }
 
@@ -168,7 +185,7 @@ FloorServer::Ended FloorServer::serve(const Until& until) {
 void FloorServer::Impl::on_event(const epoll_event& event) {
   const int fd = event.data.fd;
   if (fd == listener.get())
-    return is_datagram(kind) ? echo_datagrams() : accept_all();
+    return is_datagram(kind) ? on_datagram() : accept_all();
   Peer& peer = *peers[static_cast<std::size_t>(fd)];
   const bool alive = peer.writing ? flush(peer) : readable(peer);
   if (!alive)
@@ -196,7 +213,7 @@ void FloorServer::Impl::accept_all() {
   }
 }
 
-void FloorServer::Impl::echo_datagrams() {
+void FloorServer::Impl::on_datagram() {
   Address from;
   from.length = sizeof from.storage;
   const ssize_t got =
@@ -204,6 +221,15 @@ void FloorServer::Impl::echo_datagrams() {
   if (got < 0)
     return;
   const auto size = static_cast<std::size_t>(got);
+  if (settings.service == Service::flood) {
+    ++messages;
+    if (size == 0 || buffer[0] == 0)
+      return;
+    const std::string receipt = big_endian(static_cast<std::uint64_t>(messages));
+    (void)::sendto(listener.get(), receipt.data(), receipt.size(), MSG_NOSIGNAL, from.get(),
+                   from.length);
+    return;
+  }
   // A full socket or a client that is gone loses the answer, as datagrams may be.
   if (::sendto(listener.get(), buffer.data(), size, MSG_NOSIGNAL, from.get(), from.length) == got)
     ++messages;
@@ -226,10 +252,12 @@ bool FloorServer::Impl::respond(Peer& peer, std::string_view data) {
   case Service::sink:
     return take_in(peer, data);
   case Service::source:
+  case Service::sendfile:
     return give_out(peer, data);
   case Service::http:
     return answer_requests(peer, data);
   case Service::accept:
+  case Service::flood: // has no connections
     return true;
   }
   return false;
@@ -300,8 +328,7 @@ bool FloorServer::Impl::pump(Peer& peer) {
     const std::string& block = settings.content;
     const auto size = static_cast<std::size_t>(
         std::min<std::uint64_t>(block.size() - peer.pending_sent, peer.to_write));
-    const ssize_t sent =
-        ::send(peer.fd.get(), block.data() + peer.pending_sent, size, MSG_NOSIGNAL);
+    const ssize_t sent = give(peer, size);
     if (sent < 0 && !would_block())
       return false;
     const auto done = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
@@ -317,8 +344,15 @@ bool FloorServer::Impl::pump(Peer& peer) {
   return true;
 }
 
-bool FloorServer::Impl::flush(Peer& peer) {
+ssize_t FloorServer::Impl::give(const Peer& peer, std::size_t size) const {
   if (settings.service == Service::source)
+    return ::send(peer.fd.get(), settings.content.data() + peer.pending_sent, size, MSG_NOSIGNAL);
+  auto offset = static_cast<off_t>(peer.pending_sent);
+  return ::sendfile(peer.fd.get(), file.get(), &offset, size);
+}
+
+bool FloorServer::Impl::flush(Peer& peer) {
+  if (peer.to_write > 0)
     return pump(peer);
   const ssize_t sent = ::send(peer.fd.get(), peer.pending.data() + peer.pending_sent,
                               peer.pending.size() - peer.pending_sent, MSG_NOSIGNAL);

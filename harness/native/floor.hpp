@@ -2,8 +2,9 @@
 // Level-triggered epoll, 1 024 events a wait, recv into one static buffer, immediate send.
 //
 // In Python: _bench.FloorServer(kind, address, size), kind "tcp" or "unix" (echo), "udp" or
-// "unixgram" (echo of datagrams), "sink" or "source" (over TCP, as harness/load/protocol.py says;
-// `size` is the client's, for source).
+// "unixgram" (echo of datagrams), "flood" (of UDP), "sink" or "source" (over TCP, as
+// harness/load/protocol.py says; `size` is the client's, for source), or "sendfile": a source whose
+// block lies in a file and is sent by the system call of that name.
 //   .address           where it listens, as the load generator takes it ("127.0.0.1:4711")
 //   .serve_until(fd)   serves on the calling thread, without the GIL, until fd is readable; returns
 //                      how many messages were answered. A KeyboardInterrupt ends it, too.
@@ -20,13 +21,13 @@ namespace loopgauge::bench {
 
 class FloorServer {
  public:
-  enum class Service { echo, sink, source, accept, http };
+  enum class Service { echo, sink, source, sendfile, flood, accept, http };
 
   struct Settings {
     Service service = Service::echo;
     std::string kind = "tcp"; // tcp, unix, udp, unixgram
     std::string address;      // as load/address.hpp reads it; port 0: any
-    std::string content;      // source: the block that is sent over and over; http: the answer
+    std::string content;      // source, sendfile: what is sent over and over; http: the answer
     int backlog = 4096;
   };
 

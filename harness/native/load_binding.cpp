@@ -214,11 +214,16 @@ class LoadEngine {
 std::unique_ptr<FloorServer> make_floor(const std::string& kind, const std::string& address,
                                         std::size_t size) {
   FloorServer::Settings settings;
-  settings.kind = kind == "sink" || kind == "source" ? "tcp" : kind;
+  settings.kind = kind == "flood"                                            ? "udp"
+                  : kind == "sink" || kind == "source" || kind == "sendfile" ? "tcp"
+                                                                             : kind;
   if (kind == "sink")
     settings.service = FloorServer::Service::sink;
-  if (kind == "source") {
-    settings.service = FloorServer::Service::source;
+  if (kind == "flood")
+    settings.service = FloorServer::Service::flood;
+  if (kind == "source" || kind == "sendfile") {
+    settings.service =
+        kind == "source" ? FloorServer::Service::source : FloorServer::Service::sendfile;
     settings.content = source_block(size);
   }
   settings.address = address;

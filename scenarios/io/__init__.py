@@ -16,6 +16,7 @@ from loopgauge.scenarios.io import (
     open_loop,
     spawning,
     udp,
+    websocket,
 )
 from loopgauge.scenarios.model import Scenario
 
@@ -33,6 +34,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     descriptors.AddReaderChurn,
     descriptors.IdleFds,
     udp.UdpEcho,
+    udp.UdpFlood,
     messages.UnixEcho,
     bulk.PipeThroughput,
     spawning.SubprocessSpawn,
@@ -45,6 +47,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     open_loop.OpenLoopLatency,
     http.HttpAiohttp,
     http.HttpUvicorn,
+    websocket.WebsocketBroadcast,
     backpressure.StreamsBackpressure,
     echo.EchoBesideBusyThread,
     echo.ConnectionFairness,

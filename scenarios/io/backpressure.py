@@ -54,13 +54,12 @@ class StreamsBackpressure(Scenario):
             self._peak_reader <= most,
             f"{self._peak_reader} bytes waited in the reader: it pauses at {2 * self.limit}",
         )
-        most = HIGH_WATER + CHUNK
         require(
-            self._peak_writer <= most,
+            self._peak_writer <= MOST_WAITING,
             f"{self._peak_writer} bytes waited in the writer: drain() returned too soon",
         )
         require(
-            self._ahead <= IN_ALL + 2 * self.limit + READ_SIZE,
+            self._ahead <= MOST_WAITING + most + 4 * KERNEL,
             f"the writer was {self._ahead} bytes ahead of the reader: nothing held it back",
         )
         return done
@@ -134,6 +133,6 @@ class StreamsBackpressure(Scenario):
 
 PIECE = 16 * 1024  # bytes of one read
 KERNEL = 64 * 1024  # bytes that a socket is asked to hold; Linux makes it twice as much
-HIGH_WATER = 64 * 1024  # bytes: what every transport pauses its writer at
-# What may be under way at most: both sides of the kernel, the writer's buffer and one chunk.
-IN_ALL = 2 * 2 * KERNEL + HIGH_WATER + CHUNK
+# Bytes that may wait in the writer. Transports pause at 64 KiB, and then have one chunk more; some
+# count before the kernel has had its part, and come to 256 KiB.
+MOST_WAITING = 512 * 1024

@@ -236,10 +236,12 @@ class Sendfile(Served):
     params = (Param("transport", str, "tcp", ("tcp", "tls"), "what carries the bytes"),)
     full = ({}, {"transport": "tls"})
     slot_s = 0.02
+    floor_kind = "sendfile"
     transport: str
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self.has_floor = self.transport == "tcp"
         needs = {"sendfile", "tls"} if self.transport == "tls" else {"sendfile"}
         self.requires = self.requires | needs
 

@@ -8,7 +8,7 @@ import math
 import threading
 
 import pytest
-from scenario_testing.drive import measure, operations, ready, slow_ones
+from scenario_testing.drive import LIBRARIES, measure, operations, ready, slow_ones
 
 from loopgauge.scenarios.io.names import GetaddrinfoLiteral
 from loopgauge.scenarios.model import Scenario
@@ -56,8 +56,8 @@ def skip_what_uvloop_breaks(scenario: Scenario) -> None:
 
 
 def skip_what_is_not_installed(scenario: Scenario) -> None:
-    if scenario.id.startswith("io.http_"):
-        pytest.importorskip(scenario.id.removeprefix("io.http_"))
+    if scenario.id in LIBRARIES:
+        pytest.importorskip(LIBRARIES[scenario.id])
 
 
 # A thousand signals overflow asyncio's pipe, of which CPython warns.

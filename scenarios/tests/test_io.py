@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from scenario_testing import cheats, io_cheats
-from scenario_testing.drive import cheat_from, measure, operations, ready
+from scenario_testing.drive import LIBRARIES, cheat_from, measure, operations, ready
 from scenario_testing.generators import generator
 
 from loopgauge.scenarios.io import http
 from loopgauge.scenarios.io.connections import ConnectionMemory
+from loopgauge.scenarios.io.descriptors import IdleFds, IdlePool
 from loopgauge.scenarios.io.echo import BusyThread, TcpEcho
 from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.model import BadParam, CheckFailed
@@ -44,6 +45,8 @@ CAUGHT = {
     "io.connect_rate": (io_cheats.DoesNotConnect,),
     "io.open_loop_latency": ECHO,
     "io.udp_echo": (io_cheats.LosesDatagrams,),
+    "io.udp_flood": (io_cheats.DropsDatagrams, io_cheats.MisreadsDatagrams),
+    "io.websocket_broadcast": (io_cheats.SpoilsBytes, io_cheats.DropsWrites),
     "io.pipe_throughput": (io_cheats.SpoilsPipes, io_cheats.NeverPausesPipes),
     "io.getaddrinfo_literal": (io_cheats.RemembersAddresses,),
     "io.getaddrinfo_localhost": (io_cheats.RemembersAddresses,),
@@ -78,8 +81,8 @@ CAUGHT_IN_SETUP = {
 
 def scenario_of(benchmark: str) -> Any:
     scenario, params = parse_benchmark_id(benchmark)
-    if scenario.startswith("io.http_"):
-        pytest.importorskip(scenario.removeprefix("io.http_"))
+    if scenario in LIBRARIES:
+        pytest.importorskip(LIBRARIES[scenario])
     return all_scenarios()[scenario](**params)
 
 
@@ -119,6 +122,8 @@ def test_every_scenario_of_the_family_is_cheated() -> None:
         ("io.tcp_echo[api=sock]", "sock_accept"),
         ("io.tcp_echo[api=sock]", "sock_sendall"),
         ("io.udp_echo", "create_datagram_endpoint"),
+        ("io.udp_flood", "create_datagram_endpoint"),
+        ("io.websocket_broadcast", "create_server"),
         ("io.connect_rate", "create_connection"),
         ("io.pipe_throughput", "connect_read_pipe"),
         ("io.pipe_throughput", "connect_write_pipe"),
@@ -160,6 +165,7 @@ def test_what_a_loop_lacks_is_unsupported(benchmark, method) -> None:
         ("io.tcp_echo[api=sock]", "sock"),
         ("io.tcp_bulk[transport=tls]", "tls"),
         ("io.udp_echo", "udp"),
+        ("io.udp_flood", "udp"),
         ("io.pipe_throughput", "pipe"),
         ("io.subprocess_spawn", "subprocess"),
         ("io.subprocess_pipe", "subprocess"),
@@ -183,32 +189,48 @@ def test_no_tls_for_plain_sockets() -> None:
         TcpEcho(api="sock", transport="tls")
 
 
+def test_a_datagram_of_a_flood_is_one_packet() -> None:
+    with pytest.raises(BadParam, match="at most 1472"):
+        all_scenarios()["io.udp_flood"](size=1473)
+
+
+def test_echo_is_swept_along_every_axis() -> None:
+    swept = [TcpEcho(**params).values for params in TcpEcho.full]
+    for api in ("protocol", "buffered", "streams", "sock"):
+        mine = [values for values in swept if values["api"] == api]
+        assert {64, 1024, 10_240, 102_400} <= {values["size"] for values in mine}
+        assert {1, 10, 100, 1000} <= {values["connections"] for values in mine}
+        transports = {"tcp", "unix"} if api == "sock" else {"tcp", "unix", "tls"}
+        assert transports == {values["transport"] for values in mine}
+
+
 def test_without_a_generator_it_says_so(loop) -> None:
     with pytest.raises(NotImplementedError, match="load generator"):
         TcpEcho().setup(loop)
 
 
-@pytest.mark.parametrize("name", ["aiohttp", "uvicorn"])
+@pytest.mark.parametrize("name", ["aiohttp", "uvicorn", "websockets"])
 def test_a_web_server_that_is_not_installed_is_named_with_the_cure(monkeypatch, name) -> None:
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(NotImplementedError, match=f"pip install {name}"):
         http.optional(name, name)
 
 
-@pytest.mark.parametrize("name", ["aiohttp", "uvicorn"])
-def test_a_web_server_changes_nothing_process_wide(loop, name) -> None:
+@pytest.mark.parametrize("benchmark", [*LIBRARIES, "io.http_aiohttp[side=client]"])
+def test_a_library_changes_nothing_process_wide(benchmark) -> None:
     """In a fresh process, where its modules are not loaded yet."""
-    pytest.importorskip(name)
+    scenario_of(benchmark)
     program = f"""
 import asyncio
 from loopgauge.harness.worker.engine import load_engine
 from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
-from loopgauge.scenarios.registry import all_scenarios
+from loopgauge.scenarios.registry import all_scenarios, parse_benchmark_id
 
 native, generator, loop = load_engine(), WorkerGenerator(), asyncio.SelectorEventLoop()
 guard = Guard()
-made = all_scenarios()["io.http_{name}"]()
+name, params = parse_benchmark_id("{benchmark}")
+made = all_scenarios()[name](**params)
 made.generator = generator
 made.setup(loop, native)
 assert made.run(loop, 64) == 64
@@ -275,6 +297,8 @@ def test_two_loops_take_turns() -> None:
         "io.tcp_bulk",
         "io.tcp_bulk[way=receive]",
         "io.udp_echo",
+        "io.udp_flood",
+        "io.sendfile",
     ],
 )
 def test_the_floor_does_the_same_work(benchmark) -> None:
@@ -286,7 +310,10 @@ def test_the_floor_does_the_same_work(benchmark) -> None:
     assert loop.is_closed()
 
 
-@pytest.mark.parametrize("benchmark", ["io.tcp_echo[transport=tls]", "io.connection_fairness"])
+@pytest.mark.parametrize(
+    "benchmark",
+    ["io.tcp_echo[transport=tls]", "io.sendfile[transport=tls]", "io.connection_fairness"],
+)
 def test_where_there_is_no_floor_it_is_unsupported(benchmark) -> None:
     loop = Floor()
     with pytest.raises(NotImplementedError):
@@ -299,6 +326,32 @@ def test_too_few_descriptors_are_said_with_the_cure(loop, monkeypatch) -> None:
     scenario.generator = generator()
     with pytest.raises(NotImplementedError, match=r"ulimit -n 10200.*connections=512"):
         scenario.setup(loop)
+
+
+@pytest.mark.parametrize("name", ["io.idle_fds", "io.add_reader_churn"])
+def test_too_few_descriptors_for_idle_ones_are_said_with_the_cure(loop, monkeypatch, name) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, 1024))
+    scenario = all_scenarios()[name](idle=10_000)
+    with pytest.raises(NotImplementedError, match=r"ulimit -n 10200.*idle=824"):
+        scenario.setup(loop)
+
+
+def test_idle_descriptors_are_shared_and_the_limit_is_given_back() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first, second = asyncio.SelectorEventLoop(), asyncio.SelectorEventLoop()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with ready(IdleFds(idle=1000), first) as one:
+            with ready(IdleFds(idle=1000), second) as other:
+                assert len(IdlePool.descriptors) == 1000
+                assert one.run(first, 5) == other.run(second, 5) == 5
+            assert one.run(first, 5) == 5
+        assert not IdlePool.descriptors
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        first.close()
+        second.close()
 
 
 def test_the_limit_of_descriptors_is_given_back(loop) -> None:

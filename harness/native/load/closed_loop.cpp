@@ -9,12 +9,16 @@ namespace loopgauge::bench {
 namespace {
 
 constexpr std::int64_t bulk_piece = std::int64_t{4} << 20; // bytes of one announcement
+constexpr std::int64_t most_in_piece = 16'384;             // operations: of small ones too
 
 } // namespace
 
 Outcome Group::go(std::int64_t n, bool free_share) {
   if (n < 1)
     throw LoadError(Failure::usage, "n must be at least 1");
+  if (plan_.pattern == "broadcast" && (free_share || n % connections() != 0))
+    throw LoadError(Failure::usage, "a broadcast goes to all: n must be a multiple of " +
+                                        std::to_string(connections()) + ", in equal shares");
   begin();
   deal(n, free_share);
   start_all();
@@ -27,6 +31,8 @@ Outcome Group::go(std::int64_t n, bool free_share) {
 Outcome Group::go_for(double seconds) {
   if (!(seconds > 0 && seconds <= 86'400))
     throw LoadError(Failure::usage, "seconds must be above 0 and at most a day");
+  if (plan_.pattern == "broadcast")
+    throw LoadError(Failure::usage, "a broadcast goes to all: ask for a number of operations");
   begin();
   deal(INT64_MAX, true);
   start_all();
@@ -93,7 +99,7 @@ void Group::top_up(std::size_t index, std::int64_t now) {
   std::int64_t room = has_latency_ ? plan_.depth - member.in_flight : INT64_MAX;
   if (pool_ > 0 && room > 0) {
     const std::int64_t piece =
-        has_latency_ ? room : std::max<std::int64_t>(bulk_piece / plan_.size, 1);
+        has_latency_ ? room : std::clamp<std::int64_t>(bulk_piece / plan_.size, 1, most_in_piece);
     const std::int64_t taken = std::min(piece, pool_);
     member.quota += taken;
     pool_ -= taken;
@@ -145,7 +151,7 @@ std::int64_t Group::handle(std::size_t index, std::uint32_t events) {
 Outcome Group::outcome(std::int64_t n, std::int64_t end) {
   Outcome result;
   result.n = n;
-  const bool one_way = plan_.pattern == "sink";
+  const bool one_way = plan_.pattern == "sink" || plan_.pattern == "flood";
   result.bytes = one_way ? static_cast<std::uint64_t>(n) * static_cast<std::uint64_t>(plan_.size)
                          : shared_.received - bytes_before_;
   result.wall_ns = end - started_at_;

@@ -5,8 +5,10 @@
 #include <cstdio>
 
 #include "clocks.hpp"
+#include "load/broadcast.hpp"
 #include "load/datagrams.hpp"
 #include "load/error.hpp"
+#include "load/flood.hpp"
 #include "load/lives.hpp"
 
 namespace loopgauge::bench {
@@ -19,6 +21,11 @@ constexpr Position stride = 7'919; // between the beginnings of two connections'
 Plan checked(Plan plan) {
   check(plan);
   return plan;
+}
+
+// What goes one way, or is answered in bulk, has no latency of its own.
+bool is_timed(const std::string& pattern) {
+  return pattern != "sink" && pattern != "source" && pattern != "flood" && pattern != "broadcast";
 }
 
 Shared shared_for(const Plan& plan) {
@@ -37,8 +44,8 @@ Shared shared_for(const Plan& plan) {
 
 Group::Group(const Plan& plan, int control)
     : plan_(checked(plan)), shared_(shared_for(plan)), payload_(payload(plan)),
-      has_latency_(plan.pattern != "sink" && plan.pattern != "source"),
-      short_lived_(plan.pattern == "connect"), waiter_(control) {
+      has_latency_(is_timed(plan.pattern)), short_lived_(plan.pattern == "connect"),
+      waiter_(control) {
   members_.resize(static_cast<std::size_t>(plan.connections));
   for (std::size_t index = 0; index < members_.size(); ++index)
     members_[index].connection = make_connection(index);
@@ -49,6 +56,11 @@ Group::Group(const Plan& plan, int control)
 std::unique_ptr<Connection> Group::make_connection(std::size_t index) {
   const auto size = static_cast<std::size_t>(plan_.size);
   const Position start = index * stride;
+  if (plan_.pattern == "flood")
+    return std::make_unique<FloodConnection>(shared_, payload_, size);
+  if (plan_.pattern == "broadcast")
+    return std::make_unique<BroadcastConnection>(shared_, payload_, size, index == 0,
+                                                 static_cast<std::uint64_t>(plan_.depth));
   if (is_datagram(shared_.target.kind))
     return std::make_unique<DatagramConnection>(shared_, payload_, start, size);
   if (short_lived_)

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "load/error.hpp"
+#include "load/flood.hpp"
 
 namespace loopgauge::bench {
 namespace {
@@ -58,11 +59,18 @@ void check_descriptors(std::int64_t connections) {
 void check(const Plan& plan) {
   const Kind kind = kind_of(plan.kind);
   const bool http = plan.pattern == "http";
-  require(one_of(plan.pattern, {"echo", "lines", "sink", "source", "connect", "http", "idle"}),
+  const bool flood = plan.pattern == "flood";
+  require(one_of(plan.pattern, {"echo", "lines", "sink", "source", "flood", "connect", "http",
+                                "broadcast", "idle"}),
           "there is no pattern '" + plan.pattern +
-              "'; there are echo, lines, sink, source, connect, http and idle");
-  require(!is_datagram(kind) || one_of(plan.pattern, {"echo", "idle"}),
-          "datagrams can only be echoed");
+              "'; there are echo, lines, sink, source, flood, connect, http, broadcast and idle");
+  require(!is_datagram(kind) || one_of(plan.pattern, {"echo", "flood", "idle"}),
+          "datagrams can only be echoed, or be a flood");
+  require(!flood || (is_datagram(kind) && plan.connections == 1),
+          "a flood is of datagrams, and comes from one client");
+  require(!flood || (plan.size >= static_cast<std::int64_t>(FloodConnection::smallest) &&
+                     plan.size <= static_cast<std::int64_t>(FloodConnection::largest)),
+          "the datagrams of a flood have 2 to 1472 bytes, not " + std::to_string(plan.size));
   const std::int64_t smallest = one_of(plan.pattern, {"connect", "http", "idle"}) ? 0 : 1;
   const std::int64_t largest = is_datagram(kind) ? largest_datagram : largest_message;
   require(plan.size >= smallest && plan.size <= largest,
@@ -70,7 +78,7 @@ void check(const Plan& plan) {
               " bytes, not " + std::to_string(plan.size));
   require(plan.connections >= 1, "at least one connection is needed");
   require(plan.depth >= 1, "depth must be at least 1");
-  require(plan.depth == 1 || one_of(plan.pattern, {"echo", "lines", "http"}),
+  require(plan.depth == 1 || one_of(plan.pattern, {"echo", "lines", "http", "broadcast"}),
           "the pattern " + plan.pattern + " has no depth");
   require(std::isfinite(plan.timeout_s) && plan.timeout_s > 0 && plan.timeout_s < 1e6,
           "timeout_s must be a positive number of seconds");
@@ -88,7 +96,7 @@ Pattern payload(const Plan& plan) {
     return Pattern::lines(size, piece);
   if (plan.pattern == "http")
     return {plan.request, piece};
-  if (plan.pattern == "source")
+  if (plan.pattern == "source" || plan.pattern == "flood")
     return {source_block(size), piece};
   return Pattern::random(piece);
 }

@@ -58,6 +58,14 @@ def slow_ones(scenario: Scenario) -> int:
     return 2 if scenario.id in _SLOW else OPERATIONS
 
 
+# What has to be installed for a scenario.
+LIBRARIES = {
+    "io.http_aiohttp": "aiohttp",
+    "io.http_uvicorn": "uvicorn",
+    "io.websocket_broadcast": "websockets",
+}
+
+
 def measure(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = None) -> int:
     """setup, two runs, teardown; the operations of the second run."""
     n = operations(scenario, slow_ones(scenario))

@@ -159,6 +159,30 @@ class LosesDatagrams(Cheat):
         return transport
 
 
+class DropsDatagrams(Cheat):
+    """Does not hand over what it received."""
+
+    def _make_datagram_transport(self, sock: Any, protocol: Any, *args: Any, **options: Any) -> Any:
+        received = protocol.datagram_received
+
+        def datagram_received(data: bytes, address: Any) -> None:
+            self.deliver(received, data, address)
+
+        protocol.datagram_received = datagram_received
+        return super()._make_datagram_transport(sock, protocol, *args, **options)
+
+    def deliver(self, received: Any, data: bytes, address: Any) -> None:
+        if not self.turn_to_cheat():
+            received(data, address)
+
+
+class MisreadsDatagrams(DropsDatagrams):
+    """Hands over other bytes than arrived."""
+
+    def deliver(self, received: Any, data: bytes, address: Any) -> None:
+        received(spoil(data) if self.cheating else data, address)
+
+
 class ForgetsConnections(Cheat):
     """Accepts connections and tells nobody."""
 
