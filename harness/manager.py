@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loopgauge.harness import environment, interruptions, planning, subject, units
+from loopgauge.harness.deterministic import tier as deterministic
 from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
 from loopgauge.harness.launch import Launcher
 from loopgauge.harness.model import (
     ALL_BENCHMARKS,
+    TIMED,
     AnyRecord,
     Arm,
     Benchmark,
@@ -147,12 +149,15 @@ class Session:
         before = environment.load()
         self._announce_work()
         try:
-            self._run_all_rounds()
+            if self._timed:
+                self._run_all_rounds()
+            if "deterministic" in self.header.tiers:
+                self._count()
         except KeyboardInterrupt:
             self.record(Event(event="interrupted", process=self.process))
             raise
         after = environment.load()
-        if not self.recorded:
+        if not self.recorded and not self.file.metrics:
             raise NothingToMeasure("no sample was recorded", f"{self.file.path} has the reasons")
         end = End(
             utc=environment.utc_now(),
@@ -181,6 +186,26 @@ class Session:
         if done != self.header.plan.rounds:
             why = "time was left" if done > self.header.plan.rounds else "time ran short"
             self.record(Event(event="note", reason=f"{done} rounds were done: {why}"))
+
+    @property
+    def _timed(self) -> bool:
+        return not TIMED.isdisjoint(self.header.tiers)
+
+    def _count(self) -> None:
+        """What is counted instead of timed. A pair's records are on disk before the next pair's."""
+        pairs = self._uncounted()
+        for records in deterministic.count(self.header, pairs, self.record, self.tracker.at):
+            self._append(records)
+            for event in records:
+                if isinstance(event, Event):
+                    self.roster.apply([event])
+                    announce(self.tracker, event)
+            self.tracker.finished(deterministic.expected_s(pairs[:1]))
+
+    def _uncounted(self) -> list[deterministic.Pair]:
+        if "deterministic" not in self.header.tiers:
+            return []
+        return deterministic.pending(self.file, self.roster)
 
     def _rounds_done(self) -> int:
         """Whole rounds, counted from the first."""
@@ -303,9 +328,9 @@ class Session:
             self.tracker.at(begin.benchmark, begin.arm)
 
     def _announce_work(self) -> None:
-        pending = self._pending(0)
-        left = self._work_in(pending)
-        total = max(left, self.header.plan.expected_s)
+        pending = self._pending(0) if self._timed else []
+        left = self._work_in(pending) + deterministic.expected_s(self._uncounted())
+        total = left if not pending else max(left, self.header.plan.expected_s)
         self.tracker.measuring(total, total - left, len(pending))
 
     def _pending(self, rounds: int) -> list[Unit]:
@@ -355,6 +380,7 @@ def announce(tracker: Tracker, event: Event) -> None:
         "invalid": "INVALID",
         "error": "error",
         "poison": "disturbs its neighbours",
+        "left_out": "left out",
         "isolated": "in a process of its own from here on",
     }
     if event.event in words:

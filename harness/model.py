@@ -18,7 +18,8 @@ Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
 Design = Literal["hybrid", "process"]
 Setting = Literal["quick", "full"]
-Tier = Literal["python", "native"]
+Tier = Literal["python", "native", "deterministic"]
+TIMED: frozenset[Tier] = frozenset({"python", "native"})  # these share slots; the rest is counted
 EventKind = Literal[
     "worker",  # a worker process was started: `worker` says how
     "unavailable",  # the loop cannot be made on this interpreter

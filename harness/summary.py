@@ -18,6 +18,7 @@ from loopgauge.harness.judgement import self_check, standing
 from loopgauge.harness.latency import Arrivals, arrivals
 from loopgauge.harness.latency import Latencies as Latencies  # what reports see of it
 from loopgauge.harness.model import (
+    TIMED,
     Arm,
     Benchmark,
     Design,
@@ -107,6 +108,7 @@ class RunSummary(msgspec.Struct, kw_only=True):
     self_check: str
     notes: list[str]  # what a reader should know before the figures
     events: list[Event]
+    left_out: list[str] = []  # asked for, and missing on this machine or for one loop
     method: str = statistics.METHOD
     conformance: str = "conformance not run"
 
@@ -133,7 +135,7 @@ def summarise(
     ]
     if header.setting == "full":
         hold_family_error(index, header, benchmarks, base, margin)
-    check = self_check(benchmarks, margin)
+    check = self_check(benchmarks, margin, timed=not TIMED.isdisjoint(header.tiers))
     return RunSummary(
         path=str(run.path),
         header=header,
@@ -146,6 +148,7 @@ def summarise(
         self_check=check.text,
         notes=standing(run),
         events=run.events,
+        left_out=left_out(run.events),
         conformance=conformance_of(header, verdicts),
     )
 
@@ -162,6 +165,18 @@ def conformance_of(header: Header, verdicts: Verdicts) -> str:
         return "conformance not run"
     missing = f"; not run for {', '.join(unknown)}" if unknown else ""
     return f"conformance joined for {', '.join(joined)}{missing}"
+
+
+def left_out(events: list[Event]) -> list[str]:
+    """One line each; what is missing for one reason in several benchmarks is said once."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for event in events:
+        if event.event == "left_out":
+            lines.setdefault((event.arm, event.reason), []).append(event.benchmark)
+    return [
+        f"{arm} in {', '.join(benchmarks)}: {reason}" if arm else reason
+        for (arm, reason), benchmarks in lines.items()
+    ]
 
 
 def reference_arm(header: Header, wanted: str) -> str:
@@ -195,18 +210,18 @@ def summarise_benchmark(
         for arm in run.header.arms
         if arm.role == "native" and benchmark.native
     ]
-    sound = {arm.arm for arm in arms if arm.status == "ok"}
+    sound = {arm.arm for arm in arms if arm.status == "ok" and arm.values}
     for arm in arms:
         if arm.arm in sound and base in sound:
             judge_against_reference(index, benchmark, arm, base, margin)
     floor = summarise_arm(run, index, benchmark, floors[0]) if floors and benchmark.floor else None
-    if floor is not None and floor.status == "ok":
+    if floor is not None and floor.status == "ok" and floor.values:
         for arm in [*arms, *natives]:
-            if arm.status == "ok":
+            if arm.status == "ok" and arm.values:
                 arm.to_floor = ratio_between(index, benchmark, arm.arm, floor.arm)
     compare_with_core(index, benchmark, natives)
-    fastest = rank(index, benchmark, [arm for arm in arms if arm.status == "ok"])
-    twin = next((arm for arm in arms if arm.role == "aa" and arm.status == "ok"), None)
+    fastest = rank(index, benchmark, [arm for arm in arms if arm.arm in sound])
+    twin = next((arm for arm in arms if arm.role == "aa" and arm.arm in sound), None)
     control = next((arm.label for arm in run.header.arms if arm.role == "reference"), "")
     aa = ratio_between(index, benchmark, twin.arm, control) if twin and control in sound else None
     return BenchmarkSummary(
@@ -250,7 +265,12 @@ def summarise_arm(
     verdicts: Verdicts = NO_VERDICTS,
 ) -> ArmSummary:
     samples = index.samples(benchmark.id, arm.label)
-    status, reason = status_of(run, benchmark, arm, measured=bool(samples))
+    metrics = {
+        metric.metric: metric
+        for metric in run.metrics
+        if (metric.benchmark, metric.arm) == (benchmark.id, arm.label)
+    }
+    status, reason = status_of(run, benchmark, arm, measured=bool(samples or metrics))
     interpreter = run.header.environment.interpreters[arm.python]
     broken = verdicts.broken(arm, interpreter, benchmark.rules)
     if status == "ok" and broken:
@@ -264,14 +284,10 @@ def summarise_arm(
         status=status,
         reason=reason,
         design=samples[-1].design if samples else benchmark.design,
-        metrics={
-            metric.metric: metric
-            for metric in run.metrics
-            if (metric.benchmark, metric.arm) == (benchmark.id, arm.label)
-        },
+        metrics=metrics,
         isolated=is_isolated(run.events, benchmark.id, arm.label),
     )
-    if status != "ok":
+    if status != "ok" or not samples:  # all that there is of it was counted
         return result
     result.arrivals = arrivals(sample.open_loop for sample in samples)
     if result.arrivals is not None and not result.arrivals.reached:

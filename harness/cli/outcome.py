@@ -32,9 +32,10 @@ def left_out(summary: RunSummary, named: Collection[str]) -> list[str]:
             if arm.role != "aa" and is_left_out(arm, named):
                 missing.setdefault(f"{arm.arm} {arm.status}", []).append(benchmark.id)
     total = len(summary.benchmarks)
-    return [
+    arms = [
         who if len(ids) == total else f"{who} in {', '.join(ids)}" for who, ids in missing.items()
     ]
+    return arms + summary.left_out
 
 
 def is_left_out(arm: ArmSummary, named: Collection[str]) -> bool:

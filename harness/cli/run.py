@@ -26,6 +26,7 @@ Examples:
   bench run task_spawn --param n=10 --param n=1000 --seed 7
   bench run my_app:main --loop all
   bench run call_soon_chain --tier all --native ./libmine.so
+  bench run throughput --quick --tier deterministic
   bench run --resume latest
 
 {exit_codes.HELP}
@@ -34,18 +35,22 @@ Examples:
 members of the summary: path, header, benchmarks (id, unit, measure,
 direction, fastest, aa, arms), aa_ok, advisory, self_check, notes, events.
 An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
-1 is better), to_fastest, verdict, values. Members are added, never removed.
-
+1 is better), to_fastest, verdict, values, metrics (what was counted: value,
+unit, by_name, tool). Members are added, never removed.
+
 Tiers:
   python         CPU or wall time of the asyncio API, as the scenario says
   native         the same work as C++ callbacks, without Python, on the
                  built-in core, libuv, libevent and Asio, in the same slots
+  deterministic  instructions (valgrind), system calls (strace), allocations
+                 and context switches per operation: on a noisy machine too
 """
 
 
 TIERS: dict[Tier, str] = {
     "python": "CPU or wall time of the asyncio API",
     "native": "the same as C++ callbacks on the built-in core, libuv, libevent and Asio",
+    "deterministic": "instructions, system calls, allocations and context switches, counted",
 }
 
 

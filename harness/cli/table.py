@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loopgauge.harness.cli import wording
+from loopgauge.harness.cli import counts, wording
 from loopgauge.harness.cli.latencies import latencies
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def print_run(summary: RunSummary, console: Console) -> None:
         console.print(Text("In none of them", style="bold"))
         console.print(indented(missing_arms(absent.values())))
         console.print()
-    if len(summary.benchmarks) > 1:
+    if len(summary.benchmarks) > 1 and any(benchmark.fastest for benchmark in summary.benchmarks):
         console.print(overview(summary))
         console.print()
     for note in summary.notes:
@@ -84,7 +85,7 @@ def benchmark_block(
 ) -> RenderableType:
     candidates = [arm for arm in benchmark.arms if arm.role != "aa"]
     measured = sorted(
-        (arm for arm in candidates if arm.status == "ok"),
+        (arm for arm in candidates if arm.status == "ok" and not math.isnan(arm.cost)),
         key=lambda arm: arm.cost,
         reverse=benchmark.direction == "higher",
     )
@@ -93,6 +94,9 @@ def benchmark_block(
     if measured:
         layout = cards if width < CARDS_BELOW else rows
         parts.append(indented(layout(benchmark, measured, width)))
+    counted = counts.arms_with_counts(benchmark)
+    if counted:
+        parts.append(indented(counts.table(counted, width)))
     if missing:
         parts.append(indented(missing_arms(missing)))
     if any(arm.arrivals is not None for arm in candidates):
@@ -247,7 +251,7 @@ def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[s
 
 def floor_notes(benchmark: BenchmarkSummary) -> list[str]:
     floor = benchmark.floor
-    if floor is None:
+    if floor is None or (floor.status == "ok" and math.isnan(floor.cost)):
         return []
     if floor.status != "ok":
         word = STATUS_WORDS[floor.status][0]

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "callbacks.hpp"
+#include "counting.hpp"
 #include "load_binding.hpp"
 #include "python_host.hpp"
 #include "slots.hpp"
@@ -123,4 +124,5 @@ PYBIND11_MODULE(_bench, module) {
     throw py::error_already_set();
   add_load(module);
   add_tier(module);
+  add_counting(module);
 }

@@ -19,6 +19,9 @@ struct PollPolicy {
   std::size_t watched = 0;
   /// Poll in every turn. For deterministic runs: otherwise a clock decides which path is taken.
   bool every_turn = false;
+  /// Let the number of turns alone decide, which is what happens while turns are short. For
+  /// counting instructions and system calls, where whatever counts makes every turn long.
+  bool by_turns = false;
 
   /// The next turn polls: nobody knows how long ago the last run ended.
   void begin_run() noexcept { due_ = true; }
@@ -34,7 +37,8 @@ struct PollPolicy {
     if (watched == 0) {
       return false;
     }
-    return stopping || due_ || ++turns_ >= kMaxTurns || now() - last_ns_ >= kMaxAgeNs;
+    return stopping || due_ || ++turns_ >= kMaxTurns ||
+           (!by_turns && now() - last_ns_ >= kMaxAgeNs);
   }
 
   void polled(std::int64_t now) noexcept {

@@ -186,6 +186,14 @@ PyObject* set_poll_every_turn(PyObject* self, PyObject* value) {
   Py_RETURN_NONE;
 }
 
+PyObject* set_poll_by_turns(PyObject* self, PyObject* value) {
+  const int truth = PyObject_IsTrue(value);
+  if (truth < 0)
+    return nullptr;
+  as_loop(self)->core.policy.by_turns = truth;
+  Py_RETURN_NONE;
+}
+
 } // namespace
 
 int raise_os_error(int error) {
@@ -270,6 +278,7 @@ PyMethodDef run_methods[] = {
     {"_run_once", run_once, METH_NOARGS, nullptr},
     {"_close_native", close_native, METH_NOARGS, nullptr},
     {"_set_poll_every_turn", set_poll_every_turn, METH_O, nullptr},
+    {"_set_poll_by_turns", set_poll_by_turns, METH_O, nullptr},
     {},
 };
 

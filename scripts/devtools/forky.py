@@ -18,6 +18,7 @@ SYSTEM_WIDE = Path("/var/lib/loopgauge/forky")
 PACKAGES = (
     *("g++", "cmake", "ninja-build", "libbenchmark-dev", "libgtest-dev", "git", "ca-certificates"),
     *packages.NATIVE_LOOPS.values(),
+    *packages.COUNTING.values(),
     *("python3-venv", "python3.14-venv", "python3.14-dev", "libpython3.14-testsuite"),
     *("python3.15", "python3.15-venv", "python3.15-dev", "libpython3.15-testsuite"),
 )

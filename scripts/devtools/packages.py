@@ -15,11 +15,15 @@ NATIVE_LOOPS = {
     "event2/event.h": "libevent-dev",
     "asio.hpp": "libasio-dev",
 }
+# What the deterministic tier counts with, by command. Without them it says what is missing, and
+# their tests are skipped.
+COUNTING = {"valgrind": "valgrind", "strace": "strace"}
 
 
 def missing(*, tests: bool) -> list[str]:
     """Debian packages of which the build finds no trace. Benchmark and GoogleTest are optional:
-    CMake fetches a pinned release when they are absent. So are those of NATIVE_LOOPS."""
+    CMake fetches a pinned release when they are absent. So are those of NATIVE_LOOPS and of
+    COUNTING."""
     wanted = []
     if not (shutil.which("c++") or shutil.which("g++")):
         wanted.append("g++")
@@ -31,6 +35,8 @@ def missing(*, tests: bool) -> list[str]:
         wanted.append("libbenchmark-dev")
     if tests and not _library("GTest"):
         wanted.append("libgtest-dev")
+    if tests:
+        wanted += [package for command, package in COUNTING.items() if not shutil.which(command)]
     return wanted + [package for header, package in NATIVE_LOOPS.items() if not _header(header)]
 
 
@@ -40,7 +46,7 @@ def ensure(*, tests: bool) -> None:
     if not wanted:
         return
     fetchable = {"libbenchmark-dev", "libgtest-dev"}
-    optional = fetchable.union(NATIVE_LOOPS.values())
+    optional = fetchable.union(NATIVE_LOOPS.values(), COUNTING.values())
     if _apt() is None and optional.issuperset(wanted) and shutil.which("git"):
         fetched = sorted(fetchable.intersection(wanted))
         if fetched:

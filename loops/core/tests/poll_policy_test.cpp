@@ -91,5 +91,16 @@ TEST_F(PollPolicyTest, EveryTurnMeansEveryTurn) {
   EXPECT_EQ(clock.reads, 0);
 }
 
+TEST_F(PollPolicyTest, ByTurnsNoClockDecides) {
+  policy.by_turns = true;
+  turn();
+  for (int i = 0; i < 3; ++i) {
+    clock.time += 10 * PollPolicy::kMaxAgeNs;
+    EXPECT_FALSE(turn());
+    EXPECT_TRUE(turn());
+  }
+  EXPECT_EQ(clock.reads, 0);
+}
+
 } // namespace
 } // namespace loopgauge::core

@@ -1,0 +1,33 @@
+"""What a counting process is told: the plan of a measuring worker, with a way of counting."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from loopgauge.harness.worker.plan import SCHEMA, Plan, PlanError
+
+How = Literal[
+    "callgrind",  # instructions, by function; calls of malloc and its kin
+    "strace",  # system calls, by name
+    "plain",  # allocations, context switches, CPU time, the processor's own counters
+]
+
+
+class CountPlan(Plan, kw_only=True):
+    """One arm and one job. `folder` is where the tool around the process writes its results."""
+
+    how: How
+    folder: str = ""
+
+
+def decode_plan(text: bytes) -> CountPlan:
+    """Raises PlanError."""
+    try:
+        plan = msgspec.json.decode(text, type=CountPlan)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"the plan cannot be read: {error}") from error
+    if plan.schema != SCHEMA:
+        raise PlanError(f"the plan has schema {plan.schema}, this worker reads {SCHEMA}")
+    return plan

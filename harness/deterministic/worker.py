@@ -1,0 +1,172 @@
+"""The counting process: one loop, one benchmark, two runs of different size.
+
+Exit status as of the measuring worker (harness/worker/main.py), whose protocol it speaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import platform
+import sys
+import traceback
+from typing import Any
+
+from loopgauge.harness.deterministic.counters import Counter, make_counter, quiet
+from loopgauge.harness.deterministic.plan import CountPlan, decode_plan
+from loopgauge.harness.deterministic.sizes import two_sizes
+from loopgauge.harness.worker import faults, gcpolicy, slots
+from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
+from loopgauge.harness.worker.channel import Channel
+from loopgauge.harness.worker.engine import load_engine
+from loopgauge.harness.worker.generator import WorkerGenerator
+from loopgauge.harness.worker.guard import Guard
+from loopgauge.harness.worker.job import needs_generator
+from loopgauge.harness.worker.main import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    ORPHANED,
+    UNUSABLE_PLAN,
+    USAGE,
+    parse,
+)
+from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Phase, PlanError, Status
+from loopgauge.harness.worker.session import Session
+from loopgauge.harness.worker.watchdog import STDERR, Watchdog
+from loopgauge.harness.worker.workload import Workload, make_workload
+from loopgauge.scenarios.model import CheckFailed
+
+WARM_UPS = 2  # runs of the smallest size before anything is counted
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        plan_fd, results_fd = parse(arguments)
+        with os.fdopen(plan_fd, "rb") as source:
+            plan = decode_plan(source.read())
+        channel = Channel(results_fd)
+    except (PlanError, OSError) as error:
+        print(f"{error}\n{USAGE}", file=sys.stderr)
+        return UNUSABLE_PLAN
+    try:
+        run_plan(plan, channel)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return ORPHANED
+    except Exception:
+        traceback.print_exc()
+        return FAILED
+    return DONE
+
+
+def run_plan(plan: CountPlan, channel: Channel) -> None:
+    """Raises BrokenPipeError when the manager is gone."""
+    faulthandler.enable(file=STDERR)
+    watchdog = Watchdog(plan.hang_timeout)
+    watchdog.start()
+    try:
+        sys.path[:0] = plan.path
+        engine = load_engine()
+        version = platform.python_version()
+        channel.send(Hello(pid=os.getpid(), python=version, process=plan.process, gc=plan.gc))
+        gcpolicy.begin(plan.gc)
+        session = Session(plan, channel.send, engine, watchdog, Guard(), make_workload)
+        [job] = plan.jobs
+        if needs_generator(session, job):
+            session.generator = WorkerGenerator()
+        arms = make_arms(session)
+        for arm in arms.values():
+            with placement(session):
+                count(session, job, arm, make_counter(plan, engine))
+        close_arms(session, arms)
+        if session.generator is not None:
+            session.generator.close()
+        channel.send(Bye())
+    finally:
+        watchdog.stop()
+
+
+def placement(session: Session) -> contextlib.AbstractContextManager[None]:
+    generator = session.generator
+    return contextlib.nullcontext() if generator is None else generator.core_for_the_loop()
+
+
+def count(session: Session, job: JobPlan, arm: Arm, counter: Counter) -> None:
+    """What the scenario raises is reported, and the arm's figures with it are not."""
+    workload: Workload | None = None
+    try:
+        workload = prepared(session, job, arm)
+        for message in both_runs(session, job, arm, workload, counter):
+            session.send(message)
+        begin(session, "teardown", arm, job)
+        workload.teardown(arm.loop)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of a loop in Rust is no Exception
+        report(session, job, arm, error)
+    slots.let_go(session, arm)
+
+
+def prepared(session: Session, job: JobPlan, arm: Arm) -> Workload:
+    workload = session.make_workload(job.scenario, job.params)
+    missing = sorted(workload.requires - arm.capabilities)
+    if missing:
+        raise NotImplementedError(f"needs {', '.join(missing)}")
+    begin(session, "setup", arm, job)
+    quiet(arm.loop)
+    # A thread that looks after the run would be counted with it: the watchdog is enough.
+    settings: Any = workload
+    settings.patience = session.plan.hang_timeout
+    workload.loop_factory = arm.factory
+    workload.generator = session.generator
+    workload.setup(arm.loop, session.engine)
+    return workload
+
+
+def both_runs(
+    session: Session, job: JobPlan, arm: Arm, workload: Workload, counter: Counter
+) -> list[Counted]:
+    def run(n: int) -> int:
+        done = workload.run(arm.loop, n)
+        if done != n:
+            raise CheckFailed(f"{done} of {n} operations were done")
+        return done
+
+    def enough(n: int) -> bool:
+        gcpolicy.before_slot(session.plan.gc)
+        return counter.enough(run, n)
+
+    begin(session, "warmup", arm, job)
+    for _ in range(WARM_UPS):
+        run(workload.grain)
+    begin(session, "calibrate", arm, job)
+    sizes = two_sizes(workload.grain, enough)
+    counted = []
+    for index, n in enumerate(sizes):
+        begin(session, "slot", arm, job)
+        gcpolicy.before_slot(session.plan.gc)
+        totals = counter.count(run, n, index)
+        counted.append(Counted(benchmark=job.benchmark, arm=arm.label, n=n, totals=totals))
+    counter.close()
+    return counted
+
+
+def begin(session: Session, phase: Phase, arm: Arm, job: JobPlan) -> None:
+    session.begin(phase, arm.label, job.benchmark)
+    slots.use_loop(arm)
+
+
+def report(session: Session, job: JobPlan, arm: Arm, error: BaseException) -> None:
+    invalid = (CheckFailed, session.engine.WrongCount)
+    session.send(
+        Status(
+            benchmark=job.benchmark,
+            arm=arm.label,
+            status=faults.verdict(error, invalid),
+            reason=faults.reason(error),
+            traceback=faults.report(error),
+        )
+    )
