@@ -138,8 +138,7 @@ int timer_arm(loopgauge_timer* timer, std::int64_t deadline) {
 
 void timer_cancel(loopgauge_timer* timer) {
   timer->armed = 0;
-  error_code ignored;
-  (void)timer->handle.cancel(ignored);
+  (void)timer->handle.cancel(); // newer releases have no form that takes an error_code
 }
 
 void timer_destroy(loopgauge_timer* timer) {

@@ -184,10 +184,10 @@ class TcpBulk(Served):
         {},
         {"way": "receive"},
         {"transport": "tls"},
-        {"way": "receive", "transport": "tls"},
     )
     full = (
         *quick,
+        {"way": "receive", "transport": "tls"},
         {"way": "receive", "api": "buffered"},
         {"connections": 8},
         {"way": "receive", "connections": 8},

@@ -172,8 +172,7 @@ class AddReaderChurn(AmongIdle):
     params = (
         Param("idle", int, 1000, (10, 1000, 10_000), "descriptors that are watched and not ready"),
     )
-    quick = ({"idle": 10}, {})
-    full = (*quick, {"idle": 10_000})
+    full = ({"idle": 10}, {}, {"idle": 10_000})
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         super().prepare(loop, native)

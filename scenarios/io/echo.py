@@ -32,8 +32,6 @@ QUICK: tuple[dict[str, Any], ...] = (
     {},
     {"api": "buffered"},
     {"api": "streams"},
-    {"size": 65_536},
-    {"size": 65_536, "api": "buffered"},
     {"size": 102_400},
     {"size": 102_400, "api": "buffered"},
     {"transport": "tls"},
@@ -43,7 +41,7 @@ QUICK: tuple[dict[str, Any], ...] = (
 def with_sweep(sets: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
     """`sets`, and every API with every size, every number of connections and every transport. What
     else goes together is a matter of --param."""
-    swept = [*sets, {"api": "sock"}]
+    swept = [*sets, {"api": "sock"}, {"size": 65_536}, {"size": 65_536, "api": "buffered"}]
     for api in APIS:
         chosen = {} if api == "protocol" else {"api": api}
         axes: dict[str, tuple[Any, ...]] = {
@@ -186,6 +184,7 @@ class ConnectionFairness(ServedProtocol):
         Param("size", int, 1024, (64, 1024), "bytes of a message"),
         CONNECTIONS,
     )
+    quick = ({"connections": 10},)
     slot_s = 0.0  # the grain makes it long enough
     callback: float
     size: int

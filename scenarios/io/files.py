@@ -99,8 +99,7 @@ class FileReadExecutor(InExecutor):
     id = "io.file_read_executor"
     summary = "a file is opened, read and closed through an executor"
     params = (Param("size", int, MIB, (1, 4096, MIB), "bytes of the file"),)
-    quick = ({}, {"size": 4096})
-    full = quick
+    full = ({}, {"size": 4096})
 
     async def one(self) -> None:
         file: Any = await self.threaded(open, self.source, "rb", 0)

@@ -48,8 +48,7 @@ class UdpEcho(Served):
         Param("size", int, 512, (1, 64, 512, 1400), "bytes of a datagram"),
         Param("connections", int, 32, (1, 32), "clients, each waits for its answer"),
     )
-    quick = ({}, {"size": 64}, {"size": 1400})
-    full = (*quick, {"connections": 1})
+    full = ({}, {"size": 64}, {"size": 1400}, {"connections": 1})
     has_floor = True
     floor_kind = "udp"
     size: int
