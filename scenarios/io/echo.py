@@ -170,7 +170,7 @@ class ConnectionFairness(ServedProtocol):
     """While a callback of 40 µs runs, the client that was just served has sent its next message. A
     loop that reads a connection until it is empty then serves nobody else.
 
-    All clients draw from one pool of operations, fifty for each on average. One that got nothing
+    All clients draw from one pool of operations, twenty for each on average. One that got nothing
     counts as one operation, so that the ratio is finite.
     """
 
@@ -184,7 +184,6 @@ class ConnectionFairness(ServedProtocol):
         Param("size", int, 1024, (64, 1024), "bytes of a message"),
         CONNECTIONS,
     )
-    quick = ({"connections": 10},)
     slot_s = 0.0  # the grain makes it long enough
     callback: float
     size: int
@@ -193,7 +192,7 @@ class ConnectionFairness(ServedProtocol):
 
     @property
     def grain(self) -> int:
-        return 50 * self.connections
+        return 20 * self.connections
 
     def make_protocol(self, connections: Connections) -> asyncio.BaseProtocol:
         return SlowEcho(connections, self.callback * 1e-6)
