@@ -81,7 +81,7 @@ class Scenario(ABC):
             setattr(self, name, value)
         self._guard: Guard | None = None
         self._error: BaseException | None = None
-        self._bareing = False  # in a setup or a run, which a failing callback ends
+        self._working = False  # in a setup or a run, which a failing callback ends
         self._bare: Work | None = None  # of an arm that is no loop
         self._engine: Any = None
 
@@ -187,14 +187,14 @@ class Scenario(ABC):
             raise RuntimeError(f"{self.id}: run before setup")
         self._error = None
         guard.enter()
-        self._bareing = True
+        self._working = True
         try:
             result = work()
         except Exception as error:
             self._raise_cause(error)
             raise
         finally:
-            self._bareing = False
+            self._working = False
             guard.leave()
         self._raise_cause(None)
         return result
@@ -221,7 +221,7 @@ class Scenario(ABC):
             return
         if self._error is None:
             self._error = error
-        if self._bareing and loop.is_running():
+        if self._working and loop.is_running():
             loop.stop()
 
     @classmethod
