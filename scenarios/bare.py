@@ -44,9 +44,12 @@ class BareLoop(asyncio.AbstractEventLoop):
         except native.NativeFailure as error:
             raise CheckFailed(str(error)) from error
         finally:
-            asked, self._asked = self._asked, []
-            for callback, arguments in asked:
-                callback(*arguments)
+            self.run_asked()
+
+    def run_asked(self) -> None:
+        asked, self._asked = self._asked, []
+        for callback, arguments in asked:
+            callback(*arguments)
 
     def is_running(self) -> bool:
         return False

@@ -24,6 +24,10 @@ class NativeLoop(BareLoop):
         super().__init__()
         self._backend = backend
         self._engine: Any = None
+        self._server: Any = None
+        self._watched: tuple[int, Callable[..., object], tuple[Any, ...]] | None = None
+        self._stopping = False
+        self._running = False
 
     def engine(self, native: Any) -> Any:
         if native is None:
@@ -35,6 +39,43 @@ class NativeLoop(BareLoop):
     def work_for(self, scenario: Scenario, native: Any) -> Work | None:
         return scenario.native_work(self.engine(native))
 
+    def serve(self, native: Any, kind: str, address: str, size: int) -> str:
+        """Starts a server in C++ on this loop (`_bench.NativeServer`) and returns its address."""
+        self._server = native.NativeServer(self.engine(native), kind, address)
+        return str(self._server.address)
+
+    def end_service(self) -> None:
+        self._server = None
+
+    def run_forever(self) -> None:
+        """Serves; the one watched descriptor is watched by the native loop itself."""
+        self._stopping, self._running = False, True
+        try:
+            while not self._stopping and self._watched is not None:
+                fd, callback, arguments = self._watched
+                self._server.serve_until(fd)
+                if self._asked:
+                    self.run_asked()
+                else:
+                    callback(*arguments)
+        finally:
+            self._running = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def add_reader(  # type: ignore[override]  # one that is not generic
+        self, fd: Any, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        self._watched = (fd, callback, args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        watched, self._watched = self._watched, None
+        return watched is not None
+
+    def is_running(self) -> bool:
+        return self._running
+
     def call_soon_threadsafe(  # type: ignore[override]  # one that returns no handle
         self, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> None:
@@ -45,4 +86,5 @@ class NativeLoop(BareLoop):
 
     def close(self) -> None:
         super().close()
+        self.end_service()
         self._engine = None

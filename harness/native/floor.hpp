@@ -2,7 +2,8 @@
 // Level-triggered epoll, 1 024 events a wait, recv into one static buffer, immediate send.
 //
 // In Python: _bench.FloorServer(kind, address, size), kind "tcp" or "unix" (echo), "udp" or
-// "unixgram" (echo of datagrams), "flood" (of UDP), "sink" or "source" (over TCP, as
+// "unixgram" (echo of datagrams), "flood" (of UDP), "accept" (connections that come and go), "sink"
+// or "source" (over TCP, as
 // harness/load/protocol.py says; `size` is the client's, for source), or "sendfile": a source whose
 // block lies in a file and is sent by the system call of that name.
 //   .address           where it listens, as the load generator takes it ("127.0.0.1:4711")

@@ -211,12 +211,20 @@ class LoadEngine {
   std::map<int, std::unique_ptr<Listener>> listeners_;
 };
 
+std::string floor_kind(const std::string& service) {
+  if (service == "flood")
+    return "udp";
+  const bool over_tcp =
+      service == "sink" || service == "source" || service == "sendfile" || service == "accept";
+  return over_tcp ? "tcp" : service;
+}
+
 std::unique_ptr<FloorServer> make_floor(const std::string& kind, const std::string& address,
                                         std::size_t size) {
   FloorServer::Settings settings;
-  settings.kind = kind == "flood"                                            ? "udp"
-                  : kind == "sink" || kind == "source" || kind == "sendfile" ? "tcp"
-                                                                             : kind;
+  settings.kind = floor_kind(kind);
+  if (kind == "accept")
+    settings.service = FloorServer::Service::accept;
   if (kind == "sink")
     settings.service = FloorServer::Service::sink;
   if (kind == "flood")

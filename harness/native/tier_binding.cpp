@@ -4,7 +4,12 @@
 #include <string>
 
 #include "tier/backend.hpp"
+#include "tier/pipe.hpp"
 #include "tier/scheduling.hpp"
+#include "tier/server.hpp"
+#include "tier/signals.hpp"
+#include "tier/threads.hpp"
+#include "tier/timers.hpp"
 #include "tier/work.hpp"
 
 namespace py = pybind11;
@@ -64,6 +69,25 @@ void add_tier(py::module_& module) {
   add_work(loop, "chain", &chain);
   add_work(loop, "batches", &batches);
   add_work(loop, "idle_turns", &idle_turns);
+  add_work(loop, "producers", &producers);
+  add_work(loop, "wakeup", &wakeup);
+  add_work(loop, "schedule_cancel", &schedule_cancel);
+  add_work(loop, "lateness", &lateness);
+  add_work(loop, "million_timers", &million_timers);
+  add_work(loop, "pipe_throughput", &pipe_throughput);
+  add_work(loop, "signal_roundtrip", &signal_roundtrip);
+  module.def("lateness_floor", &lateness_floor);
+  module.def("pipe_floor", &pipe_floor);
+  module.def("signal_floor", &signal_floor);
+
+  py::class_<NativeServer>(module, "NativeServer",
+                           "NativeServer(loop, kind, address): see harness/native/tier/server.hpp.")
+      .def(py::init<NativeLoop&, const std::string&, const std::string&>(), py::keep_alive<1, 2>(),
+           py::arg("loop"), py::arg("kind"), py::arg("address"))
+      .def_property_readonly("address", &NativeServer::address)
+      .def("serve_until", &NativeServer::serve_until, py::arg("fd"),
+           py::call_guard<py::gil_scoped_release>(),
+           "Serve until fd is readable; returns how many messages were answered.");
 }
 
 } // namespace loopgauge::bench

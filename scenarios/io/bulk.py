@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.io.certificate import server_context
 from loopgauge.scenarios.io.served import Served
 from loopgauge.scenarios.io.servers import (
@@ -274,10 +275,18 @@ class PipeThroughput(Scenario):
     rules = ("PIPE-001", "PIPE-002", "PROT-013", "TRAN-004")
     requires = frozenset({"pipe"})
     slot_s = 0.02
+    has_floor = True
+    has_native = True
 
     @property
     def grain(self) -> int:
         return 2 * MOST_BUFFERED // MIB
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.pipe_throughput())
+
+    def floor_work(self, native: Any) -> Work:
+        return cast(Work, native.pipe_floor())
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         pattern = os.urandom(MIB)

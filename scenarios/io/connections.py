@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from loopgauge.scenarios.bare import BareLoop
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.served import Served, ServedProtocol
 from loopgauge.scenarios.io.servers import Connected, Connections, Echo, ProtocolServer, Server
@@ -41,6 +42,9 @@ class AcceptRate(Served):
     unit = "connection"
     rules: ClassVar[tuple[str, ...]] = ("SRVR-001", "SRVR-026", "PROT-001", "PROT-005")
     params = (AT_ONCE,)
+    has_floor = True
+    has_native = True
+    floor_kind = "accept"
     at_once: int
 
     @property
@@ -55,6 +59,8 @@ class AcceptRate(Served):
         return {"kind": "tcp", "pattern": "connect", "connections": self.at_once, "size": 0}
 
     def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
+        if isinstance(loop, BareLoop):  # the clients see that the other side was closed
+            return super().perform(loop, n)
         self._tally[0] = 0
         done = super().perform(loop, n)
         made = self._tally[0]

@@ -89,6 +89,7 @@ class TcpEcho(Served):
             self.requires |= {"sock"}
         # Encryption is no system call: there is no bare server to compare with.
         self.has_floor = self.transport != "tls"
+        self.has_native = self.has_floor and self.api == "protocol"
         self.floor_kind = self.transport
 
     @property

@@ -37,6 +37,8 @@ class TlsHandshake(AcceptRate):
     rules = ("SRVR-001", "TLSS-001", "TLSS-003", "TLSS-011", "PROT-001")
     requires = frozenset({"tcp", "fd", "tls"})
     full = ({}, {"at_once": 1})
+    has_floor = False
+    has_native = False
 
     def make_server(self) -> Server:
         self._tally = [0]

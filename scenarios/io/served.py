@@ -14,6 +14,7 @@ from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.io.servers import Connections, ProtocolServer, Server
 from loopgauge.scenarios.model import Scenario
+from loopgauge.scenarios.native import NativeLoop
 
 
 class Served(Scenario):
@@ -35,7 +36,7 @@ class Served(Scenario):
         self._server: Server | None = None
         self._folder = ""
         self._traffic = Traffic(loop, self.generator)
-        if isinstance(loop, Floor):
+        if isinstance(loop, (Floor, NativeLoop)):
             address = self._serve_bare(loop, native)
         else:
             self._server = self.make_server()
@@ -43,7 +44,10 @@ class Served(Scenario):
         self._traffic.open(address=address, **self.clients())
 
     def floor_work(self, native: Any) -> Work | None:
-        return None  # it serves as loops do
+        return None if self.has_floor else super().floor_work(native)  # it serves as loops do
+
+    def native_work(self, loop: Any) -> Work | None:
+        return None if self.has_native else super().native_work(loop)
 
     def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
         return cast(int, self._traffic.go(n).n)
@@ -53,7 +57,7 @@ class Served(Scenario):
         if traffic is None:
             return
         traffic.close()
-        if isinstance(loop, Floor):
+        if isinstance(loop, (Floor, NativeLoop)):
             loop.end_service()
         server, self._server = self._server, None
         if server is not None and not loop.is_closed():
@@ -73,9 +77,7 @@ class Served(Scenario):
         self._folder = tempfile.mkdtemp(prefix="loopgauge-")
         return str(Path(self._folder) / "socket")
 
-    def _serve_bare(self, loop: Floor, native: Any) -> str:
-        if not self.has_floor:
-            raise NotImplementedError("this scenario has no floor")
+    def _serve_bare(self, loop: Floor | NativeLoop, native: Any) -> str:
         address = self.new_path() if self.floor_kind == "unix" else "127.0.0.1:0"
         return loop.serve(native, self.floor_kind, address, self.clients()["size"])
 

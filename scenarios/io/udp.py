@@ -50,6 +50,7 @@ class UdpEcho(Served):
     )
     full = ({}, {"size": 64}, {"size": 1400}, {"connections": 1})
     has_floor = True
+    has_native = True
     floor_kind = "udp"
     size: int
     connections: int

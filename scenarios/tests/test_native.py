@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from scenario_testing.generators import generator
 
 from loopgauge import _bench
+from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.model import CheckFailed, Scenario
 from loopgauge.scenarios.native import NativeLoop
 from loopgauge.scenarios.registry import all_scenarios
@@ -35,7 +37,7 @@ def test_what_is_not_built_names_its_package() -> None:
 
 @pytest.mark.parametrize("scenario", ALONE, ids=lambda made: made.id)
 def test_every_variant_does_what_is_asked(scenario: type[Scenario], loop: NativeLoop) -> None:
-    for params in {str(p): p for p in (*scenario.quick, *scenario.full)}.values():
+    for params in {str(p): p for p in (*scenario.quick, scenario.full[-1])}.values():
         made = scenario(**params)
         if not made.has_native:
             continue
@@ -76,3 +78,34 @@ def test_work_and_loop_can_go_in_any_order() -> None:
 
 def test_an_empty_operation_counts() -> None:
     assert _bench.empty_work().run(1000) == 1000
+
+
+SERVED = [
+    variant
+    for made in WITH_NATIVE
+    for variant in map(lambda p, m=made: m(**p), made.quick)
+    if made.needs_generator and variant.has_native
+]
+
+
+@pytest.mark.parametrize("scenario", SERVED, ids=lambda made: f"{made.id}{made.values}")
+def test_the_generator_is_served(scenario: Scenario, loop: NativeLoop) -> None:
+    scenario.generator = generator()
+    scenario.setup(loop, _bench)
+    for factor in (1, 3):
+        n = scenario.grain * factor
+        assert scenario.run(loop, n) == n
+    scenario.teardown(loop)
+
+
+def test_the_floors_do_the_same_work() -> None:
+    floor = Floor()
+    for made in (name() for name in all_scenarios().values()):
+        if not made.has_floor or made.needs_generator:
+            continue
+        made.setup(floor, _bench)
+        assert made.run(floor, made.grain * 2) == made.grain * 2
+        if made.measure == "value":
+            assert made.last_value() > 0
+        made.teardown(floor)
+    floor.close()

@@ -6,8 +6,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.crew import Crew
 from loopgauge.scenarios.model import CheckFailed, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_order, require_sequence
@@ -30,7 +31,13 @@ class CallSoonThreadsafe(Batches):
         Param("producers", int, 0, (0, 1, 2, 4), "threads that queue; 0 is the loop's own thread"),
     )
     full = ({}, {"producers": 1}, {"producers": 2}, {"producers": 4})
+    has_native = True
     producers: int
+
+    def native_work(self, loop: Any) -> Work:
+        if self.producers:
+            return cast(Work, loop.producers(self.producers))
+        return cast(Work, loop.batches(self.size, True))
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_order(loop, loop.call_soon_threadsafe)
@@ -124,6 +131,10 @@ class ThreadsafeWakeup(Scenario):
     summary = "a thread wakes the sleeping loop and waits until its callback has run"
     unit = "round trip"
     rules = ("SOON-002", "SOON-015")
+    has_native = True
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.wakeup())
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_order(loop, loop.call_soon_threadsafe)

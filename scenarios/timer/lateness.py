@@ -14,8 +14,9 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_timers, require_punctual
 
@@ -55,6 +56,7 @@ class Lateness(Scenario):
         {"load": "busy", "delay": 10.0},
     )
     slot_s = 0.02
+    has_native = True
     delay: float
     load: str
     figure: str
@@ -67,6 +69,20 @@ class Lateness(Scenario):
         super().__init__(**params)
         self._late: list[int] = []
         self._phases = 0
+        # Bare system calls have nothing to be busy with.
+        self.has_floor = self.load == "idle"
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.lateness(self._delay_ns, self.load == "busy", self.figure))
+
+    def floor_work(self, native: Any) -> Work:
+        if not self.has_floor:
+            raise NotImplementedError("bare system calls have nothing to be busy with")
+        return cast(Work, native.lateness_floor(self._delay_ns, self.figure))
+
+    @property
+    def _delay_ns(self) -> int:
+        return round(self.delay * 1e6)
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_timers(loop)

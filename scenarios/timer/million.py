@@ -7,8 +7,9 @@ import random
 import time
 from itertools import islice
 from operator import length_hint
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_timers
 
@@ -49,6 +50,7 @@ class MillionTimers(Scenario):
         {"phase": "fire"},
         {"count": 100_000, "phase": "cleanup"},
     )
+    has_native = True
     phase: str
     count: int
 
@@ -63,6 +65,9 @@ class MillionTimers(Scenario):
     @property
     def grain(self) -> int:
         return self.count
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.million_timers(self.phase, self.count))
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_timers(loop)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Holds, Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_rescheduling, prove_timers
 
@@ -29,7 +30,11 @@ class ScheduleCancel(Scenario):
     params = (Param("pending", int, 20_000, (1, 20_000, 100_000), "timers pending all the time"),)
     holds = Holds("pending", "timer", "setup", (20_000, 100_000))
     full = ({}, {"pending": 1}, {"pending": 100_000})
+    has_native = True
     pending: int
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.schedule_cancel(self.pending))
 
     @property
     def grain(self) -> int:
