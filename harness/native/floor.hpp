@@ -3,9 +3,8 @@
 //
 // In Python: _bench.FloorServer(kind, address, size), kind "tcp" or "unix" (echo), "udp" or
 // "unixgram" (echo of datagrams), "flood" (of UDP), "accept" (connections that come and go), "sink"
-// or "source" (over TCP, as
-// harness/load/protocol.py says; `size` is the client's, for source), or "sendfile": a source whose
-// block lies in a file and is sent by the system call of that name.
+// or "source" (over TCP, as harness/load/protocol.py says; `size` is the client's, for source), or
+// "sendfile": a source whose block lies in a file and is sent by the system call of that name.
 //   .address           where it listens, as the load generator takes it ("127.0.0.1:4711")
 //   .serve_until(fd)   serves on the calling thread, without the GIL, until fd is readable; returns
 //                      how many messages were answered. A KeyboardInterrupt ends it, too.
