@@ -20,7 +20,7 @@ DEATHS_ALONE = 2  # after so many the arm is given up for the benchmark
 OUTSIDE_SIGNALS = frozenset({"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"})
 
 DEATHS = frozenset({"crash", "hang", "protocol"})
-ENDS_BENCHMARK = frozenset({"unavailable", "unsupported", "invalid", "error"})
+ENDS_BENCHMARK = frozenset({"unavailable", "unsupported", "lacking", "invalid", "error"})
 
 
 class Roster:

@@ -290,9 +290,12 @@ class Session:
         return outcome
 
     def _learn(self, event: Event) -> None:
-        """A poisoner that is by itself already is no news."""
+        """A poisoner that is by itself already is no news. What is too much for this machine beside
+        other loops may not be too much alone."""
         if event.event == "poison" and self.roster.is_alone(ALL_BENCHMARKS, event.arm):
             return
+        if event.event == "lacking" and not self.roster.is_alone(event.benchmark, event.arm):
+            event = isolated(event.arm, event.benchmark, event.reason, self.process)
         self.record(event)
         if event.event == "poison" and event.arm:
             self.record(isolated(event.arm, ALL_BENCHMARKS, event.reason, self.process))
@@ -383,7 +386,9 @@ def announce(tracker: Tracker, event: Event) -> None:
         "left_out": "left out",
         "isolated": "in a process of its own from here on",
     }
-    if event.event in words:
+    if event.event == "lacking":
+        tracker.notice_once(f"not measured here: {event.reason}")
+    elif event.event in words:
         tracker.notice(
             f"{where.replace(ALL_BENCHMARKS, 'everything')}: {words[event.event]}: {event.reason}"
         )

@@ -24,6 +24,7 @@ EventKind = Literal[
     "worker",  # a worker process was started: `worker` says how
     "unavailable",  # the loop cannot be made on this interpreter
     "unsupported",  # the loop lacks a capability the scenario needs
+    "lacking",  # this machine lacks what the scenario takes, whatever the loop
     "invalid",  # the work check failed: its figures are void
     "error",  # the scenario raised
     "crash",  # a worker died; final: it did so again alone, and is not tried any more

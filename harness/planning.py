@@ -46,9 +46,12 @@ def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: flo
     roster.apply(findings.events)
     counts = {b.id: slot_counts(b, roster, findings, limits.slot_s) for b in subject.benchmarks}
     if not any(counts.values()):
-        reasons = "; ".join(
-            f"{event.arm}: {event.reason}" for event in findings.events if event.event != "note"
-        )
+        told = [
+            event.reason if event.event == "lacking" else f"{event.arm}: {event.reason}"
+            for event in findings.events
+            if event.event != "note"
+        ]
+        reasons = "; ".join(dict.fromkeys(told))
         raise NothingToMeasure(f"no loop came through any benchmark ({reasons})")
     loads = {
         benchmark.id: load_of(benchmark, roster, findings, counts[benchmark.id])

@@ -29,6 +29,7 @@ class Tracker:
         self._done_before_s = 0.0  # by an earlier session of a resumed run
         self._fraction = 0.0
         self._processes = (0, 0)
+        self._said: set[str] = set()
 
     @property
     def elapsed_s(self) -> float:
@@ -74,6 +75,12 @@ class Tracker:
     def notice(self, text: str) -> None:
         phase = "probe" if self._measuring_since is None else "measure"
         self._send(phase, self._fraction, self._last_remaining_s, notice=text)
+
+    def notice_once(self, text: str) -> None:
+        """For what is the same for every loop and benchmark."""
+        if text not in self._said:
+            self._said.add(text)
+            self.notice(text)
 
     _last_remaining_s = 0.0
 

@@ -33,7 +33,9 @@ from loopgauge.harness.statistics import Floats
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, reason_of
 
-Status = Literal["ok", "invalid", "unsupported", "unavailable", "crashed", "hung", "error"]
+Status = Literal[
+    "ok", "invalid", "unsupported", "lacking", "unavailable", "crashed", "hung", "error"
+]
 ArmVerdict = Literal["faster", "slower", "equivalent", "inconclusive", "reference", ""]
 
 
@@ -334,6 +336,7 @@ def median_of(per_process: list[Floats]) -> float:
 FINAL_STATUS: dict[str, Status] = {
     "unavailable": "unavailable",
     "unsupported": "unsupported",
+    "lacking": "lacking",
     "invalid": "invalid",
     "error": "error",
 }

@@ -16,6 +16,7 @@ STATUS = {
     "ok": "measured",
     "invalid": "INVALID",
     "unsupported": "UNSUPPORTED",
+    "lacking": "LACKING",
     "unavailable": "unavailable",
     "crashed": "CRASHED",
     "hung": "HUNG",
@@ -24,6 +25,7 @@ STATUS = {
 
 STATUS_MEANING = {
     "invalid": "the work was not done or a rule was broken: its time means nothing",
+    "lacking": "this machine lacks what the scenario takes, whatever the loop",
     "unsupported": "the loop does not have what this scenario needs",
     "unavailable": "could not be loaded here",
     "crashed": "the process died",

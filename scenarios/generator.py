@@ -12,8 +12,8 @@ class Generator(Protocol):
     """The generator as whoever drives a scenario hands it over; the commands and answers are those
     of harness/load/protocol.py. One command at a time.
 
-    `receive` and `wait` raise CheckFailed for what the loop under test did wrong and
-    NotImplementedError for what this machine lacks.
+    `receive` and `wait` raise CheckFailed for what the loop under test did wrong and Lacking for
+    what this machine lacks.
     """
 
     def new_id(self) -> int:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from loopgauge.scenarios.bare import BareLoop, Work
-from loopgauge.scenarios.checks import CheckFailed, require
+from loopgauge.scenarios.checks import CheckFailed, Lacking, require
 from loopgauge.scenarios.generator import Generator
 from loopgauge.scenarios.guard import Guard
 from loopgauge.scenarios.params import BadParam, Param
 
-__all__ = ["BadParam", "CheckFailed", "Param", "Scenario", "require"]
+__all__ = ["BadParam", "CheckFailed", "Lacking", "Param", "Scenario", "require"]
 
 Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
@@ -46,7 +46,8 @@ class Scenario(ABC):
     with `has_native` as C++ callbacks on a native loop.
 
     What a scenario raises: CheckFailed for work that was not done, NotImplementedError for a loop
-    that lacks something (UNSUPPORTED), anything else is an error of loop or scenario.
+    that lacks something (UNSUPPORTED), Lacking for a machine that does (LACKING: left out),
+    anything else is an error of loop or scenario.
     """
 
     id: ClassVar[str]

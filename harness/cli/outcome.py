@@ -24,18 +24,23 @@ def exit_code(summary: RunSummary, named: Collection[str]) -> ExitCode:
 
 
 def left_out(summary: RunSummary, named: Collection[str]) -> list[str]:
-    """One line per loop. Not counted: a loop that does not have what a scenario needs (that is an
-    answer), and one of our own choice that is not installed."""
+    """One line per loop, and per thing that this machine lacks. Not counted: a loop that does not
+    have what a scenario needs (that is an answer), and one of our own choice that is not
+    installed."""
     missing: dict[str, list[str]] = {}
+    lacking: dict[str, dict[str, None]] = {}  # by reason: what no loop could do here
     for benchmark in summary.benchmarks:
         for arm in [*benchmark.arms, *benchmark.natives]:
-            if arm.role != "aa" and is_left_out(arm, named):
+            if arm.status == "lacking":
+                lacking.setdefault(arm.reason, {})[benchmark.id] = None
+            elif arm.role != "aa" and is_left_out(arm, named):
                 missing.setdefault(f"{arm.arm} {arm.status}", []).append(benchmark.id)
     total = len(summary.benchmarks)
     arms = [
         who if len(ids) == total else f"{who} in {', '.join(ids)}" for who, ids in missing.items()
     ]
-    return arms + summary.left_out
+    machine = [f"{', '.join(ids)}: {reason}" for reason, ids in lacking.items()]
+    return arms + machine + summary.left_out
 
 
 def is_left_out(arm: ArmSummary, named: Collection[str]) -> bool:

@@ -33,6 +33,7 @@ STATUS_WORDS = {
     "hung": ("HUNG", "bold red"),
     "error": ("ERROR", "bold red"),
     "unsupported": ("UNSUPPORTED", "yellow"),
+    "lacking": ("LACKING", "bold yellow"),
     "unavailable": ("unavailable", "dim"),
 }
 VERDICT_STYLES = {"faster": "green", "slower": "red", "inconclusive": "yellow"}

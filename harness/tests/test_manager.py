@@ -16,6 +16,8 @@ from manager_testing import runs
 from manager_testing.runs import arm, benchmark, subject
 
 from loopgauge.harness import environment, manager
+from loopgauge.harness.cli import outcome
+from loopgauge.harness.cli.exit_codes import ExitCode
 from loopgauge.harness.errors import (
     NothingToMeasure,
     PlaceTaken,
@@ -189,6 +191,35 @@ def test_a_poisoner_is_measured_by_itself_everywhere(out: Path) -> None:
         assert rounds_of(run, name, "asyncio", "hybrid") == ALL_ROUNDS
     assert "time.sleep replaced" in events(run, "isolated")[0].reason
     assert summarise(run).benchmarks[0].arms[1].isolated
+
+
+def test_what_is_too_much_beside_others_is_tried_alone(out: Path) -> None:
+    marked = benchmark("fake.a", deeds={"big": "lacking@shared"})
+    run = runs.run(subject([arm("big")], [marked, benchmark("fake.b")]), out)
+    assert rounds_of(run, "fake.a", "big", "process") == ALL_ROUNDS
+    assert rounds_of(run, "fake.b", "big", "hybrid") == ALL_ROUNDS
+    assert not events(run, "lacking")
+
+
+def test_what_this_machine_lacks_is_left_out_once_and_the_rest_goes_on(out: Path) -> None:
+    said: list[str] = []
+    lacking = dict.fromkeys(["asyncio", "asyncio~aa", "fast"], "lacking")
+    what = subject([arm("fast")], [benchmark("fake.a", deeds=lacking), benchmark("fake.b")])
+    run = runs.run(what, out, lambda progress: said.append(progress.notice))
+    assert rounds_of(run, "fake.b", "fast") == ALL_ROUNDS
+    assert [line for line in said if line] == ["not measured here: it is lacking"]
+    summary = summarise(run)
+    assert {arm.status for arm in summary.benchmarks[0].arms} == {"lacking"}
+    assert outcome.left_out(summary, []) == ["fake.a: it is lacking"]
+    assert outcome.exit_code(summary, []) == ExitCode.LEFT_OUT
+
+
+def test_where_nothing_can_be_measured_the_reason_is_said_once(out: Path) -> None:
+    lacking = dict.fromkeys(["asyncio", "asyncio~aa", "fast"], "lacking")
+    what = subject([arm("fast")], [benchmark("fake.a", deeds=lacking)])
+    with pytest.raises(NothingToMeasure) as caught:
+        runs.run(what, out)
+    assert str(caught.value).count("it is lacking") == 1
 
 
 # --- deaths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +30,7 @@ from loopgauge.harness.worker.plan import (
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.watchdog import Watchdog
 from loopgauge.harness.worker.workload import make_workload
-from loopgauge.scenarios.model import CheckFailed
+from loopgauge.scenarios.model import CheckFailed, Lacking
 
 
 @pytest.fixture
@@ -162,3 +163,20 @@ def test_an_arm_that_fails_is_replaced_and_blamed_for_nothing_else(generator) ->
     assert rig.of_type(Status)["sick"].status == "error"
     assert rig.of_type(Samples).keys() == {"stock"}
     assert not rig.of_type(Poison)
+
+
+def test_what_this_machine_lacks_is_no_loops_fault(generator, monkeypatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (300, 300))
+    rig = Rig(generator, stock=STOCK)
+    rig.run("io.tcp_echo", [["stock"]], connections=1_000)
+    status = rig.of_type(Status)["stock"]
+    assert status.status == "lacking"
+    assert status.reason.startswith("1000 connections need about ")
+    assert not rig.of_type(Samples)
+
+
+def test_what_the_generator_lacks_is_the_machines_too(generator, listener) -> None:
+    address = address_of(listener)
+    generator.send("open", id=generator.new_id(), address=address, connections=100_000_000)
+    with pytest.raises(Lacking, match="ulimit -n"):
+        generator.wait()

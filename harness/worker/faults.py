@@ -5,17 +5,21 @@ from __future__ import annotations
 import traceback
 
 from loopgauge.harness.worker.plan import Verdict
+from loopgauge.scenarios.checks import Lacking
 
 REASON_LIMIT = 300
 TRACEBACK_LIMIT = 20_000
 
 
 def verdict(error: BaseException, invalid: tuple[type[BaseException], ...]) -> Verdict:
-    """unsupported: the loop says it cannot do this. invalid: the work was not done as it should
-    be (`invalid` are the exceptions that say so). error: anything else."""
+    """unsupported: the loop says it cannot do this. lacking: this machine cannot.
+    invalid: the work was not done as it should be (`invalid` are the exceptions that say so).
+    error: anything else."""
     leaves = _leaves(error)
     if any(isinstance(leaf, invalid) for leaf in leaves):
         return "invalid"
+    if any(isinstance(leaf, Lacking) for leaf in leaves):
+        return "lacking"
     if all(isinstance(leaf, NotImplementedError) for leaf in leaves):
         return "unsupported"
     return "error"
@@ -25,6 +29,8 @@ def reason(error: BaseException) -> str:
     """One line."""
     text = str(error).strip().splitlines()
     name = type(error).__name__
+    if text and isinstance(error, Lacking):
+        return text[0][:REASON_LIMIT]
     if text:
         return f"{name}: {text[0]}"[:REASON_LIMIT]
     frames = traceback.extract_tb(error.__traceback__)

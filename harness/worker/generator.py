@@ -13,7 +13,7 @@ import msgspec
 
 from loopgauge.harness.load import protocol
 from loopgauge.harness.load.client import LoadError, LoadGenerator, spare_cpu
-from loopgauge.scenarios.model import CheckFailed
+from loopgauge.scenarios.model import CheckFailed, Lacking
 
 # Seconds for an answer that needs no loop under test.
 ANSWER_TIMEOUT_S = 5.0
@@ -101,5 +101,5 @@ def _as_verdict(error: LoadError) -> Exception:
     if error.kind in _WRONG:
         return CheckFailed(str(error))
     if error.kind in _LACKING:
-        return NotImplementedError(str(error))
+        return Lacking(str(error))
     return error

@@ -14,7 +14,7 @@ from loopgauge.harness.model import OpenLoop
 SCHEMA = 1
 
 Phase = Literal["import", "create", "setup", "calibrate", "warmup", "slot", "teardown"]
-Verdict = Literal["unsupported", "invalid", "error"]
+Verdict = Literal["unsupported", "lacking", "invalid", "error"]
 GcPolicy = Literal["freeze", "off", "default"]
 
 

@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import gc
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -156,8 +155,6 @@ class ConnectionMemory(ServedProtocol):
         return 1
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
-        self._limits: tuple[int, int] | None = None
-        self._raise_limit()
         # One connection's worth of what is loaded and allocated once.
         first = type(self)(connections=self.connections, size=self.size)
         first.generator = self.generator
@@ -193,25 +190,7 @@ class ConnectionMemory(ServedProtocol):
     def take_value(self) -> float:
         return self._value
 
-    def release(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().release(loop)
-        if getattr(self, "_limits", None) is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, cast(tuple[int, int], self._limits))
 
-    def _raise_limit(self) -> None:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = self.connections + SPARE_DESCRIPTORS
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise NotImplementedError(
-                f"{self.connections} connections need {wanted} descriptors and {hard} are allowed;"
-                f" `ulimit -n {wanted}` in the shell, or --param connections={hard // 2}"
-            )
-        if soft < wanted:
-            self._limits = (soft, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-SPARE_DESCRIPTORS = 200  # of the interpreter, the loop and the harness
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

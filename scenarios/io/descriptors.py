@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 from typing import Any, ClassVar
 
+from loopgauge.scenarios.io import limits
 from loopgauge.scenarios.model import Param, Scenario, require
-
-SPARE_DESCRIPTORS = 200  # of the interpreter, the loops and the harness
 
 
 class IdlePool:
@@ -22,13 +20,14 @@ class IdlePool:
 
     descriptors: ClassVar[list[int]] = []
     _holders: ClassVar[int] = 0
-    _limits: ClassVar[tuple[int, int] | None] = None
+    _rooms: ClassVar[list[int]] = []
 
     @classmethod
     def take(cls, count: int) -> list[int]:
-        """`count` of them; `give_back` follows. Raises NotImplementedError where the limit is too
-        low."""
-        cls._raise_limit(count)
+        """`count` of them; `give_back` follows. Raises Lacking where the limit is too low."""
+        more = max(count - len(cls.descriptors), 0)
+        limits.make_room(more, "idle descriptors", "idle")
+        cls._rooms.append(more)
         cls._holders += 1
         while len(cls.descriptors) < count:
             cls.descriptors.append(os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
@@ -42,23 +41,8 @@ class IdlePool:
         for fd in cls.descriptors:
             os.close(fd)
         cls.descriptors.clear()
-        if cls._limits is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, cls._limits)
-            cls._limits = None
-
-    @classmethod
-    def _raise_limit(cls, count: int) -> None:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = count + SPARE_DESCRIPTORS
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise NotImplementedError(
-                f"{count} idle descriptors need {wanted} in all and {hard} are allowed;"
-                f" `ulimit -n {wanted}` in the shell,"
-                f" or --param idle={max(hard - SPARE_DESCRIPTORS, 0)}"
-            )
-        if soft < wanted:
-            cls._limits = cls._limits or (soft, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        while cls._rooms:
+            limits.give_back(cls._rooms.pop())
 
 
 class AmongIdle(Scenario):

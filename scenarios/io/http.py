@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io.served import Served
 from loopgauge.scenarios.io.servers import BACKLOG, Server, address_of
-from loopgauge.scenarios.model import Param, require
+from loopgauge.scenarios.model import Lacking, Param, require
 
 BODY = "Hello, World!"
 REQUEST = "GET /plaintext HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n"
@@ -21,7 +21,7 @@ KEEP_ALIVE_S = 3600
 
 
 def optional(module: str, distribution: str) -> Any:
-    """The module. Raises NotImplementedError, with the cure, where it is not installed.
+    """The module. Raises Lacking, with the cure, where it is not installed.
 
     Some of what they import adds warning filters, which would be blamed on the loop under test.
     """
@@ -29,9 +29,7 @@ def optional(module: str, distribution: str) -> Any:
         with warnings.catch_warnings():
             return importlib.import_module(module)
     except ImportError as error:
-        raise NotImplementedError(
-            f"needs {distribution} (pip install {distribution}): {error}"
-        ) from error
+        raise Lacking(f"needs {distribution} (pip install {distribution}): {error}") from error
 
 
 class Plaintext(Served):

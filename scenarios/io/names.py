@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import Any, ClassVar
 
-from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.model import Lacking, Param, Scenario, require
 
 
 class GetaddrinfoLiteral(Scenario):
@@ -56,7 +56,7 @@ class GetaddrinfoLocalhost(GetaddrinfoLiteral):
         try:
             socket.getaddrinfo(self.host, 80)
         except socket.gaierror as error:
-            raise NotImplementedError(
+            raise Lacking(
                 f"this machine does not know {self.host} (put it into /etc/hosts): {error}"
             ) from error
         super().prepare(loop, native)

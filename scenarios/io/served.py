@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.generator import Traffic
+from loopgauge.scenarios.io import limits
 from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.io.servers import Connections, ProtocolServer, Server
 from loopgauge.scenarios.model import Scenario
@@ -35,13 +36,19 @@ class Served(Scenario):
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._server: Server | None = None
         self._folder = ""
+        self._room = 0
+        clients = self.clients()
+        count = clients["connections"]
+        param = "connections" if "connections" in self.values else "at_once"
+        limits.make_room(count, "connections", param)
+        self._room = count
         self._traffic = Traffic(loop, self.generator)
         if isinstance(loop, (Floor, NativeLoop)):
             address = self._serve_bare(loop, native)
         else:
             self._server = self.make_server()
             address = loop.run_until_complete(self._server.start())
-        self._traffic.open(address=address, **self.clients())
+        self._traffic.open(address=address, **clients)
 
     def floor_work(self, native: Any) -> Work | None:
         return None if self.has_floor else super().floor_work(native)  # it serves as loops do
@@ -53,6 +60,14 @@ class Served(Scenario):
         return cast(int, self._traffic.go(n).n)
 
     def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._close(loop)
+        finally:
+            room, self._room = getattr(self, "_room", 0), 0
+            if room:
+                limits.give_back(room)
+
+    def _close(self, loop: asyncio.AbstractEventLoop) -> None:
         traffic = getattr(self, "_traffic", None)
         if traffic is None:
             return

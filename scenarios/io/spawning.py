@@ -8,7 +8,7 @@ import os
 import shutil
 from typing import Any
 
-from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.model import Lacking, Param, Scenario, require
 
 
 class SubprocessSpawn(Scenario):
@@ -26,7 +26,7 @@ class SubprocessSpawn(Scenario):
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         true, false = shutil.which("true"), shutil.which("false")
         if true is None or false is None:
-            raise NotImplementedError("there is no program `true` or `false` on the PATH")
+            raise Lacking("there is no program `true` or `false` on the PATH")
         self._program = true
         # A loop that does not wait would report 0 for this one as well.
         status = loop.run_until_complete(spawn(false))
@@ -66,7 +66,7 @@ class SubprocessPipe(Scenario):
         self._child: asyncio.subprocess.Process | None = None
         program = shutil.which("cat")
         if program is None:
-            raise NotImplementedError("there is no program `cat` on the PATH")
+            raise Lacking("there is no program `cat` on the PATH")
         block = os.urandom(self.size + self._SHIFTS)
         # Different from one to the next, so that an old one is not taken for it.
         self._messages = [block[start : start + self.size] for start in range(self._SHIFTS)]

@@ -91,7 +91,7 @@ class FakeWorker:
             os.write(self.fd, b"{]\n")
         elif kind == "poison":
             self.send(t="poison", arm=arm, what=["time.sleep replaced"])
-        elif kind in ("unsupported", "invalid", "error"):
+        elif kind in ("unsupported", "lacking", "invalid", "error"):
             self.send(t="status", benchmark=name, arm=arm, status=kind, reason=f"it is {kind}")
             return True
         return kind == "mute"
