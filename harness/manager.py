@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loopgauge.harness import environment, interruptions, planning, subject, units
-from loopgauge.harness.deterministic import tier as deterministic
+from loopgauge.harness.counted import Counted, tiers_of
 from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
 from loopgauge.harness.launch import Launcher
@@ -151,8 +151,8 @@ class Session:
         try:
             if self._timed:
                 self._run_all_rounds()
-            if "deterministic" in self.header.tiers:
-                self._count()
+            for tier in tiers_of(self.header):
+                self._count(tier)
         except KeyboardInterrupt:
             self.record(Event(event="interrupted", process=self.process))
             raise
@@ -191,21 +191,21 @@ class Session:
     def _timed(self) -> bool:
         return not TIMED.isdisjoint(self.header.tiers)
 
-    def _count(self) -> None:
+    def _count(self, tier: Counted) -> None:
         """What is counted instead of timed. A pair's records are on disk before the next pair's."""
-        pairs = self._uncounted()
-        for records in deterministic.count(self.header, pairs, self.record, self.tracker.at):
+        pairs = tier.pending(self.file, self.roster)
+        for records in tier.count(self.header, pairs, self.record, self.tracker.at):
             self._append(records)
             for event in records:
                 if isinstance(event, Event):
                     self.roster.apply([event])
                     announce(self.tracker, event)
-            self.tracker.finished(deterministic.expected_s(pairs[:1]))
+            self.tracker.finished(tier.expected_s(pairs[:1]))
 
-    def _uncounted(self) -> list[deterministic.Pair]:
-        if "deterministic" not in self.header.tiers:
-            return []
-        return deterministic.pending(self.file, self.roster)
+    def _uncounted_s(self) -> float:
+        return sum(
+            tier.expected_s(tier.pending(self.file, self.roster)) for tier in tiers_of(self.header)
+        )
 
     def _rounds_done(self) -> int:
         """Whole rounds, counted from the first."""
@@ -332,7 +332,7 @@ class Session:
 
     def _announce_work(self) -> None:
         pending = self._pending(0) if self._timed else []
-        left = self._work_in(pending) + deterministic.expected_s(self._uncounted())
+        left = self._work_in(pending) + self._uncounted_s()
         total = left if not pending else max(left, self.header.plan.expected_s)
         self.tracker.measuring(total, total - left, len(pending))
 

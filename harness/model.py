@@ -18,7 +18,7 @@ Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
 Design = Literal["hybrid", "process"]
 Setting = Literal["quick", "full"]
-Tier = Literal["python", "native", "deterministic"]
+Tier = Literal["python", "native", "deterministic", "memory"]
 TIMED: frozenset[Tier] = frozenset({"python", "native"})  # these share slots; the rest is counted
 EventKind = Literal[
     "worker",  # a worker process was started: `worker` says how

@@ -74,6 +74,27 @@ def percentiles(found: Latencies) -> list[str]:
     return [DASH if value is None else duration(value) for value in values]
 
 
+def memory(benchmark: BenchmarkSummary) -> list[ArmSummary]:
+    """Those whose memory was looked at, the floor among them."""
+    arms = [*candidates(benchmark), *([benchmark.floor] if benchmark.floor is not None else [])]
+    return [arm for arm in arms if arm.status == "ok" and "peak_rss" in arm.metrics]
+
+
+def held(arms: list[ArmSummary]) -> str:
+    """What one of those is that the scenario holds: "timer"; "" where it holds none."""
+    units = [arm.metrics["rss"].unit for arm in arms if "rss" in arm.metrics]
+    return units[0].rpartition("/")[2] if units else ""
+
+
+def bytes_of(size: float | None) -> str:
+    if size is None or not math.isfinite(size):
+        return DASH
+    for factor, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if abs(size) >= factor:
+            return f"{number(size / factor)} {unit}"
+    return f"{size:.0f} B"
+
+
 def duration(nanoseconds: float) -> str:
     factor, unit = time_unit(nanoseconds)
     return f"{number(nanoseconds / factor)} {unit}"

@@ -44,6 +44,8 @@ Tiers:
                  built-in core, libuv, libevent and Asio, in the same slots
   deterministic  instructions (valgrind), system calls (strace), allocations
                  and context switches per operation: on a noisy machine too
+  memory         resident bytes: the peak of the scenario, and of each
+                 connection, timer or callback that it holds
 """
 
 
@@ -51,6 +53,7 @@ TIERS: dict[Tier, str] = {
     "python": "CPU or wall time of the asyncio API",
     "native": "the same as C++ callbacks on the built-in core, libuv, libevent and Asio",
     "deterministic": "instructions, system calls, allocations and context switches, counted",
+    "memory": "resident memory, in processes that do nothing else",
 }
 
 

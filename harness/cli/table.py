@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loopgauge.harness.cli import counts, wording
+from loopgauge.harness.cli import counts, memory, wording
 from loopgauge.harness.cli.latencies import latencies
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ def benchmark_block(
     counted = counts.arms_with_counts(benchmark)
     if counted:
         parts.append(indented(counts.table(counted, width)))
+    remembered = memory.arms_with_memory(benchmark)
+    if remembered:
+        parts.append(indented(memory.table(remembered)))
     if missing:
         parts.append(indented(missing_arms(missing)))
     if any(arm.arrivals is not None for arm in candidates):

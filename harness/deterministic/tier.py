@@ -13,7 +13,7 @@ from loopgauge.harness.store import RunFile
 
 # The first figure of every pair, and the events that stand where there are no figures.
 FIRST = "allocations"
-INSTEAD = frozenset({"unsupported", "invalid", "error", "left_out"})
+INSTEAD = frozenset({"unsupported", "lacking", "invalid", "error", "left_out"})
 ROLES = frozenset({"candidate", "reference", "native", "floor"})
 
 Pair = tuple[Benchmark, Arm]

@@ -26,7 +26,6 @@ ROLES = frozenset({"candidate", "reference", "floor"})
 FIRST = "peak_rss"  # the figure every pair has
 
 Pair = tuple[Benchmark, Arm]
-Refused = list[Event]
 
 
 def pending(file: RunFile, roster: Roster) -> list[Pair]:
@@ -47,9 +46,9 @@ def pending(file: RunFile, roster: Roster) -> list[Pair]:
     ]
 
 
-def expected_s(setting: Setting, pairs: Sequence[Pair]) -> float:
-    kinds = sum(1 if holds_of(benchmark) is None else 3 for benchmark, _ in pairs)
-    return kinds * PROCESSES[setting] * ABOUT_S
+def expected_s(pairs: Sequence[Pair]) -> float:
+    """In the quick setting; how the clock runs corrects it in the full one."""
+    return sum(ABOUT_S if holds_of(benchmark) is None else 3 * ABOUT_S for benchmark, _ in pairs)
 
 
 def holds_of(benchmark: Benchmark) -> Holds | None:
@@ -61,11 +60,14 @@ def holds_of(benchmark: Benchmark) -> Holds | None:
 PREFIX = "memory: "
 
 
-def measure(
-    header: Header, pairs: Sequence[Pair], at: Callable[[str, str], None]
+def count(
+    header: Header,
+    pairs: Sequence[Pair],
+    record: Callable[[Event], None],
+    at: Callable[[str, str], None],
 ) -> Iterator[list[AnyRecord]]:
-    """For each pair its records, which belong together in the file. `at` is told which benchmark
-    and arm are at work."""
+    """For each pair its records, which belong together in the file. Nothing goes for all of them,
+    so `record` is not used; `at` is told which benchmark and arm are at work."""
     for benchmark, arm in pairs:
         at(benchmark.id, f"{arm.label} (memory)")
         yield _Pair(header, benchmark, arm).records()

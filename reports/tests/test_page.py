@@ -9,6 +9,7 @@ from report_testing.files import write_run
 from report_testing.pages import Page
 
 from loopgauge.harness.latency import Arrivals, Latencies
+from loopgauge.harness.model import Metric
 from loopgauge.harness.store import read_run
 from loopgauge.harness.summary import summarise
 from loopgauge.reports import render
@@ -242,3 +243,22 @@ def test_latencies_at_a_constant_rate_are_shown_both_ways():
     assert "due 20.0 \u00b5s 20.0 \u00b5s 5.00 ms \u2013 \u2013 9.00 ms" in text
     assert "10 of 1000 4.00 \u00b5s" in text
     assert "sent 19.0 \u00b5s" in text
+
+
+def test_memory_is_shown_of_those_who_have_it():
+    run = samples.full_run(1, arms=FIVE)
+    assert "Resident memory" not in made(run).text
+    arm = next(arm for arm in run.benchmarks[0].arms if arm.arm == "uvloop")
+    name = run.benchmarks[0].id
+    arm.metrics = {
+        "peak_rss": Metric(
+            benchmark=name, arm="uvloop", metric="peak_rss", unit="byte", value=3 << 20,
+            by_name={"set up": 2048, "left after the runs": 512},
+        ),
+        "rss": Metric(
+            benchmark=name, arm="uvloop", metric="rss", unit="byte/timer", value=1536
+        ),
+    }  # fmt: skip
+    text = " ".join(made(run).text.split())
+    assert "per timer peak" in text
+    assert "uvloop 1.50 KiB 3.00 MiB 2.00 KiB 512 B" in text
