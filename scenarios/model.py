@@ -122,9 +122,8 @@ class Scenario(ABC):
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         """Gives back what `setup` took, also after a failed run or twice. The loop stays open."""
         try:
-            if self._bare is None:
-                self.release(loop)
             self._bare = None
+            self.release(loop)
         finally:
             if self._guard is not None:
                 self._guard.close()

@@ -1,9 +1,11 @@
 #include "tier_binding.hpp"
 
 #include <memory>
+#include <pybind11/stl.h>
 #include <string>
 
 #include "tier/backend.hpp"
+#include "tier/bare_io.hpp"
 #include "tier/pipe.hpp"
 #include "tier/scheduling.hpp"
 #include "tier/server.hpp"
@@ -58,6 +60,19 @@ void add_tier(py::module_& module) {
   module.def(
       "empty_work", []() -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); },
       "An operation that does nothing.");
+
+  module.def("bare_idle_fds", &bare_idle_fds, py::arg("idle"),
+             "io.idle_fds on bare epoll, among descriptors that the caller keeps open.");
+  module.def("bare_reader_churn", &bare_reader_churn, py::arg("idle"),
+             "io.add_reader_churn on bare epoll, among descriptors that the caller keeps open.");
+  module.def(
+      "bare_file_read",
+      [](const std::string& path, const py::bytes& content) {
+        return bare_file_read(path, std::string(content));
+      },
+      py::arg("path"), py::arg("content"), "io.file_read_executor on the calling thread.");
+  module.def("bare_file_copy", &bare_file_copy, py::arg("source"), py::arg("target"),
+             py::arg("piece"), "io.file_copy on the calling thread.");
 
   py::class_<NativeLoop> loop(module, "NativeLoop",
                               "NativeLoop(name): a loop of a native backend, or of the shared "

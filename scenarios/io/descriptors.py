@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.io import limits
 from loopgauge.scenarios.model import Param, Scenario, require
 
@@ -50,16 +51,14 @@ class AmongIdle(Scenario):
 
     requires = frozenset({"fd"})
     slot_s = 0.004
+    has_floor = True
     idle: int
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._woken = 0
         self._watched: list[int] = []
-        self._held = False
         self._own: list[int] = []
-        descriptors = IdlePool.take(self.idle)
-        self._held = True
-        for fd in descriptors:
+        for fd in self.take_idle():
             loop.add_reader(fd, self._wake, fd)
             self._watched.append(fd)
         self._own = [os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for _ in range(RING)]
@@ -77,6 +76,13 @@ class AmongIdle(Scenario):
             if getattr(self, "_held", False):
                 self._held = False
                 IdlePool.give_back()
+
+    def take_idle(self) -> list[int]:
+        """The idle descriptors, until `release`."""
+        self._held = False
+        descriptors = IdlePool.take(self.idle)
+        self._held = True
+        return descriptors
 
     def require_idle(self) -> None:
         require(self._woken == 0, f"{self._woken} descriptors that are not readable were reported")
@@ -121,6 +127,9 @@ class IdleFds(AmongIdle):
         loop.add_reader(near, self._pass_on, near, far)
         loop.add_reader(far, self._pass_on, far, near)
 
+    def floor_work(self, native: Any) -> Work:
+        return cast(Work, native.bare_idle_fds(self.take_idle()))
+
     def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
         self._done, self._wanted, self._spurious = 0, n, 0
         os.eventfd_write(self._own[0], 1)
@@ -163,6 +172,9 @@ class AddReaderChurn(AmongIdle):
         self._prove_not_ready(loop)
         for fd in self._own:
             os.eventfd_write(fd, 1)
+
+    def floor_work(self, native: Any) -> Work:
+        return cast(Work, native.bare_reader_churn(self.take_idle()))
 
     def perform(self, loop: asyncio.AbstractEventLoop, n: int) -> int:
         ring = self._own

@@ -12,8 +12,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.io.bulk import COUNT, MIB
 from loopgauge.scenarios.io.certificate import server_context
 from loopgauge.scenarios.io.served import Served
@@ -40,15 +41,13 @@ class InExecutor(Scenario):
     rules = ("EXEC-001", "EXEC-003", "SOON-015", "SOON-019")
     requires = frozenset({"executor"})
     slot_s = 0.010
+    has_floor = True
     size: int
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="scenario")
         self._calls = 0
-        self._folder = new_folder()
-        self._content = os.urandom(self.size)
-        self.source = Path(self._folder.name) / "source"
-        self.source.write_bytes(self._content)
+        self.make_source()
         self._hand_over = loop.run_in_executor
         ident = loop.run_until_complete(self.threaded(threading.get_ident))
         require(ident != threading.get_ident(), "run_in_executor ran the function in the loop")
@@ -68,6 +67,13 @@ class InExecutor(Scenario):
         if folder is not None:
             folder.cleanup()
 
+    def make_source(self) -> None:
+        """The file, until `release`."""
+        self._folder = new_folder()
+        self.content = os.urandom(self.size)
+        self.source = Path(self._folder.name) / "source"
+        self.source.write_bytes(self.content)
+
     async def threaded(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self._hand_over(self._pool, self._call, function, *arguments)
 
@@ -80,7 +86,7 @@ class InExecutor(Scenario):
         """In threads, of one operation."""
 
     def require_content(self, data: bytes) -> None:
-        require(data == self._content, "the bytes that were read are not those of the file")
+        require(data == self.content, "the bytes that were read are not those of the file")
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         """In the thread."""
@@ -100,6 +106,10 @@ class FileReadExecutor(InExecutor):
     summary = "a file is opened, read and closed through an executor"
     params = (Param("size", int, MIB, (1, 4096, MIB), "bytes of the file"),)
     full = ({}, {"size": 4096})
+
+    def floor_work(self, native: Any) -> Work:
+        self.make_source()
+        return cast(Work, native.bare_file_read(str(self.source), self.content))
 
     async def one(self) -> None:
         file: Any = await self.threaded(open, self.source, "rb", 0)
@@ -137,6 +147,11 @@ class FileCopy(InExecutor):
         )
         self.require_content(target.read_bytes())
         return done
+
+    def floor_work(self, native: Any) -> Work:
+        self.make_source()
+        source, target = str(self.source), str(self._target())
+        return cast(Work, native.bare_file_copy(source, target, self.piece))
 
     async def one(self) -> None:
         threaded = self.threaded

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from loopgauge.scenarios.bare import BareLoop
 from loopgauge.scenarios.model import Scenario
 from scenario_testing.generators import generator
 
@@ -38,6 +39,7 @@ def ready(scenario: Scenario, loop: asyncio.AbstractEventLoop, native: Any = Non
     """A scenario between setup and teardown."""
     if scenario.needs_generator:
         scenario.generator = generator()
+    if scenario.needs_generator or isinstance(loop, BareLoop):
         # What is sent or received in bulk is compared with what the generator's side holds.
         native = importlib.import_module("loopgauge._bench")
     scenario.setup(loop, native)
