@@ -35,6 +35,7 @@ namespace loopgauge::core {
 ///   bool between_turns();                   signals, fairness between threads; false: leave
 ///   void before_block(); void after_block();  release and take back the host's lock around a wait
 ///                                           that can block; see Wakeup for what makes this safe
+///   using WithoutLock = ...;                optional: there is no such lock
 ///
 /// One thread at a time (the binding: under the GIL), except wakeup.notify(). Throws only
 /// std::bad_alloc, from the containers.
@@ -169,6 +170,7 @@ class Loop {
   static constexpr std::size_t kEventsPerWait = 256;
   static constexpr std::size_t kCrowd = 8;
   static constexpr int kFailed = -1;
+  static constexpr bool kHostHasLock = !requires { typename Host::WithoutLock; };
 
   // Phase 1. False: the wait failed.
   bool collect_events() {
@@ -176,7 +178,7 @@ class Loop {
     if (timeout == 0) {
       return !policy.must_poll(stopping, [this] { return turn_now(); }) || look() != kFailed;
     }
-    if (policy.watched > 0) {
+    if (kHostHasLock && policy.watched > 0) {
       // Under load the events are already there, and the host's lock (a GIL that others want)
       // need not be given away to fetch them.
       const int found = look();

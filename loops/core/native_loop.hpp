@@ -69,6 +69,7 @@ class NativeLoop {
 
   struct Host {
     using Item = Callback*;
+    using WithoutLock = void;
     struct TimerTraits {
       static void set_index(Item item, std::size_t index) noexcept { item->timer_index = index; }
     };

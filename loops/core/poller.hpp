@@ -53,6 +53,7 @@ class Poller {
   Result<int> wait(std::span<epoll_event> events, std::int64_t timeout_ns) noexcept;
 
  private:
+  Result<int> wait_punctually(std::span<epoll_event> events, std::int64_t timeout_ns) noexcept;
   Result<int> control(int operation, int fd, std::uint32_t events, std::uint64_t key) noexcept;
 
   UniqueFd epoll_;

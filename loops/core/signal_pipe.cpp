@@ -6,12 +6,12 @@ Result<int> SignalPipe::open() noexcept {
   if (is_open()) {
     return {};
   }
-  const Result<std::array<int, 2>> pair = sys::socketpair();
-  if (!pair.ok()) {
-    return Result<int>::failed(pair.error);
+  const Result<std::array<int, 2>> ends = sys::pipe();
+  if (!ends.ok()) {
+    return Result<int>::failed(ends.error);
   }
-  read_end_.reset(pair.value[0]);
-  write_end_.reset(pair.value[1]);
+  read_end_.reset(ends.value[0]);
+  write_end_.reset(ends.value[1]);
   return {};
 }
 

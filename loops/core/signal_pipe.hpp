@@ -10,9 +10,10 @@
 
 namespace loopgauge::core {
 
-/// A non-blocking, close-on-exec socket pair that carries one byte per signal.
-/// A pair of sockets and not an eventfd, because signal.set_wakeup_fd() writes single bytes, which
-/// an eventfd refuses, and because the number of the signal must arrive.
+/// A non-blocking, close-on-exec pipe that carries one byte per signal.
+/// Not an eventfd, because signal.set_wakeup_fd() writes single bytes, which an eventfd refuses,
+/// and because the number of the signal must arrive. Not a pair of sockets, as asyncio has it for
+/// the sake of Windows: a byte costs more there, and 278 fill it, where a pipe holds 65 536.
 /// Register read_fd() with kSignalKey: through Loop::watch() it is polled like any descriptor of
 /// the user, through Poller::add() it only ends a blocking wait.
 class SignalPipe {
@@ -39,6 +40,9 @@ class SignalPipe {
       for (const std::uint8_t signum :
            std::span(bytes).first(static_cast<std::size_t>(got.value))) {
         f(signum);
+      }
+      if (static_cast<std::size_t>(got.value) < bytes.size()) {
+        return; // it was empty; what comes now is reported again
       }
     }
   }

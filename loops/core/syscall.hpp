@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <span>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -97,6 +98,15 @@ inline Result<std::array<int, 2>> socketpair() noexcept {
     return Result<std::array<int, 2>>::failed(errno);
   }
   return {pair, 0};
+}
+
+/// Both ends non-blocking: {to read from, to write to}.
+inline Result<std::array<int, 2>> pipe() noexcept {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) < 0) {
+    return Result<std::array<int, 2>>::failed(errno);
+  }
+  return {ends, 0};
 }
 
 inline Result<ssize_t> read(int fd, void* buffer, std::size_t size) noexcept {

@@ -117,7 +117,7 @@ class EventLoop(
         )
 
     # ---- waking up ----------------------------------------------------------------------------
-    # Threads wake the loop through its eventfd. Signals need a socket pair, because
+    # Threads wake the loop through its eventfd. Signals need a pipe, because
     # signal.set_wakeup_fd() writes one byte, which an eventfd refuses; it is made when the first
     # handler is added, and watched as long as there is one.
 

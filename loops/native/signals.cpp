@@ -1,4 +1,4 @@
-// The socket pair through which signals reach the loop; see EventLoop.add_signal_handler.
+// The pipe through which signals reach the loop; see EventLoop.add_signal_handler.
 
 #include <vector>
 

@@ -9,6 +9,7 @@
 #include "loops/core/poller.hpp"
 #include "loops/core/slot_table.hpp"
 #include "loops/core/tests/support.hpp"
+#include "loops/core/timer_slack.hpp"
 
 namespace loopgauge::core {
 namespace {
@@ -117,6 +118,26 @@ void expect_never_early(Poller& poller) {
 TEST(Poller, IsNeverEarly) {
   Poller poller;
   expect_never_early(poller);
+}
+
+// The first wait ends at once, as an interrupt at the beginning of its range would end it; the
+// second has an event.
+std::int64_t g_asked[2];
+Result<int> woken_early(int, std::span<epoll_event>, std::int64_t timeout) noexcept {
+  g_asked[g_precise_calls] = timeout;
+  return {g_precise_calls++, 0};
+}
+
+TEST(Poller, AsksForLessThanTheSlackAndOnceMoreIfWokenEarly) {
+  g_precise_calls = 0;
+  Poller poller(&woken_early);
+  ASSERT_TRUE(poller.open().ok());
+  std::array<epoll_event, 1> events{};
+  constexpr std::int64_t hour = 3'600'000 * kMs;
+  EXPECT_EQ(poller.wait(events, hour).value, 1);
+  EXPECT_EQ(g_precise_calls, 2);
+  EXPECT_EQ(g_asked[0], hour - TimerSlack::of_thread().of(hour));
+  EXPECT_LE(g_asked[1], g_asked[0]);
 }
 
 TEST(Poller, FallsBackWithoutThePreciseCallAndAsksForItOnce) {
