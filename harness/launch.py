@@ -39,9 +39,9 @@ class Launcher:
     ) -> Outcome:
         plan = {
             **self._envelope(0, 0, "probe"),
-            "arms": [_arm_plan(arm)],
+            "arms": [arm_plan(arm)],
             "jobs": [
-                {**_job_plan(benchmark), "min_time": max(slot_s, benchmark.slot_s)}
+                {**job_plan(benchmark), "min_time": max(slot_s, benchmark.slot_s)}
                 for benchmark in benchmarks
             ],
         }
@@ -62,7 +62,7 @@ class Launcher:
             counts = header.plan.allocations[job.benchmark].iterations
             jobs.append(
                 {
-                    **_job_plan(benchmarks[job.benchmark]),
+                    **job_plan(benchmarks[job.benchmark]),
                     "min_time": header.plan.slot_s,
                     "warmup": header.plan.warmup,
                     "iterations": {arm: counts[arm] for arm in job.arms if arm in counts},
@@ -72,7 +72,7 @@ class Launcher:
         plan = {
             **self._envelope(process, header.seed, unit.design),
             "gc": header.plan.gc,
-            "arms": [_arm_plan(arms[label]) for label in unit.creation],
+            "arms": [arm_plan(arms[label]) for label in unit.creation],
             "jobs": jobs,
         }
         python = arms[unit.creation[0]].python
@@ -107,7 +107,7 @@ class Launcher:
         return run_worker(launch, listener, started)
 
 
-def _arm_plan(arm: Arm) -> dict[str, Any]:
+def arm_plan(arm: Arm) -> dict[str, Any]:
     return {
         "arm": arm.label,
         "factory": arm.factory,
@@ -116,7 +116,7 @@ def _arm_plan(arm: Arm) -> dict[str, Any]:
     }
 
 
-def _job_plan(benchmark: Benchmark) -> dict[str, Any]:
+def job_plan(benchmark: Benchmark) -> dict[str, Any]:
     return {
         "benchmark": benchmark.id,
         "scenario": benchmark.scenario,

@@ -26,6 +26,11 @@ COMMANDS = {
         "Put load on a server of your own, and verify every byte.",
         "bench load 8000 --rate 20000",
     ),
+    "explain": CommandEntry(
+        "loopgauge.harness.cli.explain:explain",
+        "Show where the time of one operation goes.",
+        "bench explain sleep0 --loop epoll --loop uvloop",
+    ),
     "doctor": CommandEntry(
         "loopgauge.harness.cli.doctor:doctor",
         "Say what makes this machine noisy or is missing, and the cure.",

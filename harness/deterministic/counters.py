@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from loopgauge.harness.deterministic.plan import CountPlan
@@ -15,6 +17,7 @@ from loopgauge.harness.worker.engine import Engine, Run
 
 ENOUGH_INSTRUCTIONS = 2_000_000  # of the smaller run: 0.1 s under callgrind
 ENOUGH_S = 0.005  # for counts that are exact
+ENOUGH_TRACED_S = 0.1
 ENOUGH_TIMED_S = 0.1  # for CPU time, which the kernel splits by its ticks, and for switches
 PATIENCE_S = 1.0  # no try beyond a run that takes this long
 # Closing this descriptor, which cannot exist, and the numbers below it, marks the trace.
@@ -38,6 +41,7 @@ def make_counter(plan: CountPlan, engine: Engine) -> Counter:
         "callgrind": lambda: Callgrind(engine, Path(plan.folder)),
         "strace": Marks,
         "plain": lambda: Plain(engine),
+        "bytecodes": Bytecodes,
     }
     return makers[plan.how]()
 
@@ -77,6 +81,40 @@ class Marks:
         run(n)
         mark(2 * index + 1)
         return {}
+
+    def close(self) -> None:
+        pass
+
+
+class Bytecodes:
+    """How many bytecode instructions each Python function executes, in the loop's own thread."""
+
+    def enough(self, run: Run, n: int) -> bool:
+        """Traced, too: a function is not traced from its first instruction when it first is."""
+        started = time.monotonic()
+        self.count(run, n, 0)
+        return time.monotonic() - started >= ENOUGH_TRACED_S
+
+    def count(self, run: Run, n: int, index: int) -> Totals:
+        counts: dict[CodeType, int] = {}
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
+            if event == "opcode":
+                counts[frame.f_code] = counts.get(frame.f_code, 0) + 1
+            return trace
+
+        sys.settrace(trace)
+        try:
+            run(n)
+        finally:
+            sys.settrace(None)
+        totals: Totals = {}
+        for code, count in counts.items():
+            name = f"{code.co_filename}:{code.co_qualname}"
+            totals[name] = totals.get(name, 0.0) + count
+        return totals
 
     def close(self) -> None:
         pass

@@ -14,6 +14,7 @@ from loopgauge.harness.deterministic.figures import Subject
 from loopgauge.harness.deterministic.plan import How
 from loopgauge.harness.deterministic.tools import NO_TOOL, UNDER, Tool
 from loopgauge.harness.isolation import ENDS_BENCHMARK
+from loopgauge.harness.launch import arm_plan, job_plan
 from loopgauge.harness.model import Arm, Benchmark, Event, Interpreter, Metric
 from loopgauge.harness.reception import Reception
 from loopgauge.harness.worker.plan import SCHEMA, AnyMessage, Counted
@@ -23,10 +24,16 @@ from loopgauge.harness.worker_process import Launch, Outcome, run_worker
 HOWS: tuple[How, ...] = ("plain", "strace", "callgrind")
 RUNS = (0, 1)  # the smaller and the larger
 # What one phase may take; under callgrind everything takes fifty times as long.
-PHASE_S: Mapping[How, float] = {"plain": 30.0, "strace": 60.0, "callgrind": 150.0}
+PHASE_S: Mapping[How, float] = {
+    "plain": 30.0,
+    "strace": 60.0,
+    "bytecodes": 60.0,
+    "callgrind": 150.0,
+}
 # The worker ends itself, with a stack, after 1.25 times its limit; we wait longer.
 SILENCE_FACTOR = 2.0
-ABOUT_S: Mapping[How, float] = {"plain": 1.5, "strace": 1.0, "callgrind": 5.0}
+ABOUT_S: Mapping[How, float] = {"plain": 1.5, "strace": 1.0, "bytecodes": 1.0, "callgrind": 5.0}
+TOOLLESS: frozenset[How] = frozenset({"plain", "bytecodes"})
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Findings:
     events: list[Event] = field(default_factory=list)
     n: dict[How, figures.Sizes] = field(default_factory=dict)
     process: list[dict[str, float]] = field(default_factory=list)  # totals of the plain process
+    bytecodes: list[dict[str, float]] = field(default_factory=list)  # by "file:function"
     profiles: list[callgrind.Profile] = field(default_factory=list)
 
 
@@ -59,11 +67,15 @@ class Counting:
         self._cpus = cpus
 
     def count(
-        self, benchmark: Benchmark, arm: Arm, progress: Callable[[How], None] = lambda how: None
+        self,
+        benchmark: Benchmark,
+        arm: Arm,
+        progress: Callable[[How], None] = lambda how: None,
+        hows: Sequence[How] = HOWS,
     ) -> Findings:
         found = Findings()
-        for how in HOWS:
-            tool = NO_TOOL if how == "plain" else self._tools[arm.python].get(how)
+        for how in hows:
+            tool = NO_TOOL if how in TOOLLESS else self._tools[arm.python].get(how)
             if tool is None or not tool.version:
                 continue
             progress(how)
@@ -80,7 +92,7 @@ class Counting:
             if how == "plain":
                 found.events += refusals
             elif refusals:
-                found.events.append(left_out(benchmark, arm, tool, refusals[0].reason))
+                found.events.append(left_out(benchmark, arm, how, tool, refusals[0].reason))
             if outcome.end != "done":
                 found.events.append(died(benchmark, arm, how, tool, outcome))
             if outcome.end != "done" or refusals:
@@ -88,7 +100,7 @@ class Counting:
                     raise _Refused
                 return
             if len(counted) != len(RUNS):
-                found.events.append(left_out(benchmark, arm, tool, "it sent no counts"))
+                found.events.append(left_out(benchmark, arm, how, tool, "it sent no counts"))
                 return
             n = (counted[0].n, counted[1].n)
             found.n[how] = n
@@ -118,14 +130,8 @@ class Counting:
             "design": "process",
             "hang_timeout": PHASE_S[how],
             "path": self._path,
-            "arms": [{"arm": arm.label, "factory": arm.factory, "capabilities": arm.capabilities}],
-            "jobs": [
-                {
-                    "benchmark": benchmark.id,
-                    "scenario": benchmark.scenario,
-                    "params": benchmark.params,
-                }
-            ],
+            "arms": [arm_plan(arm)],
+            "jobs": [job_plan(benchmark)],
             "how": how,
             "folder": folder,
         }
@@ -161,26 +167,45 @@ def read_profiles(
     return figures.of_profiles(of, n, found.profiles, f"{tool.version} callgrind")
 
 
-READERS = {"plain": read_process, "strace": read_trace, "callgrind": read_profiles}
+def read_bytecodes(
+    of: Subject, n: figures.Sizes, counted: list[Counted], tool: Tool, folder: Path, found: Findings
+) -> list[Metric]:
+    found.bytecodes = [run.totals for run in counted]
+    return []
+
+
+READERS = {
+    "bytecodes": read_bytecodes,
+    "plain": read_process,
+    "strace": read_trace,
+    "callgrind": read_profiles,
+}
 assert set(READERS) == set(get_args(How))
 
 
-def left_out(benchmark: Benchmark, arm: Arm, tool: Tool, reason: str) -> Event:
+def left_out(benchmark: Benchmark, arm: Arm, how: How, tool: Tool, reason: str) -> Event:
     return Event(
         event="left_out",
         benchmark=benchmark.id,
         arm=arm.label,
-        reason=f"under {tool.version}: {reason}",
+        reason=f"{circumstance(how, tool)}: {reason}",
     )
 
 
+def circumstance(how: How, tool: Tool) -> str:
+    words: dict[How, str] = {
+        "plain": "while its allocations were counted",
+        "bytecodes": "while its bytecodes were counted",
+    }
+    return words.get(how, f"under {tool.version}")
+
+
 def died(benchmark: Benchmark, arm: Arm, how: How, tool: Tool, outcome: Outcome) -> Event:
-    where = f"under {tool.version}" if how != "plain" else "while its allocations were counted"
     return Event(
         event="left_out",
         benchmark=benchmark.id,
         arm=arm.label,
-        reason=f"{where} it {outcome.reason}",
+        reason=f"{circumstance(how, tool)} it {outcome.reason}",
         signal=outcome.signal,
         detail=outcome.detail,
     )

@@ -11,6 +11,7 @@ from loopgauge.harness.worker.plan import SCHEMA, Plan, PlanError
 How = Literal[
     "callgrind",  # instructions, by function; calls of malloc and its kin
     "strace",  # system calls, by name
+    "bytecodes",  # of Python functions, one by one; only `bench explain` asks for them
     "plain",  # allocations, context switches, CPU time, the processor's own counters
 ]
 

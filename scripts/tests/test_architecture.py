@@ -22,7 +22,11 @@ ALLOWED = {
     "harness": ("loopgauge.loops", "loopgauge.scenarios", "loopgauge._bench"),
     "harness/cli": ("loopgauge",),
     "conformance": ("loopgauge.loops",),
-    "reports": ("loopgauge.harness.model", "loopgauge.harness.summary"),
+    "reports": (
+        "loopgauge.harness.model",
+        "loopgauge.harness.summary",
+        "loopgauge.harness.explained",
+    ),
 }
 
 

@@ -1,0 +1,82 @@
+"""Explains one benchmark on several loops: measures, and gives what was found a shape that tables
+and pages show as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loopgauge.harness import subject
+from loopgauge.harness.deterministic import anatomy, tools
+from loopgauge.harness.deterministic.anatomy import METHOD, UNDIVIDED, anatomy_of
+from loopgauge.harness.deterministic.counting import ABOUT_S, HOWS, Counting
+from loopgauge.harness.deterministic.plan import How
+from loopgauge.harness.deterministic.tier import WORDS
+from loopgauge.harness.explained import Anatomy, Explanation
+from loopgauge.harness.model import Arm, Benchmark
+from loopgauge.harness.progress import Tracker
+from loopgauge.harness.request import Progress, RunRequest
+
+ALL: tuple[How, ...] = (*HOWS, "bytecodes")
+
+
+def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explanation:
+    """Of a request with one benchmark. Raises a HarnessError, or KeyboardInterrupt with nothing
+    left behind."""
+    what = subject.resolve(request)
+    [benchmark] = what.benchmarks
+    arms = [arm for arm in what.arms if wanted(arm, request)]
+    tracker = Tracker(listener, budget_s=len(arms) * sum(ABOUT_S[how] for how in ALL))
+    interpreters = what.environment.interpreters
+    [(key, interpreter)] = interpreters.items()
+    here = {key: tools.ask(interpreter.executable)}
+    counting = Counting(interpreters, here, request.path, request.cpus)
+    work = {how: ABOUT_S[how] for how in ALL if how not in here[key] or here[key][how].version}
+    available = [arm for arm in arms if arm.available]
+    tracker.measuring(sum(work.values()) * len(available), 0.0, 0)
+    loops = []
+    for arm in arms:
+        loops.append(one(counting, benchmark, arm, work, tracker))
+    missing = [f"{loop.arm}: {reason}" for loop in loops for reason in loop.missing]
+    return Explanation(
+        benchmark=benchmark,
+        operation="op" if benchmark.measure == "value" else benchmark.unit,
+        command=list(request.command),
+        python=interpreter,
+        created=what.environment.load.utc,
+        machine=what.environment.machine.cpu_model,
+        method=METHOD if any(loop.divided for loop in loops) else UNDIVIDED,
+        loops=loops,
+        left_out=tools.missing(here[key]) + missing,
+    )
+
+
+def wanted(arm: Arm, request: RunRequest) -> bool:
+    """The reference is always resolved, but explained only where it is asked for; so is its twin.
+    The floor is what the kernel alone takes."""
+    return arm.role == "floor" or (arm.role != "aa" and arm.loop in request.arms)
+
+
+def one(
+    counting: Counting,
+    benchmark: Benchmark,
+    arm: Arm,
+    work: dict[How, float],
+    tracker: Tracker,
+) -> Anatomy:
+    if not arm.available:
+        return anatomy.absent(arm)
+    before: list[How] = []
+
+    def say(how: How) -> None:
+        if before:
+            tracker.finished(work[before[-1]])
+        before.append(how)
+        tracker.at(benchmark.id, f"{arm.label} ({EXPLAINED[how]})")
+
+    found = counting.count(benchmark, arm, say, ALL)
+    for how in (how for how in work if how not in before[:-1]):
+        tracker.finished(work[how])
+    return anatomy_of(arm, found)
+
+
+EXPLAINED = {**WORDS, "plain": "time", "bytecodes": "bytecodes"}
