@@ -16,6 +16,11 @@ from loopgauge.harness.model import Arm, Benchmark
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
 
+NAMELESS = 0.05  # share of the instructions from which it is worth a word
+STRIPPED = (
+    " Up to {:.0%} of the instructions are in functions without a symbol: those of a stripped "
+    "interpreter count as binding, also where they evaluate bytecode."
+)
 ALL: tuple[How, ...] = (*HOWS, "bytecodes")
 
 
@@ -37,6 +42,10 @@ def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explan
     for arm in arms:
         loops.append(one(counting, benchmark, arm, work, tracker))
     missing = [f"{loop.arm}: {reason}" for loop in loops for reason in loop.missing]
+    method = METHOD if any(loop.divided for loop in loops) else UNDIVIDED
+    unnamed = max((loop.unnamed for loop in loops), default=0.0)
+    if unnamed >= NAMELESS:
+        method += STRIPPED.format(unnamed)
     return Explanation(
         benchmark=benchmark,
         operation="op" if benchmark.measure == "value" else benchmark.unit,
@@ -44,7 +53,7 @@ def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explan
         python=interpreter,
         created=what.environment.load.utc,
         machine=what.environment.machine.cpu_model,
-        method=METHOD if any(loop.divided for loop in loops) else UNDIVIDED,
+        method=method,
         loops=loops,
         left_out=tools.missing(here[key]) + missing,
     )

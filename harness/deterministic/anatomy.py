@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from loopgauge.harness.deterministic.callgrind import Function
+from loopgauge.harness.deterministic.callgrind import UNNAMED, Function
 from loopgauge.harness.deterministic.counting import Findings
 from loopgauge.harness.deterministic.figures import difference
 from loopgauge.harness.deterministic.sizes import per_operation
@@ -83,6 +83,8 @@ def anatomy_of(arm: Arm, found: Findings) -> Anatomy:
     if found.profiles:
         instructions = per_function(found)
         made.functions = costliest(instructions, machine_function)
+        unnamed = (cost for function, cost in instructions.items() if function.name == UNNAMED)
+        made.unnamed = sum(unnamed) / sum(instructions.values())
         made.parts_instructions = divided(instructions, arm, bytecodes)
     set_times(made, found)
     return made

@@ -50,7 +50,7 @@ def test_the_work_of_the_floor_is_in_the_harness_s_module() -> None:
     ("file", "application"),
     [
         (SCENARIO, True),
-        ("/home/me/app.py:main", True),
+        ("/srv/app.py:main", True),
         ("/venv/lib/python3.13/site-packages/aiohttp/web.py:run", True),
         (ASYNCIO, False),
         ("<frozen importlib._bootstrap>:_find", False),
