@@ -98,7 +98,9 @@ def prepare(
     for arm in what.arms:
         if not arm.available:
             tracker.notice(f"{arm.label} is unavailable: {arm.reason}")
-    tracker.expect(planning.guess_s(request, what))
+    slots_s = {benchmark.id: benchmark.slot_s for benchmark in what.benchmarks}
+    available = [arm.label for arm in what.arms if arm.available]
+    tracker.expect(planning.guess_s(limits, available, slots_s))
     findings = probe(what.arms, what.benchmarks, run_probe, tracker.probing)
     for event in findings.events:
         announce(tracker, event)

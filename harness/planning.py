@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from loopgauge.harness import budget, schedule
@@ -27,13 +28,12 @@ def limits_of(request: RunRequest) -> Limits:
     return limits
 
 
-def guess_s(request: RunRequest, subject: Subject) -> float:
-    """Wall time of the whole run as far as it can be told before the probe: every slot of its
-    meant length."""
-    limits = limits_of(request)
-    arms = [arm.label for arm in subject.arms if arm.available]
+def guess_s(limits: Limits, arms: Sequence[str], slots_s: Mapping[str, float]) -> float:
+    """Wall time of the timed part of a run as far as it can be told before the probe: every slot
+    of its meant length. `slots_s`: benchmark -> what its scenario asks for at least."""
     loads = {
-        b.id: Load(dict.fromkeys(arms, max(limits.slot_s, b.slot_s))) for b in subject.benchmarks
+        benchmark: Load(dict.fromkeys(arms, max(limits.slot_s, slot_s)))
+        for benchmark, slot_s in slots_s.items()
     }
     probe_s = len(arms) * (budget.START_S + PROBE_S * len(loads))
     return probe_s + budget.fit(loads, limits, limits.budget_s).expected_s

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,9 @@ from loopgauge.harness.cli.wording import counted
 
 if TYPE_CHECKING:
     from loopgauge.harness.request import RunRequest
+
+
+CONTROLS = ("asyncio", "asyncio~aa")  # arms of every run
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Outline:
     loops: list[PlannedLoop]
     pythons: list[str]
     rounds: tuple[int, int]  # fewest and most worker processes per loop and benchmark
-    budget_s: float
+    expected_s: float  # of the timed part, before anything is known of the loops
 
 
 def show_plan(request: RunRequest, *, as_json: bool) -> None:
@@ -61,30 +63,26 @@ def show_plan(request: RunRequest, *, as_json: bool) -> None:
     least, most = outline.rounds
     console.print(
         f"{least} to {most} processes for each, all loops interleaved; "
-        f"about {outline.budget_s / 60:.1f} minutes at most. Nothing was measured."
+        f"about {outline.expected_s / 60:.1f} minutes. Nothing was measured."
     )
 
 
 def make_outline(request: RunRequest) -> Outline:
-    from loopgauge.harness.budget import LIMITS
+    from loopgauge.harness.planning import guess_s, limits_of
+    from loopgauge.harness.subject import describe
 
-    limits = LIMITS[request.setting]
+    limits = limits_of(request)
+    benchmarks = [describe(scenario, params) for scenario, params in request.benchmarks]
+    loops = [planned(loop) for loop in request.arms]
+    arms = [loop.name for loop in loops if loop.available] + list(CONTROLS)
     return Outline(
         setting=request.setting,
-        benchmarks=[name(scenario, params) for scenario, params in request.benchmarks],
-        loops=[planned(loop) for loop in request.arms],
+        benchmarks=[benchmark.id for benchmark in benchmarks],
+        loops=loops,
         pythons=[*request.pythons],
         rounds=(limits.rounds_least, limits.rounds_most),
-        budget_s=limits.budget_s,
+        expected_s=guess_s(limits, arms, {b.id: b.slot_s for b in benchmarks}),
     )
-
-
-def name(scenario: str, params: Mapping[str, Any]) -> str:
-    from loopgauge.scenarios.registry import all_scenarios, benchmark_id
-
-    if scenario.startswith("app:"):
-        return scenario
-    return benchmark_id(all_scenarios()[scenario](**params))
 
 
 def planned(loop: str) -> PlannedLoop:

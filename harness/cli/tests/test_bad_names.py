@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,3 +63,13 @@ def test_a_dry_run_measures_nothing_and_says_what_it_would(bench: Bench) -> None
     assert "throughput.gather[size=9]" in done.stdout
     assert "asyncio" in done.stdout
     assert not (bench.folder / ".bench").exists()
+
+
+def test_a_dry_run_tells_a_long_run_from_a_short_one(bench: Bench) -> None:
+    def expected_s(*what: str) -> float:
+        done = bench("run", *what, "--loop", "epoll", "--quick", "--dry-run", "--json")
+        return float(json.loads(done.stdout)["expected_s"])
+
+    assert (
+        expected_s("timer", "io", "throughput") > 2 * expected_s("timer") > 2 * expected_s("sleep0")
+    )
