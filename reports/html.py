@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from loopgauge.harness.summary import RunSummary
-from loopgauge.reports import wording
+from loopgauge.reports import counts, wording
 from loopgauge.reports.exports.csv import csv_data_uri
 from loopgauge.reports.plots import theme
 from loopgauge.reports.view import view_of
@@ -39,6 +39,7 @@ def page(summaries: Sequence[RunSummary]) -> str:
     )
     environment.globals.update(
         wording=wording,
+        counts=counts,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         light=Markup(theme.css_variables(dark=False)),
         dark=Markup(theme.css_variables(dark=True)),

@@ -262,3 +262,26 @@ def test_memory_is_shown_of_those_who_have_it():
     text = " ".join(made(run).text.split())
     assert "per timer peak" in text
     assert "uvloop 1.50 KiB 3.00 MiB 2.00 KiB 512 B" in text
+
+
+def test_counts_are_shown_of_those_who_have_them():
+    run = samples.full_run(1, arms=FIVE)
+    assert "Counted, not timed" not in made(run).text
+    arm = next(arm for arm in run.benchmarks[0].arms if arm.arm == "uvloop")
+    name = run.benchmarks[0].id
+
+    def metric(what: str, value: float, **by_name: float) -> Metric:
+        return Metric(
+            benchmark=name, arm="uvloop", metric=what, unit=f"{what}/op", value=value,
+            by_name=by_name,
+        )  # fmt: skip
+
+    arm.metrics = {
+        "allocations": metric("allocations", 2.0),
+        "instructions": metric("instructions", 12345.6, run=12000.0, trifle=0.001),
+        "syscalls": metric("syscalls", 1.5, read=1.0, write=0.5),
+    }
+    text = " ".join(made(run).text.split())
+    assert "loop instructions allocations system calls by name" in text
+    assert "uvloop 12 346 2 1.5 read 1, write 0.5" in text
+    assert "uvloop: functions by instructions run 12 000" in text
