@@ -34,7 +34,9 @@ class Anatomy(msgspec.Struct, kw_only=True):
     waiting_ns: float | None = None  # wall time without CPU time: blocked, or others had the core
     parts_ns: dict[str, float] = {}  # PARTS, or kernel and user where they cannot be divided
     parts_instructions: dict[str, float] = {}  # the same without the kernel
-    unnamed: float = 0.0  # share of the instructions in functions without a symbol
+    unnamed: float = (
+        0.0  # share of the instructions in functions of the interpreter without a symbol
+    )
     divided: bool = False
     metrics: dict[str, Metric] = {}
     functions: list[Cost] = []

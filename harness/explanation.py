@@ -21,6 +21,8 @@ STRIPPED = (
     " Up to {:.0%} of the instructions are in functions without a symbol: those of a stripped "
     "interpreter count as binding, also where they evaluate bytecode."
 )
+# The loop in C or C++ that one in Python is made of.
+UNDER = {"epoll": "native:epoll", "uvloop": "native:libuv"}
 ALL: tuple[How, ...] = (*HOWS, "bytecodes")
 
 
@@ -60,8 +62,10 @@ def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explan
 
 
 def wanted(arm: Arm, request: RunRequest) -> bool:
-    """The reference is always resolved, but explained only where it is asked for; so is its twin.
-    The floor is what the kernel alone takes."""
+    """The reference is always resolved, but explained only where it is asked for; its twin never.
+    The floor is what the kernel alone takes, a native loop what is under one that was asked for."""
+    if arm.role == "native":
+        return arm.available and any(UNDER.get(loop) == arm.label for loop in request.arms)
     return arm.role == "floor" or (arm.role != "aa" and arm.loop in request.arms)
 
 

@@ -31,7 +31,9 @@ What is shown for each loop: wall and CPU time of one operation, the CPU time
 divided into kernel, loop, binding and Python, system calls by name,
 allocations, context switches, and the functions that cost most. How it is
 divided is said under the tables. Instructions need valgrind and system calls
-strace; what is missing is said, and the rest is shown.
+strace; what is missing is said, and the rest is shown. Where the scenario
+has them, the tiers beneath are shown, too: the loop in C++ under a loop
+(native:epoll, native:libuv), and the bare system calls (floor).
 
 {exit_codes.HELP}
 \b
@@ -133,6 +135,7 @@ def measured(
     request = RunRequest(
         benchmarks=[benchmark],
         arms=loops,
+        tiers=("python", "native"),
         pythons=[python] if python else [],
         path=[str(Path.cwd())],
         command=["bench", *command],

@@ -45,7 +45,7 @@ UNDIVIDED = (
 Key = TypeVar("Key")
 
 COSTLIEST = 15  # functions kept of each kind
-TINY = 0.001  # share of a function that is not worth a line
+TINY = 0.001  # share that is taken for nothing: of a part, or of a function
 
 _INTERPRETER = re.compile(r"(lib)?python3?[.\d]*(\.so[.\d]*)?t?$")
 _C_LIBRARY = re.compile(r"(lib(c|m|pthread|dl|rt|stdc\+\+|gcc_s)|ld-[\w-]+|ld)[-.]|\[vdso\]|vdso")
@@ -83,7 +83,7 @@ def anatomy_of(arm: Arm, found: Findings) -> Anatomy:
     if found.profiles:
         instructions = per_function(found)
         made.functions = costliest(instructions, machine_function)
-        unnamed = (cost for function, cost in instructions.items() if function.name == UNNAMED)
+        unnamed = (cost for function, cost in instructions.items() if is_unnamed(function))
         made.unnamed = sum(unnamed) / sum(instructions.values())
         made.parts_instructions = divided(instructions, arm, bytecodes)
     set_times(made, found)
@@ -107,6 +107,9 @@ def set_times(made: Anatomy, found: Findings) -> None:
         made.parts_ns |= {part: user * parts[part] / total for part in PARTS[1:]}
     else:
         made.parts_ns["user"] = user
+    for part, ns in made.parts_ns.items():
+        if ns < TINY * made.cpu_ns:
+            made.parts_ns[part] = 0.0
 
 
 TIMES = ("wall_ns", "cpu_ns", "user_ns", "system_ns")
@@ -147,6 +150,12 @@ def part_of(function: Function, arm: Arm) -> str:
     if not function.object or _C_LIBRARY.match(file.name) or "lib-dynload" in file.parts:
         return "binding"
     return "loop"
+
+
+def is_unnamed(function: Function) -> bool:
+    """Of the interpreter: nobody can say whether it evaluates bytecode."""
+    file = PurePosixPath(function.object).name
+    return function.name == UNNAMED and _INTERPRETER.fullmatch(file) is not None
 
 
 def applications_share(bytecodes: Mapping[str, float], arm: Arm) -> float:
