@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Examples:
   bench load 8000 --connections 100 --size 1024
-  bench load /run/echo.sock --kind unix --depth 4 --seconds 10
+  bench load /run/echo.sock --depth 4 --seconds 10
   bench load 8000 --rate 20000 --seconds 10
   bench load 8080 --pattern http --path /plaintext --json
   bench load --floor
+
+\b
+Patterns (what the server must do; every byte of its answers is compared):
+  echo     send back what it receives
+  lines    the same, every message one line
+  http     answer GET with status 200, a Content-Length and a body
+  connect  send back what it receives, close when the client has
+  sink     read a header of 8 bytes, big-endian, and as many bytes as it says;
+           answer with the header
+  source   read 8 bytes, big-endian, and send so many bytes of a known block
+           (details: loopgauge.harness.load.protocol)
 
 \b
 Exit codes:
@@ -39,6 +51,7 @@ Exit codes:
 loopgauge.harness.load.protocol. Members are added, never removed.
 """
 LOOPBACK = "127.0.0.1"
+POSITIVE = click.FloatRange(min=0, min_open=True)
 ENVIRONMENT = frozenset({"unavailable", "gone"})
 
 
@@ -47,19 +60,29 @@ ENVIRONMENT = frozenset({"unavailable", "gone"})
 @click.option(
     "--kind",
     type=click.Choice(["tcp", "unix", "udp", "unixgram", "tls"]),
-    default="tcp",
-    show_default=True,
-    help="What to connect with.",
+    help="What to connect with.  [default: unix for a path or @name, otherwise tcp]",
 )
 @click.option(
     "--pattern",
     type=click.Choice(["echo", "lines", "sink", "source", "connect", "http"]),
     default="echo",
     show_default=True,
-    help="What an operation is, and what the server must do (see harness/load/protocol.py).",
+    help="What an operation is, and what the server must do (see below).",
 )
-@click.option("--connections", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--size", type=int, default=1024, show_default=True, help="Bytes of a message.")
+@click.option(
+    "--connections",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Clients at the same time.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=0),
+    default=1024,
+    show_default=True,
+    help="Bytes of a message.",
+)
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
@@ -67,11 +90,13 @@ ENVIRONMENT = frozenset({"unavailable", "gone"})
     show_default=True,
     help="Messages in flight on each connection.",
 )
-@click.option("--seconds", type=float, default=3.0, show_default=True, help="How long.")
+@click.option(
+    "--seconds", type=POSITIVE, default=3.0, show_default=True, metavar="FLOAT", help="How long."
+)
 @click.option("--operations", type=click.IntRange(min=1), help="Exactly so many; not --seconds.")
 @click.option(
     "--rate",
-    type=float,
+    type=click.FloatRange(min=0, min_open=True, max=1e7),
     metavar="PER_SECOND",
     help="Open loop: send at this rate whether answers come or not.",
 )
@@ -79,13 +104,20 @@ ENVIRONMENT = frozenset({"unavailable", "gone"})
 @click.option("--expect", metavar="BODY", help="http: the body that every answer must have.")
 @click.option("--server-name", default="", help="tls: the name to ask for and to verify.")
 @click.option("--certificates", default="", metavar="FILE", help="tls: verify against these.")
-@click.option("--timeout", type=float, default=10.0, show_default=True, help="Seconds of silence.")
+@click.option(
+    "--timeout",
+    type=POSITIVE,
+    default=10.0,
+    show_default=True,
+    metavar="FLOAT",
+    help="Seconds of silence.",
+)
 @click.option("--floor", is_flag=True, help="Against a bare epoll server that bench starts.")
 @click.option("--remote", is_flag=True, help="Allow an address beyond this machine's loopback.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
 def load(
     address: str | None,
-    kind: str,
+    kind: str | None,
     pattern: str,
     connections: int,
     size: int,
@@ -114,6 +146,7 @@ def load(
     from loopgauge.harness.load import protocol
     from loopgauge.harness.load.client import LoadError
 
+    kind = kind or default_kind(address)
     if operations is not None and rate is not None:
         raise click.UsageError("--rate lasts for --seconds; it does not go with --operations")
     command = protocol.Open(
@@ -135,10 +168,11 @@ def load(
         if rate is not None
         else protocol.Go(id=1, n=operations or 1, seconds=0 if operations else seconds)
     )
+    say_that_it_takes_a_while(command, job)
     try:
         command, done = drive(command, job, floor=floor)
     except LoadError as error:
-        raise problem(error) from error
+        raise problem(error, pattern) from error
     code = exit_code(done)
     if as_json:
         asked = msgspec.to_builtins(command)
@@ -156,6 +190,19 @@ def load(
     click.get_current_context().exit(code)
 
 
+def default_kind(address: str | None) -> str:
+    return "unix" if address is not None and address.startswith(("/", "./", "../", "@")) else "tcp"
+
+
+def say_that_it_takes_a_while(command: protocol.Open, job: protocol.AnyCommand) -> None:
+    """To people only."""
+    if not sys.stderr.isatty():
+        return
+    seconds = getattr(job, "seconds", 0)
+    how_long = f"{seconds:g} s" if seconds else "as long as it takes"
+    click.echo(f"{command.address or 'the floor'}: load for {how_long} (Ctrl-C ends it)", err=True)
+
+
 def target(address: str | None, kind: str, *, floor: bool, remote: bool) -> str:
     """The address as the generator takes it; loopback unless `remote`."""
     if floor:
@@ -168,8 +215,19 @@ def target(address: str | None, kind: str, *, floor: bool, remote: bool) -> str:
         return address
     if address.isdecimal():
         return f"{LOOPBACK}:{address}"
-    host, _, port = address.rpartition(":")
-    if host == "localhost":
+    if "://" in address:
+        raise click.UsageError(
+            f"{address} is a URL; an address is HOST:PORT, and --path says which page to ask for"
+        )
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        raise click.UsageError(
+            f"{address} has no port: an address is PORT, HOST:PORT, or for Unix sockets a path or"
+            " @NAME"
+        )
+    if ":" in host and not host.startswith("["):
+        raise click.UsageError(f"an IPv6 address stands in brackets: [{host}]:{port}")
+    if host in ("", "localhost"):
         return f"{LOOPBACK}:{port}"
     if not remote and not is_loopback(host):
         raise click.UsageError(
@@ -211,8 +269,10 @@ class FloorThread:
     def __init__(self, command: protocol.Open) -> None:
         import os
 
+        from loopgauge.harness.load.main import raise_descriptor_limit
         from loopgauge.harness.worker.engine import load_engine
 
+        raise_descriptor_limit()  # one for every connection, in this process too
         one_way = command.pattern in ("sink", "source")
         kind = command.pattern if one_way else command.kind
         native = load_engine()
@@ -242,12 +302,19 @@ class FloorThread:
         os.close(self._stop)
 
 
-def problem(error: LoadError) -> Problem:
+def problem(error: LoadError, pattern: str) -> Problem:
     if error.kind == "usage":
         return Problem(ExitCode.USAGE, error.cause)
     if error.kind in ENVIRONMENT:
         return Problem(ExitCode.ENVIRONMENT, error.cause)
-    return Problem(ExitCode.NOTHING_MEASURED, error.cause)
+    fits = f"Does the server do what the pattern {pattern} asks for? bench load --help has them all"
+    cures = {
+        "refused": "Does a server listen there?",
+        "lost": "It ended, crashed or hung up; what it had answered is not counted",
+        "wrong": fits,
+        "stalled": fits,
+    }
+    return Problem(ExitCode.NOTHING_MEASURED, error.cause, cures.get(error.kind, ""))
 
 
 def exit_code(done: protocol.Done) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from loopgauge.harness.load import protocol
 from loopgauge.harness.load.client import spare_cpu
 from loopgauge.harness.worker.arms import close_arms, make_arms
 from loopgauge.harness.worker.engine import load_engine
-from loopgauge.harness.worker.generator import WorkerGenerator
+from loopgauge.harness.worker.generator import GeneratorGone, WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.job import run_job
 from loopgauge.harness.worker.plan import (
@@ -180,3 +181,23 @@ def test_what_the_generator_lacks_is_the_machines_too(generator, listener) -> No
     generator.send("open", id=generator.new_id(), address=address, connections=100_000_000)
     with pytest.raises(Lacking, match="ulimit -n"):
         generator.wait()
+
+
+class KillsTheGenerator(asyncio.SelectorEventLoop):
+    """Once it serves: what the system does when memory runs out."""
+
+    victim = 0
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        made = await super().create_server(*args, **options)
+        os.kill(self.victim, signal.SIGKILL)
+        return made
+
+
+def test_a_generator_that_dies_ends_the_worker_and_blames_no_loop(generator) -> None:
+    """The manager then tries again in another process."""
+    KillsTheGenerator.victim = generator.pid
+    rig = Rig(generator, unlucky=f"{__name__}:KillsTheGenerator")
+    with pytest.raises(GeneratorGone, match=r"ended with status -9|closed its control socket"):
+        rig.run("io.tcp_echo", [["unlucky"]])
+    assert not rig.of_type(Status)

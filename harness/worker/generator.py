@@ -23,6 +23,11 @@ _WRONG = frozenset({"refused", "lost", "wrong", "stalled"})
 _LACKING = frozenset({"unavailable"})
 
 
+class GeneratorGone(Exception):
+    """The generator's process ended. No loop's fault, and nothing can be measured in this process
+    any more: it ends, and the manager tries again in another."""
+
+
 class WorkerGenerator:
     """Started on construction, on the last core where there are several; `close` ends it.
 
@@ -43,12 +48,19 @@ class WorkerGenerator:
         self._ids += 1
         return self._ids
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def fileno(self) -> int:
         return self._process.fileno()
 
     def send(self, command: str, **fields: Any) -> None:
         made = msgspec.convert({"command": command, **fields}, protocol.AnyCommand)
-        self._process.send(made)
+        try:
+            self._process.send(made)
+        except LoadError as error:
+            raise GeneratorGone(str(error)) from error
         self._sent += 1
 
     def receive(self) -> protocol.AnyAnswer | None:
@@ -90,7 +102,7 @@ class WorkerGenerator:
             answer = self._process.receive()
         except LoadError as error:
             if error.kind == "gone":
-                raise
+                raise GeneratorGone(str(error)) from error
             if not current:
                 return None
             raise _as_verdict(error) from error

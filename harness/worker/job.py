@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from loopgauge.harness.worker import arms as arms_
 from loopgauge.harness.worker import faults, gcpolicy, slots
 from loopgauge.harness.worker.arms import Arm
+from loopgauge.harness.worker.generator import GeneratorGone
 from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase, Status
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.slots import Runner
@@ -145,7 +146,7 @@ class _Job:
         slots.use_loop(arm)
 
     def _report(self, arm: Arm, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | GeneratorGone):
             raise error
         invalid = (CheckFailed, self._session.engine.WrongCount)
         self._session.send(
