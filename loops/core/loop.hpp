@@ -8,7 +8,6 @@
 #include <span>
 #include <sys/epoll.h>
 
-#include "alarm.hpp"
 #include "clock.hpp"
 #include "poll_policy.hpp"
 #include "poller.hpp"
@@ -53,7 +52,6 @@ class Loop {
   TimerHeap<Item, typename Host::TimerTraits> timers;
   Poller poller;
   Wakeup wakeup;
-  Alarm alarm;
   PollPolicy policy;
   /// Set by the host: the turn in progress still finishes, and the next one does not wait. The host
   /// looks at it between turns; turn() never does.
@@ -105,7 +103,6 @@ class Loop {
   void close() noexcept {
     poller.close();
     wakeup.close();
-    alarm.close();
     policy.watched = 0;
   }
 
@@ -238,9 +235,6 @@ class Loop {
     if (!ensure_open()) {
       return false;
     }
-    if (timeout > 0 && timeout <= Alarm::kLongestNs && alarm.set(poller, timers.top_deadline())) {
-      timeout = -1;
-    }
     wakeup.prepare_sleep();
     host_.before_block();
     const Result<int> got = poller.wait(events_, timeout);
@@ -277,9 +271,7 @@ class Loop {
 
   void report(std::span<const epoll_event> events) {
     for (const epoll_event& event : events) {
-      if (event.data.u64 == kAlarmKey) {
-        alarm.rang();
-      } else if (event.data.u64 != kWakeupKey) {
+      if (event.data.u64 != kWakeupKey) {
         host_.io(event.data.u64, event.events);
       }
     }

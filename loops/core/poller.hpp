@@ -13,7 +13,6 @@ namespace loopgauge::core {
 /// Keys that no descriptor has: SlotTable never makes them, because a descriptor is below 2^31.
 inline constexpr std::uint64_t kWakeupKey = ~std::uint64_t{0};
 inline constexpr std::uint64_t kSignalKey = kWakeupKey - 1;
-inline constexpr std::uint64_t kAlarmKey = kWakeupKey - 2;
 
 /// Owns one epoll descriptor. Not open until open() is called. One thread at a time, but wait() may
 /// run while another thread that holds the owner's lock calls add(), modify() or remove().

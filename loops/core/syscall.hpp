@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,18 +75,6 @@ inline Result<int> epoll_pwait2(int epoll_fd, std::span<epoll_event> events,
 
 inline Result<int> eventfd() noexcept {
   return checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-}
-
-inline Result<int> timerfd() noexcept {
-  return checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-}
-
-/// `deadline` in nanoseconds of CLOCK_MONOTONIC, positive; one that has passed expires at once.
-inline Result<int> timerfd_set(int fd, std::int64_t deadline) noexcept {
-  itimerspec once{};
-  once.it_value.tv_sec = static_cast<time_t>(deadline / 1'000'000'000);
-  once.it_value.tv_nsec = static_cast<decltype(once.it_value.tv_nsec)>(deadline % 1'000'000'000);
-  return checked(::timerfd_settime(fd, TFD_TIMER_ABSTIME, &once, nullptr));
 }
 
 /// Two connected non-blocking stream sockets.

@@ -327,10 +327,8 @@ PyObject* as_list(LoopBase* loop, const epoll_event* events, int count) {
   if (!list)
     return nullptr;
   for (int i = 0; i < count; ++i) {
-    const std::uint64_t key = events[i].data.u64;
-    if (key == core::kAlarmKey)
-      loop->core.alarm.rang();
-    Watch* watch = loop->watches.get(key); // nullptr for keys of the loop's own
+    Watch* watch =
+        events[i].data.u64 == core::kWakeupKey ? nullptr : loop->watches.get(events[i].data.u64);
     if (!watch)
       continue;
     const std::uint32_t got = events[i].events;

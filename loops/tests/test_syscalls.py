@@ -106,54 +106,6 @@ def test_a_pending_timer_costs_no_poll(tmp_path: Path) -> None:
 
 
 @only_native
-def test_a_deadline_is_told_to_the_kernel_once(tmp_path: Path) -> None:
-    """By one call per sleep; a loop that finds events without sleeping tells it nothing."""
-    program = """
-    import socket
-
-    loop = new_loop()
-    near, far = socket.socketpair()
-    left = [1000]
-
-    def bounce():
-        near.recv(1)
-        left[0] -= 1
-        if left[0] == 0:
-            mark()
-            return loop.stop()
-        if left[0] == 900:
-            mark()
-        far.send(b"x")
-
-    loop.add_reader(near, bounce)
-    loop.call_later(WHEN, print)
-    far.send(b"x")
-    loop.run_forever()
-    loop.close()
-    """
-    for when in ("0.9", "1000"):
-        calls = calls_between_marks(program.replace("WHEN", when), tmp_path)
-        assert calls.count("timerfd_settime") == 0, when
-        assert calls.count("timerfd_create") == 0, when
-
-    sleeps = """
-    async def main():
-        await asyncio.sleep(0.001)
-        mark()
-        for _ in range(10):
-            await asyncio.sleep(0.001)
-        mark()
-
-    loop = new_loop()
-    loop.run_until_complete(main())
-    loop.close()
-    """
-    calls = calls_between_marks(sleeps, tmp_path)
-    assert calls.count("timerfd_settime") == 10
-    assert calls.count("timerfd_create") == calls.count("epoll_ctl") == 0
-
-
-@only_native
 def test_threadsafe_calls_into_a_busy_loop_write_nothing(tmp_path: Path) -> None:
     """The wake-up descriptor is written only when the loop sleeps."""
     program = """

@@ -161,46 +161,6 @@ TEST_F(LoopTest, ATimerOfABusyLoopIsNeverEarly) {
   }
 }
 
-TEST_F(LoopTest, ATimerThatIsTakenOutAfterAWaitHoldsNoEarlierOneUp) {
-  Item* first = make("first");
-  loop.timers.push(now_ns() + 900'000'000, first);
-  {
-    const Alarms alarms; // ends the wait, for which the alarm was set
-    ASSERT_EQ(loop.turn(), Turn::again);
-  }
-  (void)loop.timers.remove(first->timer_index);
-  const std::int64_t deadline = now_ns() + 10'000'000;
-  std::int64_t ran = 0;
-  loop.timers.push(deadline, make("second", [&ran] { ran = now_ns(); }));
-  const int before = host.turns;
-  while (ran == 0) {
-    ASSERT_EQ(loop.turn(), Turn::again);
-  }
-  EXPECT_GE(ran, deadline);
-  EXPECT_EQ(host.turns - before, 1);
-}
-
-TEST_F(LoopTest, AnAlarmForATimerThatWasTakenOutIsATurnWithNothingToDo) {
-  Item* first = make("first");
-  loop.timers.push(now_ns() + 10'000'000, first);
-  {
-    const Alarms alarms;
-    ASSERT_EQ(loop.turn(), Turn::again);
-  }
-  if (!host.log.empty()) {
-    GTEST_SKIP() << "the machine took ten milliseconds for a turn";
-  }
-  (void)loop.timers.remove(first->timer_index);
-  const std::int64_t deadline = now_ns() + 20'000'000;
-  std::int64_t ran = 0;
-  loop.timers.push(deadline, make("second", [&ran] { ran = now_ns(); }));
-  while (ran == 0) {
-    ASSERT_EQ(loop.turn(), Turn::again);
-  }
-  EXPECT_GE(ran, deadline);
-  EXPECT_EQ(host.log, (std::vector<std::string>{"due", "second"}));
-}
-
 TEST_F(LoopTest, ATimerFarAwayIsWaitedForWithATimeout) {
   const Alarms alarms;
   loop.timers.push(now_ns() + 3'600'000'000'000, make("in an hour"));

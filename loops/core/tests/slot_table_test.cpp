@@ -59,7 +59,6 @@ TEST(SlotTable, ForeignKeysAndNumbersFindNothing) {
   EXPECT_EQ(table.get(Table::kNoKey), nullptr);
   EXPECT_EQ(table.get(kWakeupKey), nullptr);
   EXPECT_EQ(table.get(kSignalKey), nullptr);
-  EXPECT_EQ(table.get(kAlarmKey), nullptr);
   EXPECT_EQ(table.get(Table::pack(1'000'000, 1)), nullptr);
   EXPECT_EQ(table.at(-1), nullptr);
   EXPECT_EQ(table.at(1'000'000), nullptr);
