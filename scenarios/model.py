@@ -108,7 +108,8 @@ class Scenario(ABC):
         try:
             self._guarded(lambda: self._prepare(loop, native))
         except BaseException:
-            self.teardown(loop)
+            with contextlib.suppress(Exception):  # what went wrong first is what matters
+                self.teardown(loop)
             raise
 
     def run(self, loop: asyncio.AbstractEventLoop, n: int) -> int:

@@ -37,7 +37,7 @@ class StreamsBackpressure(Scenario):
         return 2  # far more than all buffers hold
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
-        self._writer: asyncio.StreamWriter | None = None
+        self._server: asyncio.AbstractServer | None = None
         self._ends: list[asyncio.StreamWriter] = []
         self._pattern = os.urandom(MIB)
         self._chunks = [self._pattern[i : i + CHUNK] for i in range(0, MIB, CHUNK)]
@@ -66,7 +66,7 @@ class StreamsBackpressure(Scenario):
 
     def release(self, loop: asyncio.AbstractEventLoop) -> None:
         ends, self._ends = getattr(self, "_ends", []), []
-        if ends and not loop.is_closed():
+        if not loop.is_closed() and hasattr(self, "_server"):
             loop.run_until_complete(self._close(ends))
 
     async def _transfer(self, n: int) -> int:
@@ -112,18 +112,23 @@ class StreamsBackpressure(Scenario):
 
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL)
-        with listener:
-            server = await asyncio.start_server(serve, sock=listener, limit=self.limit)
-            client = socket.socket()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)
-            client.connect(listener.getsockname())
-            _, writer = await asyncio.open_connection(sock=client)
-            self._ends.insert(0, writer)
-            self._reader: asyncio.StreamReader = await accepted
-            server.close()
+        address = listener.getsockname()  # some loops keep the descriptor for themselves
+        try:
+            self._server = await asyncio.start_server(serve, sock=listener, limit=self.limit)
+        except BaseException:
+            listener.close()
+            raise
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)
+        client.connect(address)
+        _, writer = await asyncio.open_connection(sock=client)
+        self._ends.insert(0, writer)
+        self._reader: asyncio.StreamReader = await accepted
         self._intake = Intake(self._pattern)
 
     async def _close(self, ends: list[asyncio.StreamWriter]) -> None:
+        if self._server is not None:
+            self._server.close()
         for writer in ends:
             writer.close()
         for writer in ends:

@@ -178,7 +178,7 @@ def test_a_failing_callback_does_not_end_the_teardown(loop) -> None:
     def fail():
         raise KeyError("gone")
 
-    class Untidy(type(example(lambda loop, n: n))):
+    class Untidy(Example):
         def release(self, loop):
             loop.call_soon(fail)
             loop.run_until_complete(asyncio.sleep(0.001))
@@ -186,3 +186,15 @@ def test_a_failing_callback_does_not_end_the_teardown(loop) -> None:
     scenario = Untidy()
     scenario.setup(loop)
     scenario.teardown(loop)
+
+
+def test_a_teardown_that_fails_too_hides_nothing(loop) -> None:
+    class Hopeless(Example):
+        def prepare(self, loop, native):
+            raise LookupError("first")
+
+        def release(self, loop):
+            raise ValueError("second")
+
+    with pytest.raises(LookupError, match="first"):
+        Hopeless().setup(loop)
