@@ -1,7 +1,9 @@
 """How late timers are. These measure a value: fire time minus deadline, by the monotonic clock.
 
-Each timer is armed at another phase of the millisecond. A loop that counts whole milliseconds and
-arms the next timer right after a tick would otherwise always look punctual.
+Each timer is armed as soon as the one before it has fired. For a loop that counts whole
+milliseconds that is just after a tick, where it has to be a millisecond late if it is not to be
+early. Nothing blocks the loop in between: those that add the delay to a clock they read before the
+block would be less late for it, or early.
 
 A timer that fires early makes the result INVALID, however punctual the others are: a program that
 asked for a millisecond and got less is wrong, not fast.
@@ -21,8 +23,6 @@ from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.proofs import prove_timers, require_punctual
 
 _MS = 0.001
-# The golden ratio's multiples fill an interval evenly, however many of them are taken.
-_PHASE_STEP = (math.sqrt(5) - 1) / 2
 _P99_TIMERS = 100  # in a run; fewer do not carry a 99th percentile
 
 
@@ -55,7 +55,7 @@ class Lateness(Scenario):
         {"load": "busy", "delay": 0.1},
         {"load": "busy", "delay": 10.0},
     )
-    slot_s = 0.02
+    slot_s = 0.012
     has_native = True
     delay: float
     load: str
@@ -68,7 +68,6 @@ class Lateness(Scenario):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._late: list[int] = []
-        self._phases = 0
         # Bare system calls have nothing to be busy with.
         self.has_floor = self.load == "idle"
 
@@ -97,7 +96,6 @@ class Lateness(Scenario):
 
         def arm() -> None:
             nonlocal due, armed
-            self._leave_the_grid()
             armed = True
             due = now() + delay_ns
             loop.call_later(delay, fire)
@@ -130,10 +128,6 @@ class Lateness(Scenario):
     def take_value(self) -> float:
         return _figures[self.figure](self._late)
 
-    def _leave_the_grid(self) -> None:
-        self._phases += 1
-        time.sleep(self._phases * _PHASE_STEP % 1.0 * _MS)
-
 
 class SleepJitter(Scenario):
     """As programs meet lateness: a task that sleeps a millisecond, again and again.
@@ -149,7 +143,7 @@ class SleepJitter(Scenario):
     params = (Param("figure", str, "median", ("median", "spread"), "of the sleeps of a slot"),)
     quick = ({}, {"figure": "spread"})
     full = quick
-    slot_s = 0.02
+    slot_s = 0.012
     figure: str
 
     _DELAY = 1.0 * _MS
@@ -176,8 +170,7 @@ class SleepJitter(Scenario):
     async def _sleep_often(self, n: int) -> list[int]:
         now, delay = time.monotonic_ns, self._DELAY
         late = []
-        for i in range(n):
-            time.sleep(i * _PHASE_STEP % 1.0 * _MS)
+        for _ in range(n):
             due = now() + round(delay * 1e9)
             await asyncio.sleep(delay)
             late.append(now() - due)

@@ -61,19 +61,6 @@ class Record {
   std::vector<std::int64_t> late_;
 };
 
-// Each timer begins at another phase of the millisecond: one that counts in whole milliseconds and
-// is armed right after a tick would always look punctual. As scenarios/timer/lateness.py.
-class Phases {
- public:
-  void leave_the_grid() {
-    step_ = std::fmod(step_ + (std::sqrt(5.0) - 1) / 2, 1.0);
-    sleep_ns(static_cast<std::int64_t>(step_ * 1e6));
-  }
-
- private:
-  double step_ = 0;
-};
-
 class Lateness final : public Work {
  public:
   Lateness(NativeLoop& loop, std::int64_t delay_ns, bool busy, const std::string& figure)
@@ -104,7 +91,6 @@ class Lateness final : public Work {
 
  private:
   void arm() {
-    phases_.leave_the_grid();
     armed_ = true;
     due_ = now_ns() + delay_;
     (void)loop_.table.timer_arm(timer_.get(), due_);
@@ -129,7 +115,6 @@ class Lateness final : public Work {
   std::int64_t delay_;
   bool busy_;
   Record record_;
-  Phases phases_;
   loopgauge_task arm_;
   loopgauge_task flood_;
   Timer timer_;
@@ -150,7 +135,6 @@ class LatenessFloor final : public Work {
     (void)::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); // or the kernel adds 50 us
     record_.clear();
     while (record_.count() < n) {
-      phases_.leave_the_grid();
       const std::int64_t due = now_ns() + delay_;
       wait_until(due);
       record_.add(now_ns() - due);
@@ -173,7 +157,6 @@ class LatenessFloor final : public Work {
 
   std::int64_t delay_;
   Record record_;
-  Phases phases_;
   core::UniqueFd epoll_;
   std::array<epoll_event, 1> events_{};
 };
