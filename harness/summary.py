@@ -311,10 +311,11 @@ def summarise_arm(
 
 def rate_missed(found: Arrivals) -> str:
     """Latencies would then say how long the run was, not how long people wait."""
+    unsent = found.due - found.answered
+    missing = f", {unsent:,} of {found.due:,} messages were never sent" if unsent else ""
     return (
         f"the rate was not reached: {found.achieved_per_second:,.0f} of"
-        f" {found.asked_per_second:,.0f} per second, {found.due - found.answered:,} of"
-        f" {found.due:,} messages were never sent; ask for less with --param rate=..."
+        f" {found.asked_per_second:,.0f} per second{missing}; ask for less with --param rate=..."
     )
 
 

@@ -65,7 +65,7 @@ def candidates(benchmark: BenchmarkSummary) -> list[ArmSummary]:
 def arrivals(benchmark: BenchmarkSummary) -> list[ArmSummary]:
     """Those whose operations came at a constant rate, the floor among them."""
     arms = [*candidates(benchmark), *([benchmark.floor] if benchmark.floor is not None else [])]
-    return [arm for arm in arms if arm.arrivals is not None]
+    return [arm for arm in arms if arm.status == "ok" and arm.arrivals is not None]
 
 
 def percentiles(found: Latencies) -> list[str]:

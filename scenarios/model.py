@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from loopgauge.scenarios.bare import BareLoop, Work
-from loopgauge.scenarios.checks import CheckFailed, Lacking, require
+from loopgauge.scenarios.checks import CheckFailed, Lacking, machine_lacks, require
 from loopgauge.scenarios.generator import Generator
 from loopgauge.scenarios.guard import Guard
 from loopgauge.scenarios.params import BadParam, Param
@@ -205,6 +205,8 @@ class Scenario(ABC):
         if self._error is not None and self._error is not error:
             if isinstance(self._error, NotImplementedError):
                 raise self._error
+            if lack := machine_lacks(self._error):
+                raise Lacking(lack) from self._error
             name = type(self._error).__name__
             raise CheckFailed(f"a callback raised {name}: {self._error}") from self._error
         if self._guard is not None and self._guard.fired:

@@ -20,7 +20,8 @@ COLUMNS = ("p50", "p90", "p99", "p99.9", "p99.99")
 
 def latencies(benchmark: BenchmarkSummary, measured: Iterable[ArmSummary]) -> RenderableType:
     """Two rows an arm: from when a message was due, and from when it was sent."""
-    arms = [*measured, *([benchmark.floor] if benchmark.floor is not None else [])]
+    floor = benchmark.floor
+    arms = [*measured, *([floor] if floor is not None and floor.status == "ok" else [])]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("all processes", overflow="fold")
     table.add_column("from")

@@ -103,7 +103,7 @@ def benchmark_block(
         parts.append(indented(memory.table(remembered)))
     if missing:
         parts.append(indented(missing_arms(missing)))
-    if any(arm.arrivals is not None for arm in candidates):
+    if any(arm.arrivals is not None for arm in measured):
         parts.append(indented(latencies(benchmark, measured)))
     if benchmark.natives:
         parts.append(indented(native_tier(benchmark, skip)))

@@ -111,14 +111,14 @@ def test_processes_add_up_and_carry_more_than_each() -> None:
 
 
 def test_a_rate_that_was_not_reached_makes_its_latencies_invalid() -> None:
-    arm = summary_of(of(1_000), of(1_000, answered=600, seconds=1.0))
+    arm = summary_of(of(1_000), of(1_000, answered=400, seconds=1.0))
     assert arm.status == "invalid"
-    assert "800 of 1,000 per second, 400 of 2,000 messages were never sent" in arm.reason
+    assert "700 of 1,000 per second, 600 of 2,000 messages were never sent" in arm.reason
     assert arm.arrivals is not None  # they stay to be looked at
 
 
 def test_one_late_end_does_not_void_a_run() -> None:
-    assert summary_of(*[of(1_000)] * 5, of(1_000, answered=800)).status == "ok"
+    assert summary_of(*[of(1_000)] * 5, of(1_000, answered=500)).status == "ok"
 
 
 def test_it_survives_the_run_file() -> None:

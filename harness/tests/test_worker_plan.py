@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import msgspec
 import pytest
 
@@ -103,3 +106,23 @@ def test_a_report_holds_the_end_of_a_long_traceback() -> None:
     text = faults.report(ValueError("x" * 100_000 + " the end"))
     assert len(text) == faults.TRACEBACK_LIMIT
     assert text.endswith("the end\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EMFILE, "Too many open files: raise the limit with `ulimit -n`"),
+        (errno.EADDRNOTAVAIL, "Cannot assign requested address: local ports have run out"),
+        (errno.EAFNOSUPPORT, "this kernel does not have that kind of address"),
+        (errno.ENOSYS, "this kernel is too old, or a container forbids the call"),
+    ],
+)
+def test_what_the_system_has_no_more_of_is_no_loops_fault(number: int, words: str) -> None:
+    error = OSError(number, os.strerror(number))
+    for raised in (error, ExceptionGroup("in a task group", [error])):
+        assert faults.verdict(raised, (Unwanted,)) == "lacking"
+        assert words in faults.reason(raised)
+
+
+def test_other_errors_of_the_system_are_errors() -> None:
+    assert faults.verdict(ConnectionResetError(errno.ECONNRESET, "reset"), (Unwanted,)) == "error"

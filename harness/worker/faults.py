@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from loopgauge.harness.worker.plan import Verdict
-from loopgauge.scenarios.checks import Lacking
+from loopgauge.scenarios.checks import machine_lacks
 
 REASON_LIMIT = 300
 TRACEBACK_LIMIT = 20_000
@@ -18,7 +18,7 @@ def verdict(error: BaseException, invalid: tuple[type[BaseException], ...]) -> V
     leaves = _leaves(error)
     if any(isinstance(leaf, invalid) for leaf in leaves):
         return "invalid"
-    if any(isinstance(leaf, Lacking) for leaf in leaves):
+    if any(machine_lacks(leaf) for leaf in leaves):
         return "lacking"
     if all(isinstance(leaf, NotImplementedError) for leaf in leaves):
         return "unsupported"
@@ -27,10 +27,11 @@ def verdict(error: BaseException, invalid: tuple[type[BaseException], ...]) -> V
 
 def reason(error: BaseException) -> str:
     """One line."""
+    for leaf in _leaves(error):
+        if lack := machine_lacks(leaf):
+            return lack.splitlines()[0][:REASON_LIMIT]
     text = str(error).strip().splitlines()
     name = type(error).__name__
-    if text and isinstance(error, Lacking):
-        return text[0][:REASON_LIMIT]
     if text:
         return f"{name}: {text[0]}"[:REASON_LIMIT]
     frames = traceback.extract_tb(error.__traceback__)

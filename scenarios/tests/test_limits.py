@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from collections.abc import Callable, Iterator
 
@@ -89,3 +91,16 @@ def test_a_scenario_gives_its_room_back_however_it_ends(loop, limited) -> None:
     loop.create_server = refuses
     with pytest.raises(ValueError, match="not today"), ready(TcpEcho(connections=300), loop):
         pass
+
+
+def test_a_callback_that_meets_the_end_of_something_is_no_failed_check(loop, monkeypatch) -> None:
+    """Stock asyncio hands what accept() raised to the exception handler."""
+    made = TcpEcho(connections=2)
+    with ready(made, loop):
+
+        def fails() -> None:
+            raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+        loop.call_soon(fails)
+        with pytest.raises(Lacking, match=r"Too many open files in system: .*fs.file-max"):
+            made.run(loop, 2)
