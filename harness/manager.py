@@ -372,6 +372,7 @@ def sample_from(message: Samples, unit: Unit, process: int) -> Sample:
         thread_ns=message.thread_ns,
         value=message.value,
         nivcsw=message.nivcsw,
+        harness_ns=message.harness_ns,
         open_loop=message.open_loop,
     )
 

@@ -220,6 +220,7 @@ class Sample(Record, tag="sample", kw_only=True):
     thread_ns: list[int]  # CPU time of the thread that runs the loop
     value: list[float] | None = None  # in the scenario's unit, where it measures a value
     nivcsw: list[int] = []  # involuntary context switches
+    harness_ns: float | None = None  # CPU of an empty operation in such slots, in the native tier
     open_loop: OpenLoop | None = None  # of scenarios at a constant rate
 
 

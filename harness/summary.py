@@ -71,6 +71,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     ratio: Ratio | None = None  # to the reference
     to_fastest: Ratio | None = None  # to the fastest of the other arms
     to_floor: Ratio | None = None
+    harness_ns: float = math.nan  # of a native loop: CPU of an empty operation in the same slots
     to_core: Ratio | None = None  # of a native loop: to the built-in core
     verdict: ArmVerdict = ""
     values: list[float] = []  # cost of each process, by round
@@ -222,6 +223,11 @@ def summarise_benchmark(
             if arm.status == "ok" and arm.values:
                 arm.to_floor = ratio_between(index, benchmark, arm.arm, floor.arm)
     compare_with_core(index, benchmark, natives)
+    for arm in natives:
+        taken = [s.harness_ns for s in index.samples(benchmark.id, arm.arm)]
+        known = [ns for ns in taken if ns is not None]
+        if known:
+            arm.harness_ns = float(np.median(known))
     fastest = rank(index, benchmark, [arm for arm in arms if arm.arm in sound])
     twin = next((arm for arm in arms if arm.role == "aa" and arm.arm in sound), None)
     control = next((arm.label for arm in run.header.arms if arm.role == "reference"), "")

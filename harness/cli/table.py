@@ -241,7 +241,7 @@ def missing_arms(arms: Iterable[ArmSummary]) -> Table:
 
 
 def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[str]:
-    notes = floor_notes(benchmark)
+    notes = floor_notes(benchmark) + harness_notes(benchmark)
     for arm in arms:
         if arm.helper_flag:
             notes.append(
@@ -251,6 +251,16 @@ def footnotes(benchmark: BenchmarkSummary, arms: Iterable[ArmSummary]) -> list[s
         if arm.isolated:
             notes.append(f"{arm.arm}: measured in processes of its own. {arm.reason}".rstrip())
     return notes
+
+
+def harness_notes(benchmark: BenchmarkSummary) -> list[str]:
+    known = [arm.harness_ns for arm in benchmark.natives if math.isfinite(arm.harness_ns)]
+    if not known:
+        return []
+    return [
+        f"the harness: {max(known):.2f} ns of each operation of the native loops at most "
+        "(an empty operation in such slots)."
+    ]
 
 
 def floor_notes(benchmark: BenchmarkSummary) -> list[str]:

@@ -57,9 +57,6 @@ void add_tier(py::module_& module) {
            "Returns how many operations were verified.")
       .def("value", &Work::value,
            "What the last run measured, of a scenario that measures a value.");
-  module.def(
-      "empty_work", []() -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); },
-      "An operation that does nothing.");
 
   module.def("bare_idle_fds", &bare_idle_fds, py::arg("idle"),
              "io.idle_fds on bare epoll, among descriptors that the caller keeps open.");
@@ -81,6 +78,9 @@ void add_tier(py::module_& module) {
       .def_property_readonly("name", [](const NativeLoop& self) { return self.table.name; })
       .def_property_readonly("version", [](const NativeLoop& self) { return self.table.version; })
       .def("interrupt", &NativeLoop::interrupt, "Ends a run, from another thread.");
+  loop.def("empty", [](NativeLoop&) -> std::unique_ptr<Work> {
+    return std::make_unique<EmptyWork>();
+  });
   add_work(loop, "chain", &chain);
   add_work(loop, "batches", &batches);
   add_work(loop, "idle_turns", &idle_turns);

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from loopgauge.harness.worker import arms as arms_
-from loopgauge.harness.worker import faults, gcpolicy, slots
+from loopgauge.harness.worker import faults, gcpolicy, overhead, slots
 from loopgauge.harness.worker.arms import Arm
 from loopgauge.harness.worker.generator import GeneratorGone
 from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase, Status
@@ -42,7 +42,9 @@ class _Job:
                 self._prepare(arm)
             slots.measure(self._session, self._job, self._runners, self._drop)
             for runner in self._runners.values():
-                self._session.send(slots.collect(self._job, runner))
+                samples = slots.collect(self._job, runner)
+                samples.harness_ns = overhead.harness_ns(self._session, runner)
+                self._session.send(samples)
             for runner in list(self._runners.values()):
                 self._finish(runner)
         # Who did it can be told only of one that is alone, as in the probe.

@@ -108,6 +108,7 @@ class Samples(Message, tag="samples", kw_only=True):
     thread_ns: list[int]
     value: list[float] | None
     nivcsw: list[int]
+    harness_ns: float | None = None  # of an empty operation in such slots, in the native tier
     open_loop: OpenLoop | None = None
 
 

@@ -8,6 +8,7 @@ import pytest
 from scenario_testing.generators import generator
 
 from loopgauge import _bench
+from loopgauge.scenarios.empty import EmptyOperation
 from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.model import CheckFailed, Scenario
 from loopgauge.scenarios.native import NativeLoop
@@ -76,8 +77,12 @@ def test_work_and_loop_can_go_in_any_order() -> None:
     assert work.run(10) == 10
 
 
-def test_an_empty_operation_counts() -> None:
-    assert _bench.empty_work().run(1000) == 1000
+def test_an_empty_operation_counts(loop: NativeLoop) -> None:
+    empty = EmptyOperation()
+    empty.setup(loop, _bench)
+    assert empty.run(loop, 1000) == 1000
+    empty.teardown(loop)
+    assert empty.id not in all_scenarios()
 
 
 SERVED = [
