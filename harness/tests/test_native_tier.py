@@ -19,6 +19,8 @@ from loopgauge.harness.isolation import Roster
 from loopgauge.harness.model import Arm, Benchmark, Event, Interpreter
 from loopgauge.harness.request import RunRequest
 from loopgauge.harness.summary import summarise
+from loopgauge.reports import html
+from loopgauge.reports.exports.csv import csv_text
 
 CHAIN = Benchmark(
     id="throughput.chain", scenario="throughput.chain", unit="callback", native=True, floor=True
@@ -163,3 +165,9 @@ def test_one_that_was_asked_for_and_is_not_built_is_left_out() -> None:
     assert "native:libuv unavailable built without libuv (install libuv1-dev" in table(run)
     assert outcome.left_out(summarise(run), []) == ["native:libuv unavailable"]
     assert outcome.exit_code(summarise(run), []) == 6
+
+
+def test_page_and_csv_carry_them() -> None:
+    summary = summarise(run_of(COSTS, CHAIN))
+    assert "throughput.chain,cpu,callback,lower,native:libuv" in csv_text([summary])
+    assert "native:libuv" in html.page([summary])

@@ -27,7 +27,7 @@ def _circumstances(run: RunSummary) -> str:
     loops = [
         f"{escape(arm.label)} {escape(arm.version)}".strip()
         for arm in run.header.arms
-        if arm.role not in ("aa", "floor") and arm.available
+        if arm.role not in ("aa", "floor", "native") and arm.available
     ]
     return f"{'; '.join(told)}. {escape(run.self_check)}. Loops: {', '.join(loops)}."
 

@@ -59,7 +59,9 @@ def csv_text(summaries: Sequence[RunSummary]) -> str:
     for run in summaries:
         for benchmark in run.benchmarks:
             floor = [benchmark.floor] if benchmark.floor is not None else []
-            writer.writerows(_row(run, benchmark, arm) for arm in [*benchmark.arms, *floor])
+            writer.writerows(
+                _row(run, benchmark, arm) for arm in [*benchmark.arms, *benchmark.natives, *floor]
+            )
     return out.getvalue()
 
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.model import Param, Scenario, require
 from loopgauge.scenarios.signal.handlers import handled, prove_delivery, send, turns
 
@@ -23,6 +24,14 @@ class SignalRoundtrip(Scenario):
     measure = "wall"
     rules = ("SIGN-001", "SIGN-003", "SIGN-005")
     requires = frozenset({"signal"})
+    has_floor = True
+    has_native = True
+
+    def native_work(self, loop: Any) -> Work:
+        return cast(Work, loop.signal_roundtrip())
+
+    def floor_work(self, native: Any) -> Work:
+        return cast(Work, native.signal_floor())
 
     def prepare(self, loop: asyncio.AbstractEventLoop, native: Any) -> None:
         prove_delivery(loop)
