@@ -99,28 +99,36 @@ def prove_yield(loop: asyncio.AbstractEventLoop) -> None:
 
 def prove_timers(loop: asyncio.AbstractEventLoop, tolerance: float = 0.001) -> None:
     """Timers fire, in order of their deadlines, at most `tolerance` seconds early; a cancelled one
-    does not. Rules TIME-007, TIME-010.
+    does not. Rules TIME-007, TIME-010. Where the process was so slow (valgrind, a busy machine) that
+    their deadlines may be the other way round, any order will do.
 
     The default tolerance admits loops that count in whole milliseconds: that is a matter of
     lateness, not of the cost of a timer.
     """
     fired: list[int] = []
     early: list[float] = []
+    latest: dict[int, float] = {}  # possible deadline, as the earliest is before call_later
+    earliest: dict[int, float] = {}
 
     def fire(i: int, due: float) -> None:
         fired.append(i)
         early.append(due - time.monotonic())
 
     def arm(i: int, delay: float) -> asyncio.TimerHandle:
-        return loop.call_later(delay, fire, i, time.monotonic() + delay)
+        earliest[i] = time.monotonic() + delay
+        handle = loop.call_later(delay, fire, i, earliest[i])
+        latest[i] = time.monotonic() + delay
+        return handle
 
     arm(2, 0.006)
     cancelled = arm(1, 0.004)
     arm(0, 0.002)
-    loop.call_later(0.009, loop.stop)
     cancelled.cancel()
+    loop.call_later(0.009, loop.stop)
     loop.run_forever()
     require(1 not in fired, "a cancelled timer fired")
+    if latest[0] >= earliest[2]:
+        fired.sort()
     require(fired == [0, 2], f"of two timers, numbered by deadline 0 and 2, {fired} fired")
     require(max(early) <= tolerance, f"a timer fired {max(early) * 1e3:.2f} ms early")
 
