@@ -99,8 +99,8 @@ def prove_yield(loop: asyncio.AbstractEventLoop) -> None:
 
 def prove_timers(loop: asyncio.AbstractEventLoop, tolerance: float = 0.001) -> None:
     """Timers fire, in order of their deadlines, at most `tolerance` seconds early; a cancelled one
-    does not. Rules TIME-007, TIME-010. Where the process was so slow (valgrind, a busy machine) that
-    their deadlines may be the other way round, any order will do.
+    does not. Rules TIME-007, TIME-010. Where the process was so slow (valgrind, a busy machine)
+    that their deadlines may be the other way round, any order will do.
 
     The default tolerance admits loops that count in whole milliseconds: that is a matter of
     lateness, not of the cost of a timer.
