@@ -1,5 +1,6 @@
 #include "load/flood.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
