@@ -30,12 +30,10 @@ from loopgauge.harness.model import (
 )
 from loopgauge.harness.pairing import SampleIndex, log_ratios, per_operation, slot_costs
 from loopgauge.harness.statistics import Floats
+from loopgauge.harness.status import Status, is_isolated, left_out, status_of
 from loopgauge.harness.store import RunFile
-from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, reason_of
+from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, conformance_of, reason_of
 
-Status = Literal[
-    "ok", "invalid", "unsupported", "lacking", "unavailable", "crashed", "hung", "error"
-]
 ArmVerdict = Literal["faster", "slower", "equivalent", "inconclusive", "reference", ""]
 
 
@@ -154,32 +152,6 @@ def summarise(
         left_out=left_out(run.events),
         conformance=conformance_of(header, verdicts),
     )
-
-
-def conformance_of(header: Header, verdicts: Verdicts) -> str:
-    """Which loops' verdicts were joined."""
-    joined: list[str] = []
-    unknown: list[str] = []
-    for arm in header.arms:
-        if arm.available and arm.role in ("candidate", "reference"):
-            known = verdicts.known(arm, header.environment.interpreters[arm.python])
-            (joined if known else unknown).append(arm.label)
-    if not joined:
-        return "conformance not run"
-    missing = f"; not run for {', '.join(unknown)}" if unknown else ""
-    return f"conformance joined for {', '.join(joined)}{missing}"
-
-
-def left_out(events: list[Event]) -> list[str]:
-    """One line each; what is missing for one reason in several benchmarks is said once."""
-    lines: dict[tuple[str, str], list[str]] = {}
-    for event in events:
-        if event.event == "left_out":
-            lines.setdefault((event.arm, event.reason), []).append(event.benchmark)
-    return [
-        f"{arm} in {', '.join(benchmarks)}: {reason}" if arm else reason
-        for (arm, reason), benchmarks in lines.items()
-    ]
 
 
 def reference_arm(header: Header, wanted: str) -> str:
@@ -338,39 +310,6 @@ def location(values: Floats) -> tuple[float, float, float]:
 
 def median_of(per_process: list[Floats]) -> float:
     return float(np.median([np.median(slots) for slots in per_process]))
-
-
-FINAL_STATUS: dict[str, Status] = {
-    "unavailable": "unavailable",
-    "unsupported": "unsupported",
-    "lacking": "lacking",
-    "invalid": "invalid",
-    "error": "error",
-}
-FINAL_DEATH: dict[str, Status] = {"crash": "crashed", "hang": "hung"}
-
-
-def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> tuple[Status, str]:
-    """The first event that settles it wins: what follows is a consequence."""
-    if not arm.available:
-        return "unavailable", arm.reason
-    for event in run.events:
-        if event.arm != arm.label or event.benchmark not in ("", benchmark.id):
-            continue
-        if event.event in FINAL_STATUS:
-            return FINAL_STATUS[event.event], event.reason
-        if event.final:
-            return FINAL_DEATH.get(event.event, "error"), event.reason
-    if not measured:
-        return "error", "not measured: the run did not get that far"
-    return "ok", ""
-
-
-def is_isolated(events: list[Event], benchmark: str, arm: str) -> bool:
-    return any(
-        event.event == "isolated" and event.arm == arm and event.benchmark in ("*", benchmark)
-        for event in events
-    )
 
 
 def ratio_between(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) -> Ratio | None:

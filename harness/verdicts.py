@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from loopgauge.harness.errors import NotARunFile
-from loopgauge.harness.model import Arm, Interpreter, Record
+from loopgauge.harness.model import Arm, Header, Interpreter, Record
 
 FOLDER = Path(".bench/conformance")
 BROKEN = frozenset({"FAIL", "ERROR", "HANG", "CRASH", "LEAK"})  # of a MUST rule
@@ -98,3 +98,17 @@ def reason_of(broken: Sequence[Verdict]) -> str:
     rules = ", ".join(dict.fromkeys(verdict.rule for verdict in broken))
     first = broken[0].reason or broken[0].verdict
     return f"breaks {rules} ({first})"
+
+
+def conformance_of(header: Header, verdicts: Verdicts) -> str:
+    """Which loops' verdicts were joined."""
+    joined: list[str] = []
+    unknown: list[str] = []
+    for arm in header.arms:
+        if arm.available and arm.role in ("candidate", "reference"):
+            known = verdicts.known(arm, header.environment.interpreters[arm.python])
+            (joined if known else unknown).append(arm.label)
+    if not joined:
+        return "conformance not run"
+    missing = f"; not run for {', '.join(unknown)}" if unknown else ""
+    return f"conformance joined for {', '.join(joined)}{missing}"
