@@ -17,7 +17,8 @@ class NativeLoop(BareLoop):
     """`backend`: the name of one that comes with the harness ("libuv"), or the path of a shared
     library that exports the interface of loops/include/loopgauge_native.h.
 
-    The loop itself (`_bench.NativeLoop`) is made when the first scenario asks for it.
+    The loop itself (`_bench.NativeLoop`) is made anew for each scenario: what one of them needed
+    (descriptors that are watched, signals, timers) makes the turns of the next slower.
     """
 
     def __init__(self, backend: str) -> None:
@@ -37,6 +38,7 @@ class NativeLoop(BareLoop):
         return self._engine
 
     def work_for(self, scenario: Scenario, native: Any) -> Work | None:
+        self._engine = None
         return scenario.native_work(self.engine(native))
 
     def serve(self, native: Any, kind: str, address: str, size: int) -> str:

@@ -53,8 +53,8 @@ Slots read_slots(const py::sequence& slots) {
   Slots result;
   for (const py::handle& item : slots) {
     const auto pair = item.cast<std::pair<py::object, std::int64_t>>();
-    if (!PyCallable_Check(pair.first.ptr()))
-      throw py::type_error("a slot is (callable, operations)");
+    if (!PyCallable_Check(pair.first.ptr()) && !py::isinstance<Work>(pair.first))
+      throw py::type_error("a slot is (callable or Work, operations)");
     if (pair.second < 1)
       throw py::value_error("a slot needs at least one operation");
     result.runs.push_back(pair.first);
@@ -105,7 +105,8 @@ PYBIND11_MODULE(_bench, module) {
         run_python_slots(slots, std::move(prepare), std::move(finished), slot_error, wrong_count);
       },
       py::arg("slots"), py::arg("prepare") = py::none(), py::arg("finished") = py::none(),
-      "Time each (run, n) of slots in order: one call run(n), which must return n.\n\n"
+      "Time each (run, n) of slots in order: one call run(n), which must return n. `run` may be a\n"
+      "Work, which is then called without the GIL and without Python.\n\n"
       "prepare(slot) runs untimed before, finished(slot, wall_ns, thread_ns, process_ns,\n"
       "involuntary_switches) untimed after each slot. Times are totals of the slot in ns.\n"
       "The first exception stops the run and is raised as SlotError.");

@@ -1,5 +1,7 @@
 #include "python_host.hpp"
 
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace py = pybind11;
@@ -9,7 +11,10 @@ namespace loopgauge::bench {
 PythonHost::PythonHost(std::vector<py::object> runs, py::object prepare, py::object finished,
                        py::object wrong_count)
     : runs_(std::move(runs)), prepare_(std::move(prepare)), finished_(std::move(finished)),
-      wrong_count_(std::move(wrong_count)) {}
+      wrong_count_(std::move(wrong_count)) {
+  for (const py::object& run : runs_)
+    works_.push_back(py::isinstance<Work>(run) ? run.cast<Work*>() : nullptr);
+}
 
 bool PythonHost::prepare(std::size_t slot) {
   if (prepare_.is_none())
@@ -23,6 +28,8 @@ bool PythonHost::prepare(std::size_t slot) {
 }
 
 bool PythonHost::run(std::size_t slot, std::int64_t n) {
+  if (works_[slot] != nullptr)
+    return run_work(*works_[slot], n);
   const auto count = py::reinterpret_steal<py::object>(PyLong_FromLongLong(n));
   if (!count)
     return keep_error();
@@ -30,6 +37,24 @@ bool PythonHost::run(std::size_t slot, std::int64_t n) {
   const auto result = py::reinterpret_steal<py::object>(PyObject_Vectorcall(
       runs_[slot].ptr(), stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
   return check_count(result.ptr(), n) ? true : keep_error();
+}
+
+bool PythonHost::run_work(Work& work, std::int64_t n) {
+  std::int64_t done = 0;
+  std::string failure;
+  PyThreadState* state = PyEval_SaveThread();
+  try {
+    done = work.run(n);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  PyEval_RestoreThread(state);
+  if (done == n)
+    return true;
+  if (failure.empty())
+    failure = std::to_string(done) + " operations were done instead of " + std::to_string(n);
+  PyErr_SetString(wrong_count_.ptr(), failure.c_str());
+  return keep_error();
 }
 
 bool PythonHost::finished(std::size_t slot, const Sample& sample) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "slots.hpp"
+#include "tier/work.hpp"
 
 namespace loopgauge::bench {
 
@@ -14,7 +15,8 @@ namespace loopgauge::bench {
 // in error() until the run is over, because Google Benchmark must not be unwound.
 class PythonHost final : public SlotHost {
  public:
-  // runs[slot](n) -> n, otherwise wrong_count (an exception type) is raised.
+  // runs[slot](n) -> n, otherwise wrong_count (an exception type) is raised. A Work among them is
+  // run without a call into Python, and without the GIL.
   // prepare(slot) and finished(slot, wall_ns, thread_ns, process_ns, involuntary_switches) may be
   // None.
   PythonHost(std::vector<pybind11::object> runs, pybind11::object prepare,
@@ -28,10 +30,12 @@ class PythonHost final : public SlotHost {
   std::optional<pybind11::error_already_set>& error() { return error_; }
 
  private:
+  bool run_work(Work& work, std::int64_t n);
   bool keep_error();
   bool check_count(PyObject* result, std::int64_t n);
 
   std::vector<pybind11::object> runs_;
+  std::vector<Work*> works_; // by slot; null for what is Python
   pybind11::object prepare_;
   pybind11::object finished_;
   pybind11::object wrong_count_;

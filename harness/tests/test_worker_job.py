@@ -71,6 +71,9 @@ class Steps:
     def take_open_loop(self) -> None:
         return None
 
+    def direct_work(self) -> None:
+        return None
+
     def last_value(self) -> float:
         return 1000.0 * len(self.runs)
 

@@ -7,7 +7,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
+from loopgauge.scenarios.bare import Work
+
 Run = Callable[[int], int]
+# A _bench.Work is timed without a call into Python.
+Timed = Run | Work
 
 
 class SlotFailure(Exception):
@@ -28,7 +32,7 @@ class Engine(Protocol):
 
     def run_slots(
         self,
-        slots: Sequence[tuple[Run, int]],
+        slots: Sequence[tuple[Timed, int]],
         prepare: Callable[[int], object] | None = None,
         finished: Callable[[int, int, int, int, int], object] | None = None,
     ) -> None: ...

@@ -27,14 +27,13 @@ def harness_ns(session: Session, runner: Runner) -> float | None:
     empty.setup(loop, session.engine)
     taken: list[int] = []
 
-    def run(n: int) -> int:
-        return empty.run(loop, n)
-
     def finished(slot: int, wall: int, thread: int, process: int, switches: int) -> None:
         taken.append(process)
 
+    work = empty.direct_work()
+    assert work is not None
     try:
-        session.engine.run_slots([(run, runner.n)] * SLOTS, lambda slot: None, finished)
+        session.engine.run_slots([(work, runner.n)] * SLOTS, lambda slot: None, finished)
     finally:
         empty.teardown(loop)
     return statistics.median(taken) / runner.n

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from loopgauge.harness.model import OpenLoop
 from loopgauge.harness.worker import gcpolicy, open_loop
 from loopgauge.harness.worker.arms import Arm
+from loopgauge.harness.worker.engine import Timed
 from loopgauge.harness.worker.guard import release_thread
 from loopgauge.harness.worker.plan import JobPlan, Poison, Samples
 from loopgauge.harness.worker.session import Session
@@ -32,6 +33,11 @@ class Runner:
 
     def run(self, n: int) -> int:
         return self.workload.run(self.arm.loop, n)
+
+    @property
+    def timed(self) -> Timed:
+        """What a slot consists of: C++ where the work is C++ altogether."""
+        return self.workload.direct_work() or self.run
 
     @property
     def warm_n(self) -> int:
@@ -139,7 +145,7 @@ def _run_until_failure(
             runner.open_loop = open_loop.with_slot(runner.open_loop, answer)
         runner.samples.append(Sample(slot, wall_ns, thread_ns, process_ns, nivcsw, value))
 
-    timed = [(runners[slot.arm].run, runners[slot.arm].n) for slot in slots]
+    timed = [(runners[slot.arm].timed, runners[slot.arm].n) for slot in slots]
     try:
         session.engine.run_slots(timed, prepare, finished)
     except session.engine.SlotError as failure:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from loopgauge.harness.worker.engine import Engine
+from loopgauge.scenarios.bare import Work
 from loopgauge.scenarios.generator import Generator
 
 APP_PREFIX = "app:"
@@ -37,6 +38,8 @@ class Workload(Protocol):
     def run(self, loop: asyncio.AbstractEventLoop, n: int) -> int: ...
 
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    def direct_work(self) -> Work | None: ...
 
     def last_value(self) -> float: ...
 
@@ -76,6 +79,9 @@ class Coroutine:
 
     def teardown(self, loop: asyncio.AbstractEventLoop) -> None:
         self._function = None
+
+    def direct_work(self) -> None:
+        return None
 
     def last_value(self) -> float:
         raise NotImplementedError("an application's coroutine has no value of its own")
