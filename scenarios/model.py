@@ -133,8 +133,8 @@ class Scenario(ABC):
                 loop.set_exception_handler(None)
 
     def direct_work(self) -> Work | None:
-        """What `run` does without any Python of the scenario's, where it is so: on an arm that is no
-        loop. Who runs it checks that it did as much as was asked, and does without the guard."""
+        """What `run` does without any Python of the scenario's, where it is so: on an arm that is
+        no loop. Who runs it checks that it did as much as was asked, and has no guard."""
         return self._bare
 
     def last_value(self) -> float:

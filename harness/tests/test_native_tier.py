@@ -171,3 +171,14 @@ def test_page_and_csv_carry_them() -> None:
     summary = summarise(run_of(COSTS, CHAIN))
     assert "throughput.chain,cpu,callback,lower,native:libuv" in csv_text([summary])
     assert "native:libuv" in html.page([summary])
+
+
+def test_the_table_says_what_the_harness_adds() -> None:
+    run = run_of(COSTS, CHAIN)
+    for sample in run.samples:
+        if sample.arm == "native:epoll":
+            sample.harness_ns = 0.25
+        if sample.arm == "native:libuv":
+            sample.harness_ns = 1.5
+    assert "the harness: 0.25 ns of each operation of native:epoll" in table(run)
+    assert "the harness" not in table(run_of(COSTS, CHAIN))
