@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
+import signal
 import sys
 from asyncio.coroutines import _is_debug_mode  # type: ignore[attr-defined]
 from collections.abc import Callable
@@ -138,6 +139,11 @@ class EventLoop(
         self._csock = None
         self._internal_fds -= 1
 
+    def _check_signal(self, sig: int) -> None:
+        """CPython's asks signal.valid_signals() anew each time, which takes 50 us and more."""
+        if not (isinstance(sig, int) and sig in _valid_signals()):
+            super()._check_signal(sig)
+
     def add_signal_handler(
         self, sig: int, callback: Callable[[Unpack[_Ts]], Any], *args: *_Ts
     ) -> None:
@@ -182,3 +188,8 @@ def _has_defaults() -> bool:
         return adopt_defaults(EventLoop, constructed, own=frozenset({"_selector", "_transports"}))
     finally:
         constructed.close()
+
+
+@functools.cache
+def _valid_signals() -> frozenset[int]:
+    return frozenset(map(int, signal.valid_signals()))
