@@ -35,8 +35,9 @@ class TimerHeap {
 
   /// Deadlines are nanoseconds of now_ns(). Equal deadlines leave in the order of their push.
   void push(std::int64_t deadline, T item) {
-    nodes_.push_back(Node{deadline, next_sequence_++, item});
-    sift_up(nodes_.size() - 1);
+    const Node node{deadline, next_sequence_++, item};
+    nodes_.push_back(node);
+    sift_up(nodes_.size() - 1, node);
   }
 
   /// `index` is the one last given to Traits::set_index.
@@ -45,12 +46,11 @@ class TimerHeap {
     const Node last = nodes_.back();
     nodes_.pop_back();
     if (index < nodes_.size()) {
-      nodes_[index] = last;
       // The last leaf may belong to another branch, and then it can be earlier than the parent.
       if (index > 0 && before(last, nodes_[parent_of(index)])) {
-        sift_up(index);
+        sift_up(index, last);
       } else {
-        sift_down(index);
+        sift_down(index, last);
       }
     }
     Traits::set_index(removed, npos);
@@ -97,8 +97,9 @@ class TimerHeap {
     Traits::set_index(node.item, index);
   }
 
-  void sift_up(std::size_t index) noexcept {
-    const Node node = nodes_[index];
+  // Both are handed the node that is to be placed: reading back what was just stored piece by piece
+  // is slower than the rest of them.
+  void sift_up(std::size_t index, const Node node) noexcept {
     while (index > 0 && before(node, nodes_[parent_of(index)])) {
       place(index, nodes_[parent_of(index)]);
       index = parent_of(index);
@@ -106,8 +107,7 @@ class TimerHeap {
     place(index, node);
   }
 
-  void sift_down(std::size_t index) noexcept {
-    const Node node = nodes_[index];
+  void sift_down(std::size_t index, const Node node) noexcept {
     for (std::size_t child = index * 4 + 1; child < nodes_.size(); child = index * 4 + 1) {
       const std::size_t end = std::min(child + 4, nodes_.size());
       for (std::size_t i = child + 1; i < end; ++i) {
