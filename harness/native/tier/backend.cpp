@@ -82,8 +82,9 @@ void require_done(int error, const char* function) {
     throw NativeFailure(std::string(function) + "() failed: " + std::strerror(error));
 }
 
-NativeLoop::NativeLoop(const std::string& name_or_path)
-    : table(load_backend(name_or_path)), loop_(table.create()) {
+NativeLoop::NativeLoop(const std::string& name_or_path) : NativeLoop(load_backend(name_or_path)) {}
+
+NativeLoop::NativeLoop(const loopgauge_backend& backend) : table(backend), loop_(table.create()) {
   if (loop_ == nullptr)
     throw NativeFailure(std::string("create() failed: ") + std::strerror(errno));
   interruption_.data = this;

@@ -49,6 +49,7 @@ class NativeLoop {
  public:
   /// Throws BackendUnavailable, NativeFailure.
   explicit NativeLoop(const std::string& name_or_path);
+  explicit NativeLoop(const loopgauge_backend& backend);
   ~NativeLoop();
   NativeLoop(const NativeLoop&) = delete;
   NativeLoop& operator=(const NativeLoop&) = delete;

@@ -1,0 +1,89 @@
+// Works of the native tier on the built-in core, and on backends that cheat.
+#include <gtest/gtest.h>
+#include <string>
+
+#include "tier/backend.hpp"
+#include "tier/scheduling.hpp"
+#include "tier/threads.hpp"
+#include "tier/timers.hpp"
+
+namespace loopgauge::bench {
+namespace {
+
+constexpr const char* core_path = LOOPGAUGE_CORE_BACKEND;
+
+// The honest table, and how often the cheats were called.
+const loopgauge_backend* g_honest = nullptr;
+int g_calls = 0;
+
+// A loop whose table is the core's but for what `cheat` changes.
+class Cheated : public testing::Test {
+ protected:
+  void SetUp() override {
+    g_honest = &load_backend(core_path);
+    g_calls = 0;
+    table = *g_honest;
+  }
+  loopgauge_backend table{};
+};
+
+int loses_the_third(loopgauge_loop* loop, loopgauge_task* task) {
+  return ++g_calls == 3 ? 0 : g_honest->post(loop, task);
+}
+
+int fires_early(loopgauge_timer* timer, std::int64_t deadline) {
+  return g_honest->timer_arm(timer, deadline - 500'000);
+}
+
+void does_not_cancel(loopgauge_timer*) {}
+
+int fires_at_once(loopgauge_timer* timer, std::int64_t) {
+  return g_honest->timer_arm(timer, 0);
+}
+
+TEST_F(Cheated, HonestBackendDoesTheWork) {
+  NativeLoop loop(table);
+  EXPECT_EQ(chain(loop)->run(100), 100);
+  EXPECT_EQ(batches(loop, 10, false)->run(100), 100);
+  EXPECT_EQ(producers(loop, 2)->run(100), 100);
+  EXPECT_EQ(wakeup(loop)->run(10), 10);
+}
+
+TEST_F(Cheated, LostTaskIsMissed) {
+  table.post = &loses_the_third;
+  NativeLoop loop(table);
+  const auto work = batches(loop, 15, false);
+  EXPECT_THROW((void)work->run(150), NativeFailure);
+}
+
+TEST_F(Cheated, EarlyTimerIsVoid) {
+  table.timer_arm = &fires_early;
+  NativeLoop loop(table);
+  const auto work = lateness(loop, 1'000'000, false, "median");
+  EXPECT_THROW((void)work->run(3), NativeFailure);
+}
+
+TEST_F(Cheated, CancelledTimerThatFiresIsNoticed) {
+  table.timer_arm = &fires_at_once;
+  table.timer_cancel = &does_not_cancel;
+  NativeLoop loop(table);
+  const auto work = schedule_cancel(loop, 1);
+  EXPECT_THROW((void)work->run(5000), NativeFailure);
+}
+
+TEST_F(Cheated, TimersThatFireAtOnceAreNotPending) {
+  table.timer_arm = &fires_at_once;
+  NativeLoop loop(table);
+  const auto work = million_timers(loop, "init", 100);
+  EXPECT_THROW((void)work->run(100), NativeFailure);
+}
+
+TEST(Backends, UnknownOnesAreRefusedWithTheReason) {
+  EXPECT_THROW((void)load_backend("nobody"), BackendUnavailable);
+  const BackendInfo info = describe_backend("/nonexistent/lib.so");
+  EXPECT_NE(info.reason.find("cannot open"), std::string::npos);
+  EXPECT_EQ(info.name, "/nonexistent/lib.so");
+}
+
+} // namespace
+} // namespace loopgauge::bench
