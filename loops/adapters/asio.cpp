@@ -235,7 +235,8 @@ loopgauge_signal* signal_watch(loopgauge_loop* loop, int signum, loopgauge_callb
 void signal_unwatch(loopgauge_signal* watched) {
   watched->watching = false;
   error_code ignored;
-  watched->handle.clear(ignored); // restores the disposition and cancels
+  watched->handle.cancel(ignored); // or the wait would hold what holds it for ever
+  watched->handle.clear(ignored);  // restores the disposition
   Ref<loopgauge_signal>::drop(watched);
 }
 
