@@ -5,6 +5,7 @@ Facts are collected once; every judgement is a pure function of them.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import time
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from loopgauge.harness import environment, interpreter
+from loopgauge.harness.deterministic import tools
 from loopgauge.harness.model import Interpreter, Load, Machine
 
 Level = Literal["ok", "info", "warning", "problem"]
@@ -40,7 +42,7 @@ GOOD_CLOCKS = frozenset({"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arc
 
 
 def diagnose() -> list[Finding]:
-    """Every check, good or bad, in reading order. Takes less than a second."""
+    """Every check, good or bad, in reading order. Takes a few seconds: valgrind is tried."""
     from loopgauge.loops import registry
 
     machine, load = environment.machine(), environment.load()
@@ -53,6 +55,7 @@ def diagnose() -> list[Finding]:
         *memory_findings(machine),
         *variable_findings(os.environ),
         *store_findings(Path.cwd()),
+        *counting_findings(tools.ask(facts.executable), missing_counters()),
     ]
 
 
@@ -250,6 +253,37 @@ def store_findings(folder: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding(check="store", level="ok", found=f"{free >> 30} GiB of disk left")
+
+
+def counting_findings(found: Mapping[str, tools.Tool], no_counters: str) -> Iterator[Finding]:
+    """What the deterministic tier and `bench explain` count with."""
+    for how, tool in found.items():
+        if tool.version:
+            yield Finding(check="counting", level="ok", found=tool.version)
+        else:
+            what = tools.NEEDED_FOR[how]
+            meaning = f"--tier deterministic and bench explain go without {what}"
+            yield Finding(
+                check="counting", level="info", found=tool.reason, meaning=meaning, cure=tool.cure
+            )
+    if no_counters:
+        yield Finding(
+            check="counters",
+            level="info",
+            found=f"the processor's counters cannot be read: {no_counters}",
+            meaning="No cycles, cache misses and branch misses; everything else is counted",
+            cure="Virtual machines seldom offer them; on bare metal: "
+            "sudo sysctl kernel.perf_event_paranoid=2",
+        )
+
+
+def missing_counters() -> str:
+    """Why the processor's counters are not there, in the kernel's words; "" where they are."""
+    try:
+        engine = importlib.import_module("loopgauge._bench")
+    except ImportError:
+        return ""  # `build` says so
+    return str(engine.HardwareCounters().reason)
 
 
 def lost_share(seconds: float = BUSY_S) -> float:

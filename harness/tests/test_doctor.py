@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from loopgauge.harness import doctor
+from loopgauge.harness.deterministic.tools import Tool
 from loopgauge.harness.doctor import Finding
 from loopgauge.harness.model import Interpreter, Load, Machine
 
@@ -115,3 +116,17 @@ def test_the_lost_share_is_a_share() -> None:
 def test_this_machine_can_be_diagnosed() -> None:
     checks = {finding.check for finding in doctor.diagnose()}
     assert {"python", "loops", "load", "cpu", "store"} <= checks
+
+
+def test_what_cannot_be_counted_is_said_with_its_cure() -> None:
+    found = {"plain": Tool("none"), "callgrind": Tool("", "valgrind is not installed", "install")}
+    told = list(doctor.counting_findings(found, "No such file or directory"))
+    assert [(finding.check, finding.level) for finding in told] == [
+        ("counting", "ok"),
+        ("counting", "info"),
+        ("counters", "info"),
+    ]
+    assert "without instructions" in told[1].meaning
+    assert told[1].cure == "install"
+    assert "No such file" in told[2].found
+    assert list(doctor.counting_findings({}, "")) == []
