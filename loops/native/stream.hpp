@@ -30,7 +30,7 @@ struct SocketTransport : Transport {
   std::uint32_t held_back; // the newest bytes of `queue`, not yet offered to the kernel
   std::uint32_t direct; // size of reads straight into a bytes object; 0: through the shared buffer
   std::uint32_t bulk_turn;    // the loop's turn of the last large write
-  std::uint8_t short_reads;   // in a row, of less than half of `direct`
+  std::uint8_t short_reads;   // in a row, of less than an eighth of `direct`
   std::int16_t family, proto; // AF_*, IPPROTO_*: for a socket that Python has not seen
   Reading reading;
   bool keeps; // the protocol kept the last bytes it was given

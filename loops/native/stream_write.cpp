@@ -328,9 +328,13 @@ std::size_t stream_unsent(const Transport* transport) {
   return static_cast<const SocketTransport*>(transport)->queue.bytes();
 }
 
+// What is held back counts as sent: it is offered to the kernel, once.
 void stream_drop_buffer(Transport* transport) {
-  as_stream(transport)->queue.clear();
-  as_stream(transport)->held_back = 0;
+  SocketTransport* stream = as_stream(transport);
+  if (stream->held_back && owns_descriptor(stream))
+    (void)stream->queue.send(stream->fd);
+  stream->queue.clear();
+  stream->held_back = 0;
 }
 
 int stream_flush(Transport* transport) {

@@ -24,7 +24,7 @@ struct Transport;
 struct TransportKind {
   std::size_t (*buffered)(const Transport*); // bytes that the kernel has refused so far
   std::size_t (*unsent)(const Transport*);   // get_write_buffer_size()
-  void (*drop_buffer)(Transport*);           // forgets what was not sent; no Python code runs
+  void (*drop_buffer)(Transport*);           // forgets what was not sent
   int (*protocol_changed)(Transport*);       // after set_protocol(), -1 with an exception; or null
   int (*flush)(Transport*); // sends what is held back. -1: an exception leaves the loop
   int (*lost)(Transport*);  // after connection_lost(); -1 with an exception

@@ -34,25 +34,23 @@ class WriteQueue {
     bytes_ += size;
   }
 
-  /// Sends as much as the socket takes now, in one system call. The count, or the errno.
+  /// Sends as much as the socket takes now, a system call for every kVectors chunks. The count, or
+  /// the errno of the first of them.
   core::Result<ssize_t> send(int socket) {
-    core::Result<ssize_t> sent;
-    if (chunks_.size() - head_ == 1) {
-      const Chunk& only = chunks_[head_];
-      sent = core::sys::checked(::send(socket, only.data, only.size, MSG_NOSIGNAL));
-    } else {
-      std::array<iovec, kVectors> vectors;
-      msghdr message{};
-      message.msg_iov = vectors.data();
-      message.msg_iovlen = fill(vectors);
-      sent = core::sys::checked(::sendmsg(socket, &message, MSG_NOSIGNAL));
+    core::Result<ssize_t> sent{};
+    for (;;) {
+      const std::size_t beyond = count() - std::min(count(), kVectors);
+      const core::Result<ssize_t> taken = send_once(socket);
+      if (!taken.ok())
+        return sent.value > 0 ? sent : taken;
+      consume(static_cast<std::size_t>(taken.value));
+      sent.value += taken.value;
+      if (beyond == 0 || count() > beyond)
+        return sent;
     }
-    if (sent.ok())
-      consume(static_cast<std::size_t>(sent.value));
-    return sent;
   }
 
-  /// The same by writev(), for pipes and terminals.
+  /// The same by one writev(), for pipes and terminals.
   core::Result<ssize_t> write(int fd) {
     std::array<iovec, kVectors> vectors;
     const int count = static_cast<int>(fill(vectors));
@@ -78,26 +76,40 @@ class WriteQueue {
     std::size_t size;
   };
 
+  [[nodiscard]] std::size_t count() const noexcept { return chunks_.size() - head_; }
+
+  [[nodiscard]] core::Result<ssize_t> send_once(int socket) const {
+    if (count() == 1) {
+      const Chunk& only = chunks_[head_];
+      return core::sys::checked(::send(socket, only.data, only.size, MSG_NOSIGNAL));
+    }
+    std::array<iovec, kVectors> vectors;
+    msghdr message{};
+    message.msg_iov = vectors.data();
+    message.msg_iovlen = fill(vectors);
+    return core::sys::checked(::sendmsg(socket, &message, MSG_NOSIGNAL));
+  }
+
   std::size_t fill(std::array<iovec, kVectors>& vectors) const {
-    const std::size_t count = std::min(chunks_.size() - head_, kVectors);
-    for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t filled = std::min(count(), kVectors);
+    for (std::size_t i = 0; i < filled; ++i) {
       const Chunk& chunk = chunks_[head_ + i];
       vectors[i] = {const_cast<char*>(chunk.data), chunk.size};
     }
-    return count;
+    return filled;
   }
 
   // No Python code runs: what is released are bytes objects.
-  void consume(std::size_t count) {
-    bytes_ -= count;
-    while (count > 0) {
+  void consume(std::size_t size) {
+    bytes_ -= size;
+    while (size > 0) {
       Chunk& chunk = chunks_[head_];
-      if (count < chunk.size) {
-        chunk.data += count;
-        chunk.size -= count;
+      if (size < chunk.size) {
+        chunk.data += size;
+        chunk.size -= size;
         return;
       }
-      count -= chunk.size;
+      size -= chunk.size;
       Py_DECREF(chunk.owner);
       ++head_;
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import time
 import weakref
@@ -160,6 +161,47 @@ def test_what_may_change_and_what_is_too_much_is_not_joined(loop, connection) ->
     assert in_callback(loop, lambda: write(bytearray(5000))) == (b"a" * 5000 + bytes(5000), 0)
     arrived, _ = in_callback(loop, lambda: write(bytes(200_000)))
     assert len(arrived) > 5000
+
+
+def test_what_is_held_back_in_many_pieces_is_offered_whole(loop, connection) -> None:
+    """More pieces than one system call takes: neither flow control nor abort() may notice."""
+    pieces = [bytes([i]) * 900 for i in range(100)]
+    connection.transport.set_write_buffer_limits(0)
+
+    def write(end: Callable[[], None]) -> None:
+        connection.transport.write(b"a" * 5000)
+        connection.transport.writelines(pieces)
+        end()
+
+    for end in (lambda: None, connection.transport.abort):
+        in_callback(loop, functools.partial(write, end))
+        arrived = b"".join(iter(connection.arrived, b""))
+        assert arrived == b"a" * 5000 + b"".join(pieces)
+        assert connection.protocol.pauses == 0
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_what_was_written_before_a_protocol_raises_is_sent(loop, connection, size: int) -> None:
+    class Answers(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.lost = connection.protocol.lost
+
+        def data_received(self, data: bytes) -> None:
+            for _ in range(3):
+                connection.transport.write(b"x" * size)
+            raise ValueError(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.lost.set_result(exc)
+
+    told: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    connection.transport.set_protocol(Answers())
+    connection.peer.send(b"question")
+    lost = loop.run_until_complete(asyncio.wait_for(connection.protocol.lost, 30))
+    assert isinstance(lost, ValueError)
+    assert [context["exception"] for context in told] == [lost]
+    assert b"".join(iter(connection.arrived, b"")) == b"x" * (3 * size)
 
 
 def test_writes_outside_callbacks_are_sent_at_once(loop, connection, scheduler: str) -> None:
