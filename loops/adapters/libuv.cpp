@@ -30,6 +30,7 @@ struct loopgauge_watch {
   uv_poll_t handle{};
   loopgauge_watch_callback run = nullptr;
   void* data = nullptr;
+  int wanted = 0; // UV_READABLE, UV_WRITABLE
 };
 
 struct loopgauge_signal {
@@ -192,10 +193,11 @@ void timer_destroy(loopgauge_timer* timer) {
 
 void on_events(uv_poll_t* handle, int status, int events) {
   auto* watch = static_cast<loopgauge_watch*>(handle->data);
-  unsigned seen = LOOPGAUGE_READABLE | LOOPGAUGE_WRITABLE; // an error
-  if (status == 0) {
-    seen = ((events & UV_READABLE) != 0 ? LOOPGAUGE_READABLE : 0U) |
-           ((events & UV_WRITABLE) != 0 ? LOOPGAUGE_WRITABLE : 0U);
+  unsigned seen = ((events & UV_READABLE) != 0 ? LOOPGAUGE_READABLE : 0U) |
+                  ((events & UV_WRITABLE) != 0 ? LOOPGAUGE_WRITABLE : 0U);
+  if (status < 0) { // an error, after which libuv has stopped to look
+    seen = LOOPGAUGE_READABLE | LOOPGAUGE_WRITABLE;
+    (void)uv_poll_start(handle, watch->wanted, &on_events);
   }
   watch->run(watch->data, seen);
 }
@@ -204,9 +206,9 @@ int rewatch(loopgauge_watch* watch, unsigned events) {
   if (events == 0) {
     return error_of(uv_poll_stop(&watch->handle));
   }
-  const int wanted = ((events & LOOPGAUGE_READABLE) != 0 ? UV_READABLE : 0) |
-                     ((events & LOOPGAUGE_WRITABLE) != 0 ? UV_WRITABLE : 0);
-  return error_of(uv_poll_start(&watch->handle, wanted, &on_events));
+  watch->wanted = ((events & LOOPGAUGE_READABLE) != 0 ? UV_READABLE : 0) |
+                  ((events & LOOPGAUGE_WRITABLE) != 0 ? UV_WRITABLE : 0);
+  return error_of(uv_poll_start(&watch->handle, watch->wanted, &on_events));
 }
 
 loopgauge_watch* watch(loopgauge_loop* loop, int fd, unsigned events, loopgauge_watch_callback run,

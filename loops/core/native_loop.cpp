@@ -28,12 +28,8 @@ std::uint32_t interest(const NativeLoop::Watch& watch) noexcept {
 } // namespace
 
 NativeLoop::~NativeLoop() {
-  if (g_signals.loop.load() == this) {
-    for (int signum = 1; signum < NSIG; ++signum) {
-      (void)watch_signal(signum, nullptr);
-    }
-    g_signals.write_fd.store(-1);
-    g_signals.loop.store(nullptr);
+  for (int signum = 1; signum < NSIG; ++signum) {
+    (void)watch_signal(signum, nullptr);
   }
 }
 
@@ -106,26 +102,33 @@ Result<int> NativeLoop::set_watch(int fd, Callback* Watch::*side, Callback* call
   return loop_.rewatch(fd, interest(*watch), watches_.key_of(fd));
 }
 
-Result<int> NativeLoop::open_signals() {
+Result<int> NativeLoop::take_signals() {
   NativeLoop* nobody = nullptr;
   if (!g_signals.loop.compare_exchange_strong(nobody, this) && nobody != this) {
     return Result<int>::failed(EBUSY);
   }
-  if (signals_.is_open()) {
-    return {};
+  Result<int> done;
+  if (!signals_.is_open()) {
+    done = signals_.open();
+    if (done.ok()) {
+      // Counts as watched: a busy loop must see the byte, too.
+      done = loop_.watch(signals_.read_fd(), EPOLLIN, kSignalKey);
+    }
+    if (!done.ok()) {
+      signals_.close();
+    }
   }
-  Result<int> done = signals_.open();
-  if (done.ok()) {
-    g_signals.write_fd.store(signals_.write_fd());
-    // Counts as watched: a busy loop must see the byte, too.
-    done = loop_.watch(signals_.read_fd(), EPOLLIN, kSignalKey);
-  }
-  if (!done.ok()) {
+  g_signals.write_fd.store(signals_.write_fd());
+  return done;
+}
+
+// The pipe stays for the next time.
+void NativeLoop::leave_signals_if_unused() {
+  const auto& used = g_signals.callbacks;
+  if (std::all_of(used.begin(), used.end(), [](auto* callback) { return callback == nullptr; })) {
     g_signals.write_fd.store(-1);
-    signals_.close();
     g_signals.loop.store(nullptr);
   }
-  return done;
 }
 
 Result<int> NativeLoop::watch_signal(int signum, Callback* callback) {
@@ -137,24 +140,29 @@ Result<int> NativeLoop::watch_signal(int signum, Callback* callback) {
     if (g_signals.loop.load() == this && g_signals.callbacks[index] != nullptr) {
       (void)::sigaction(signum, &g_signals.former[index], nullptr);
       g_signals.callbacks[index] = nullptr;
+      leave_signals_if_unused();
     }
     return {};
   }
-  const Result<int> opened = open_signals();
-  if (!opened.ok()) {
-    return opened;
+  Result<int> done = take_signals();
+  if (done.error == EBUSY) {
+    return done;
   }
-  if (g_signals.callbacks[index] == nullptr) {
+  if (done.ok() && g_signals.callbacks[index] == nullptr) {
     struct sigaction action = {};
     action.sa_handler = &forward_signal;
     action.sa_flags = SA_RESTART; // only epoll is interrupted, which never restarts
     (void)::sigfillset(&action.sa_mask);
     if (::sigaction(signum, &action, &g_signals.former[index]) < 0) {
-      return Result<int>::failed(errno);
+      done = Result<int>::failed(errno);
     }
   }
-  g_signals.callbacks[index] = callback;
-  return {};
+  if (done.ok()) {
+    g_signals.callbacks[index] = callback;
+  } else {
+    leave_signals_if_unused();
+  }
+  return done;
 }
 
 void NativeLoop::forget(Callback& callback) noexcept {
@@ -173,7 +181,8 @@ void NativeLoop::drop_queued(const Callback* callback) noexcept {
 void NativeLoop::Host::io(std::uint64_t key, std::uint32_t events) {
   if (key == kSignalKey) {
     owner.signals_.drain([this](std::uint8_t signum) {
-      if (signum < NSIG && g_signals.callbacks[signum] != nullptr) {
+      const bool is_ours = g_signals.loop.load() == &owner; // a byte may be older than its owner
+      if (is_ours && signum < NSIG && g_signals.callbacks[signum] != nullptr) {
         owner.call_soon(*g_signals.callbacks[signum]);
       }
     });

@@ -86,7 +86,8 @@ class NativeLoop {
 
  private:
   Result<int> set_watch(int fd, Callback* Watch::*side, Callback* callback);
-  Result<int> open_signals();
+  Result<int> take_signals();
+  void leave_signals_if_unused();
   void drop_queued(const Callback* callback) noexcept;
 
   Host host_{*this};

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdlib>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <memory>
 #include <signal.h>
@@ -440,6 +441,26 @@ TEST_P(Backend, ReportsTheEndOfThePeer) {
   table->unwatch(watch);
 }
 
+TEST_P(Backend, GoesOnReportingAnError) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
+  ASSERT_EQ(::close(ends[0]), 0);
+  int seen = 0;
+  auto writable = [&](unsigned events) {
+    EXPECT_NE(events & LOOPGAUGE_WRITABLE, 0U);
+    if (++seen == 3)
+      stop();
+  };
+  loopgauge_watch* watch =
+      table->watch(loop, ends[1], LOOPGAUGE_WRITABLE, watch_callback_of(writable), &writable);
+  ASSERT_NE(watch, nullptr);
+  for (int i = 0; i < 10 && seen < 3; ++i)
+    ASSERT_EQ(table->poll(loop, 0), 0);
+  EXPECT_EQ(seen, 3);
+  table->unwatch(watch);
+  ::close(ends[1]);
+}
+
 TEST_P(Backend, RefusesADescriptorThatIsNone) {
   auto nobody = [](unsigned) {};
   errno = 0;
@@ -514,6 +535,29 @@ TEST_P(Backend, ReportsASignal) {
     EXPECT_EQ(seen, i);
   }
   table->signal_unwatch(watched);
+}
+
+TEST_P(Backend, LeavesSignalsToTheNextLoop) {
+  int seen = 0;
+  auto signalled = [&] {
+    ++seen;
+    stop();
+  };
+  loopgauge_loop* own = loop;
+  loopgauge_loop* other = table->create();
+  ASSERT_NE(other, nullptr);
+  for (loopgauge_loop* turn : {own, other, own}) {
+    loop = turn;
+    loopgauge_signal* watched =
+        table->signal_watch(loop, SIGUSR1, callback_of(signalled), &signalled);
+    ASSERT_NE(watched, nullptr);
+    const int before = seen;
+    ASSERT_EQ(::kill(::getpid(), SIGUSR1), 0);
+    run();
+    EXPECT_EQ(seen, before + 1);
+    table->signal_unwatch(watched);
+  }
+  table->destroy(other);
 }
 
 TEST_P(Backend, DestroysWhatIsLeftQueued) {

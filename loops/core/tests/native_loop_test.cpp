@@ -272,6 +272,27 @@ TEST_F(NativeLoopTest, OneLoopAtATimeWatchesSignals) {
   EXPECT_EQ(loop.watch_signal(SIGKILL, &stop).error, EINVAL);
 }
 
+TEST_F(NativeLoopTest, ASignalOfTheFormerOwnerIsNotTheNextOnes) {
+  int delivered = 0;
+  Lambda handler([&] { ++delivered; });
+  ASSERT_TRUE(loop.watch_signal(SIGUSR1, &stop).ok());
+  (void)::raise(SIGUSR1); // and nobody looks before the watch ends
+  ASSERT_TRUE(loop.watch_signal(SIGUSR1, nullptr).ok());
+  NativeLoop other;
+  ASSERT_TRUE(other.watch_signal(SIGUSR1, &handler).ok());
+  EXPECT_EQ(loop.run_once(true), 0);
+  EXPECT_EQ(delivered, 0);
+  (void)::raise(SIGUSR1);
+  EXPECT_EQ(other.run_once(true), 0);
+  EXPECT_EQ(delivered, 1);
+}
+
+TEST_F(NativeLoopTest, ASignalThatCannotBeCaughtLeavesSignalsToOthers) {
+  EXPECT_EQ(loop.watch_signal(SIGKILL, &stop).error, EINVAL);
+  NativeLoop other;
+  EXPECT_TRUE(other.watch_signal(SIGUSR1, &stop).ok());
+}
+
 TEST(NativeLoop, RestoresTheFormerSignalAction) {
   struct sigaction before = {};
   struct sigaction after = {};
