@@ -1,6 +1,8 @@
 // Works of the native tier on the built-in core, and on backends that cheat.
+#include <csignal>
 #include <gtest/gtest.h>
 #include <string>
+#include <sys/time.h>
 
 #include "tier/backend.hpp"
 #include "tier/scheduling.hpp"
@@ -49,6 +51,13 @@ TEST_F(Cheated, HonestBackendDoesTheWork) {
   EXPECT_EQ(wakeup(loop)->run(10), 10);
 }
 
+TEST_F(Cheated, ThreadsRefuseWhatTheyCannotShare) {
+  NativeLoop loop(table);
+  const auto work = producers(loop, 4);
+  for (const std::int64_t n : {1, 6})
+    EXPECT_THROW((void)work->run(n), NativeFailure);
+}
+
 TEST_F(Cheated, LostTaskIsMissed) {
   table.post = &loses_the_third;
   NativeLoop loop(table);
@@ -76,6 +85,20 @@ TEST_F(Cheated, TimersThatFireAtOnceAreNotPending) {
   NativeLoop loop(table);
   const auto work = million_timers(loop, "init", 100);
   EXPECT_THROW((void)work->run(100), NativeFailure);
+}
+
+TEST(Lateness, FloorWaitsOnAfterASignal) {
+  struct sigaction former {};
+  struct sigaction ignoring {};
+  ignoring.sa_handler = [](int) {};
+  ASSERT_EQ(::sigaction(SIGALRM, &ignoring, &former), 0);
+  const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 1000},
+                        .it_value = {.tv_sec = 0, .tv_usec = 1000}};
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &often, nullptr), 0);
+  EXPECT_EQ(lateness_floor(20'000'000, "median")->run(2), 2);
+  const itimerval never{};
+  ASSERT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
+  ASSERT_EQ(::sigaction(SIGALRM, &former, nullptr), 0);
 }
 
 TEST(Backends, UnknownOnesAreRefusedWithTheReason) {

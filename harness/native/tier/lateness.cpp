@@ -148,11 +148,12 @@ class LatenessFloor final : public Work {
 
  private:
   void wait_until(std::int64_t due) {
-    const std::int64_t left = due - now_ns();
-    const auto waited =
-        core::sys::epoll_pwait2(epoll_.get(), events_, std::max<std::int64_t>(left, 0));
-    if (waited.error == ENOSYS || waited.error == EPERM)
-      sleep_ns(left);
+    // Again after a signal.
+    for (std::int64_t left = due - now_ns(); left > 0; left = due - now_ns()) {
+      const auto waited = core::sys::epoll_pwait2(epoll_.get(), events_, left);
+      if (waited.error == ENOSYS || waited.error == EPERM)
+        sleep_ns(left);
+    }
   }
 
   std::int64_t delay_;

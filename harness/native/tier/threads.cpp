@@ -53,7 +53,11 @@ class Producers final : public Work {
   }
 
   std::int64_t run(std::int64_t n) override {
-    const std::int64_t share = n / static_cast<std::int64_t>(members_.size());
+    const auto count = static_cast<std::int64_t>(members_.size());
+    if (count == 0 || n < count || n % count != 0)
+      throw NativeFailure(std::to_string(n) + " tasks cannot be shared by " +
+                          std::to_string(count) + " threads");
+    const std::int64_t share = n / count;
     ended_ = 0;
     for (const auto& member : members_)
       member->prepare(share);
