@@ -78,9 +78,8 @@ void add_tier(py::module_& module) {
       .def_property_readonly("name", [](const NativeLoop& self) { return self.table.name; })
       .def_property_readonly("version", [](const NativeLoop& self) { return self.table.version; })
       .def("interrupt", &NativeLoop::interrupt, "Ends a run, from another thread.");
-  loop.def("empty", [](NativeLoop&) -> std::unique_ptr<Work> {
-    return std::make_unique<EmptyWork>();
-  });
+  loop.def("empty",
+           [](NativeLoop&) -> std::unique_ptr<Work> { return std::make_unique<EmptyWork>(); });
   add_work(loop, "chain", &chain);
   add_work(loop, "batches", &batches);
   add_work(loop, "idle_turns", &idle_turns);
