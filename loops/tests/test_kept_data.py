@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import socket
 import tracemalloc
+from collections.abc import Iterator
 
+import pytest
 from loop_testing.compare import run_once
 
 BULK = 1 << 20  # bytes, to make the transport read in large pieces
@@ -27,31 +29,63 @@ class Keeper(asyncio.Protocol):
             self.pieces.append(data)
 
 
-def test_kept_pieces_do_not_pin_the_room_they_were_read_into(loop) -> None:
-    ours, peer = socket.socketpair()
-    peer.setblocking(False)
-    keeper = Keeper()
+class Sender:
+    """The other end of a keeper's connection."""
 
-    def deliver(data: bytes) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.keeper = Keeper()
+        ours, self.peer = socket.socketpair()
+        self.peer.setblocking(False)
+        self.transport, _ = loop.run_until_complete(
+            loop.create_connection(lambda: self.keeper, sock=ours)
+        )
+
+    def deliver(self, data: bytes, keeping: bool) -> None:
+        self.keeper.keeping = keeping
         rest = memoryview(data)
-        wanted = keeper.received + len(data)
-        while keeper.received < wanted:
+        wanted = self.keeper.received + len(data)
+        while self.keeper.received < wanted:
             with contextlib.suppress(BlockingIOError):
-                rest = rest[peer.send(rest) :] if rest else rest
-            run_once(loop)
+                rest = rest[self.peer.send(rest) :] if rest else rest
+            run_once(self.loop)
 
-    transport, _ = loop.run_until_complete(loop.create_connection(lambda: keeper, sock=ours))
-    deliver(bytes(BULK))
+    def close(self) -> None:
+        self.transport.abort()
+        run_once(self.loop)
+        self.peer.close()
+
+
+@pytest.fixture
+def sender(loop: asyncio.AbstractEventLoop) -> Iterator[Sender]:
+    made = Sender(loop)
+    yield made
+    made.close()
+
+
+def test_kept_pieces_do_not_pin_the_room_they_were_read_into(sender: Sender) -> None:
+    sender.deliver(bytes(BULK), keeping=False)
     tracemalloc.start()
     try:
-        keeper.keeping = True
         for i in range(PIECES):
-            deliver(bytes([i]) * PIECE)
+            sender.deliver(bytes([i]) * PIECE, keeping=True)
         used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert b"".join(keeper.pieces) == b"".join(bytes([i]) * PIECE for i in range(PIECES))
+    pieces = b"".join(sender.keeper.pieces)
+    assert pieces == b"".join(bytes([i]) * PIECE for i in range(PIECES))
     assert used < PIECES * PIECE + SLACK
-    transport.abort()
-    run_once(loop)
-    peer.close()
+
+
+def test_a_short_piece_kept_between_large_ones_does_not_either(sender: Sender) -> None:
+    sender.deliver(bytes(BULK), keeping=False)
+    tracemalloc.start()
+    try:
+        for i in range(PIECES):
+            sender.deliver(bytes(BULK), keeping=False)
+            sender.deliver(bytes([i]) * 100, keeping=True)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sender.keeper.pieces == [bytes([i]) * 100 for i in range(PIECES)]
+    assert used < SLACK
