@@ -87,6 +87,14 @@ TEST_F(Cheated, TimersThatFireAtOnceAreNotPending) {
   EXPECT_THROW((void)work->run(100), NativeFailure);
 }
 
+TEST_F(Cheated, InterruptEndsABusyWaitForATimer) {
+  NativeLoop loop(table);
+  constexpr std::int64_t hour = 3'600'000'000'000;
+  const auto work = lateness(loop, hour, true, "median");
+  loop.interrupt();
+  EXPECT_EQ(work->run(1), 0);
+}
+
 TEST(Lateness, FloorWaitsOnAfterASignal) {
   struct sigaction former {};
   struct sigaction ignoring {};

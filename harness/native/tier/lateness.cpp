@@ -78,6 +78,8 @@ class Lateness final : public Work {
       loop_.post(flood_);
     }
     loop_.run();
+    loop_.table.timer_cancel(timer_.get()); // that of a run that was interrupted
+    n_ = 0;
     while (flooding_) // it sees that the run is over
       require_done(loop_.table.poll(loop_.get(), 0), "poll");
     if (extra_ != 0)
