@@ -95,6 +95,16 @@ TEST_F(Cheated, InterruptEndsABusyWaitForATimer) {
   EXPECT_EQ(work->run(1), 0);
 }
 
+TEST_F(Cheated, HalfATableIsNamed) {
+  EXPECT_EQ(missing_member(table), nullptr);
+  table.signal_watch = nullptr;
+  EXPECT_STREQ(missing_member(table), "signal_watch");
+  table.signal_unwatch = nullptr;
+  EXPECT_EQ(missing_member(table), nullptr);
+  table.rewatch = nullptr;
+  EXPECT_STREQ(missing_member(table), "rewatch");
+}
+
 TEST(Lateness, FloorWaitsOnAfterASignal) {
   struct sigaction former {};
   struct sigaction ignoring {};

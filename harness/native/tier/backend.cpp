@@ -41,10 +41,40 @@ const loopgauge_backend& open_library(const std::string& path) {
                              std::to_string(LOOPGAUGE_NATIVE_ABI) + "; rebuild it");
   if (table->size < sizeof(loopgauge_backend))
     throw BackendUnavailable(path + " was compiled with an older loopgauge_native.h; rebuild it");
+  if (const char* missing = missing_member(*table))
+    throw BackendUnavailable(path + ": its table has no " + missing);
   return *table;
 }
 
 } // namespace
+
+const char* missing_member(const loopgauge_backend& table) {
+  const std::array<std::pair<const char*, bool>, 19> members{{
+      {"name", table.name != nullptr},
+      {"version", table.version != nullptr},
+      {"create", table.create != nullptr},
+      {"destroy", table.destroy != nullptr},
+      {"now", table.now != nullptr},
+      {"run", table.run != nullptr},
+      {"poll", table.poll != nullptr},
+      {"stop", table.stop != nullptr},
+      {"post", table.post != nullptr},
+      {"post_threadsafe", table.post_threadsafe != nullptr},
+      {"timer_create", table.timer_create != nullptr},
+      {"timer_arm", table.timer_arm != nullptr},
+      {"timer_cancel", table.timer_cancel != nullptr},
+      {"timer_destroy", table.timer_destroy != nullptr},
+      {"watch", table.watch != nullptr},
+      {"rewatch", table.rewatch != nullptr},
+      {"unwatch", table.unwatch != nullptr},
+      {"signal_watch", table.signal_watch != nullptr || table.signal_unwatch == nullptr},
+      {"signal_unwatch", table.signal_unwatch != nullptr || table.signal_watch == nullptr},
+  }};
+  for (const auto& [name, is_there] : members)
+    if (!is_there)
+      return name;
+  return nullptr;
+}
 
 const loopgauge_backend& load_backend(const std::string& name_or_path) {
   if (name_or_path.find('/') != std::string::npos)

@@ -37,6 +37,9 @@ std::vector<BackendInfo> known_backends();
 /// One by name or path; of a library that cannot be loaded, the path is the name.
 BackendInfo describe_backend(const std::string& name_or_path);
 
+/// What the table of a backend lacks, null where it is complete: with signals or without.
+const char* missing_member(const loopgauge_backend& table);
+
 /// The table of a known backend, or of the shared library at a path (what contains a slash). The
 /// library is never unloaded: others may hold its symbols. Throws BackendUnavailable.
 const loopgauge_backend& load_backend(const std::string& name_or_path);
