@@ -560,6 +560,41 @@ TEST_P(Backend, LeavesSignalsToTheNextLoop) {
   table->destroy(other);
 }
 
+TEST_P(Backend, EachMayBeDestroyedInItsOwnCallback) {
+  const SocketPair pair;
+  int seen = 0;
+  loopgauge_timer* timer = nullptr;
+  loopgauge_watch* watch = nullptr;
+  loopgauge_signal* watched = nullptr;
+  const auto end_with_the_last = [&] {
+    if (++seen == 3)
+      stop();
+  };
+  auto due = [&] {
+    table->timer_destroy(timer);
+    end_with_the_last();
+  };
+  auto readable = [&](unsigned) {
+    table->unwatch(watch);
+    end_with_the_last();
+  };
+  auto signalled = [&] {
+    table->signal_unwatch(watched);
+    end_with_the_last();
+  };
+  timer = table->timer_create(loop, callback_of(due), &due);
+  watch = table->watch(loop, pair.fd[0], LOOPGAUGE_READABLE | LOOPGAUGE_WRITABLE,
+                       watch_callback_of(readable), &readable);
+  watched = table->signal_watch(loop, SIGUSR1, callback_of(signalled), &signalled);
+  ASSERT_EQ(table->timer_arm(timer, table->now(loop)), 0);
+  pair.write();
+  ASSERT_EQ(::kill(::getpid(), SIGUSR1), 0);
+  run();
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(table->poll(loop, 0), 0);
+  EXPECT_EQ(seen, 3);
+}
+
 TEST_P(Backend, DestroysWhatIsLeftQueued) {
   auto never = [] { FAIL() << "ran after destroy()"; };
   loopgauge_task task = task_of(never);
