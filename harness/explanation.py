@@ -84,7 +84,7 @@ def one(
         if before:
             tracker.finished(work[before[-1]])
         before.append(how)
-        tracker.at(benchmark.id, f"{arm.label} ({EXPLAINED[how]})")
+        tracker.counting(benchmark.id, f"{arm.label} ({EXPLAINED[how]})")
 
     found = counting.count(benchmark, arm, say, ALL)
     for how in (how for how in work if how not in before[:-1]):

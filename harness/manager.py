@@ -176,6 +176,12 @@ class Session:
         self.roster.apply([event])
         announce(self.tracker, event)
 
+    def _record_once(self, event: Event) -> None:
+        """A resumed run finds out again what the machine lacks."""
+        known = ((e.event, e.arm, e.reason) for e in self.file.events)
+        if (event.event, event.arm, event.reason) not in known:
+            self.record(event)
+
     def _run_all_rounds(self) -> None:
         done = self._rounds_done()
         pace = Pace(self.header.plan, done)
@@ -196,7 +202,7 @@ class Session:
     def _count(self, tier: Counted) -> None:
         """What is counted instead of timed. A pair's records are on disk before the next pair's."""
         pairs = tier.pending(self.file, self.roster)
-        for records in tier.count(self.header, pairs, self.record, self.tracker.at):
+        for records in tier.count(self.header, pairs, self._record_once, self.tracker.counting):
             self._append(records)
             for event in records:
                 if isinstance(event, Event):
@@ -391,6 +397,8 @@ def announce(tracker: Tracker, event: Event) -> None:
     }
     if event.event == "lacking":
         tracker.notice_once(f"not measured here: {event.reason}")
+    elif event.event == "left_out" and not event.arm:
+        tracker.notice(f"left out: {event.reason}")
     elif event.event in words:
         tracker.notice(
             f"{where.replace(ALL_BENCHMARKS, 'everything')}: {words[event.event]}: {event.reason}"

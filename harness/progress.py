@@ -68,9 +68,17 @@ class Tracker:
         self.at("", "")
 
     def at(self, benchmark: str, arm: str) -> None:
+        self._working("measure", benchmark, arm)
+
+    def counting(self, benchmark: str, arm: str) -> None:
+        """`arm` says what of it is counted, too. Of such processes there is no planned number."""
+        self._processes = (0, 0)
+        self._working("count", benchmark, arm)
+
+    def _working(self, phase: str, benchmark: str, arm: str) -> None:
         share = self._done_s / self._work_s if self._work_s else 1.0
         fraction = PROBE_FRACTION + (1 - PROBE_FRACTION) * share
-        self._send("measure", fraction, self._remaining_s(), benchmark, arm)
+        self._send(phase, fraction, self._remaining_s(), benchmark, arm)
 
     def notice(self, text: str) -> None:
         phase = "probe" if self._measuring_since is None else "measure"

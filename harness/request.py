@@ -37,7 +37,7 @@ class RunRequest:
 class Progress:
     """Sent before and after every step. Seconds are wall time."""
 
-    phase: str  # "probe" | "measure"
+    phase: str  # "probe" | "measure" | "count"
     fraction: float  # of the whole run, 0 to 1, never falling
     elapsed_s: float
     remaining_s: float

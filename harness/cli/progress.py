@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loopgauge.harness.request import Progress
 
-PHASE_WORDS = {"probe": "trying each loop", "measure": "measuring"}
+PHASE_WORDS = {"probe": "trying each loop", "measure": "measuring", "count": "counting"}
 
 
 class Display(AbstractContextManager["Display"], Protocol):
@@ -72,11 +72,11 @@ class Bar:
 
 
 class Lines:
-    """One line when a worker process has finished and for every notice; no control characters."""
+    """One line for each worker process and for every notice; no control characters."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.last: tuple[str, int, str] = ("", 0, "")
+        self.last: tuple[str, int, str, str] = ("", 0, "", "")
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +93,9 @@ class Lines:
         if progress.notice:
             self.write(progress.notice)
             return
-        # In the probe every process tries one loop.
-        subject = progress.arm if progress.phase == "probe" else ""
-        step = (progress.phase, progress.process, subject)
+        # A timed process holds many loops and is told by its number; every other holds one.
+        subject = ("", "") if progress.phase == "measure" else (progress.benchmark, progress.arm)
+        step = (progress.phase, progress.process, *subject)
         if step != self.last:
             self.last = step
             self.write(

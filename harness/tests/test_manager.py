@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from manager_testing.runs import arm, benchmark, subject
 from loopgauge.harness import environment, manager
 from loopgauge.harness.cli import outcome
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.counted import Pair
 from loopgauge.harness.errors import (
     NothingToMeasure,
     PlaceTaken,
@@ -25,7 +27,8 @@ from loopgauge.harness.errors import (
     StoreFull,
     WorkerUnusable,
 )
-from loopgauge.harness.model import AnyRecord, Event, Interpreter, Sample
+from loopgauge.harness.isolation import Roster
+from loopgauge.harness.model import AnyRecord, Event, Header, Interpreter, Sample
 from loopgauge.harness.request import Progress
 from loopgauge.harness.store import RunFile, RunWriter, read_run
 from loopgauge.harness.subject import Python
@@ -145,6 +148,49 @@ def test_progress_never_falls_and_ends_at_one(out: Path) -> None:
     assert fractions[-1] == pytest.approx(1.0)
     assert seen[-1].remaining_s == pytest.approx(0.0)
     assert seen[-1].process == seen[-1].processes == runs.ROUNDS
+
+
+@pytest.mark.usefixtures("same_circumstances")
+def test_what_the_machine_lacks_is_in_the_file_once_however_often_it_is_found_out(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = CountsWithoutTools()
+    monkeypatch.setattr(manager, "tiers_of", lambda header: [counted])
+    seen: list[Progress] = []
+    counted.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(subject([], [benchmark()]), out, seen.append)
+    counted.interrupts = False
+    run = runs.resume(out)
+    assert [event.reason for event in events(run, "left_out")] == ["no tool"]
+    assert "left out: no tool" in [progress.notice for progress in seen]
+    at_work = [progress for progress in seen if progress.phase == "count"]
+    assert [(progress.benchmark, progress.arm) for progress in at_work] == [("fake.work", "a (x)")]
+
+
+class CountsWithoutTools:
+    """A counted tier that finds out anew in each session that something is missing."""
+
+    interrupts = False
+
+    def pending(self, file: RunFile, roster: Roster) -> list[Pair]:
+        return []
+
+    def expected_s(self, pairs: Sequence[Pair]) -> float:
+        return 0.0
+
+    def count(
+        self,
+        header: Header,
+        pairs: Sequence[Pair],
+        record: Callable[[Event], None],
+        at: Callable[[str, str], None],
+    ) -> Iterator[list[AnyRecord]]:
+        record(Event(event="left_out", reason="no tool"))
+        at("fake.work", "a (x)")
+        if self.interrupts:
+            raise KeyboardInterrupt
+        yield []
 
 
 # --- loops that cannot or may not
