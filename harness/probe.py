@@ -93,7 +93,7 @@ def _run_once(
     outcome = run(arm, benchmarks, reception)
     if outcome.end != "done" and outcome.last is None:
         raise WorkerUnusable(
-            f"the worker cannot start: it {outcome.reason}; it said: {outcome.detail[-500:]}",
+            f"the worker cannot start: it {outcome.predicate}; it said: {outcome.detail[-500:]}",
             "Is loopgauge built for this Python? scripts/dev build, or reinstall it",
         )
     poisons = [event for event in reception.events if event.event == "poison"]

@@ -54,6 +54,11 @@ class Outcome:
     last: Begin | None = None
     pid: int = 0
 
+    @property
+    def predicate(self) -> str:
+        """The reason as what a sentence says of the process: "was killed by SIGSEGV"."""
+        return f"was {self.reason}" if self.signal else self.reason
+
 
 class _Conversation:
     """Splits the pipe's bytes into messages and remembers the ones that matter for blame."""

@@ -205,7 +205,7 @@ def died(benchmark: Benchmark, arm: Arm, how: How, tool: Tool, outcome: Outcome)
         event="left_out",
         benchmark=benchmark.id,
         arm=arm.label,
-        reason=f"{circumstance(how, tool)} it {outcome.reason}",
+        reason=f"{circumstance(how, tool)} it {outcome.predicate}",
         signal=outcome.signal,
         detail=outcome.detail,
     )

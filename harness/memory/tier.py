@@ -151,6 +151,6 @@ class _Pair:
 def cause(events: Sequence[Event], outcome: Outcome) -> str:
     """What the worker said; where it died, how."""
     if outcome.end != "done":
-        return f"the process {outcome.reason}"
+        return f"the process {outcome.predicate}"
     refusals = [event.reason for event in events if event.event != "note"]
     return refusals[0] if refusals else "the process sent no figures"

@@ -92,10 +92,15 @@ class Lacks(asyncio.SelectorEventLoop):
         raise NotImplementedError("no timers here")
 
 
+def talkative() -> asyncio.AbstractEventLoop:
+    raise RuntimeError("no loop today\nand none tomorrow")
+
+
 @pytest.mark.parametrize(
     ("scenario", "loop", "words"),
     [
-        ("throughput.sleep0", "Dies", "memory: the process killed by SIGKILL"),
+        ("throughput.sleep0", "talkative", "memory: loop 'test_memory:talkative': "),
+        ("throughput.sleep0", "Dies", "memory: the process was killed by SIGKILL"),
         ("timer.schedule_cancel", "Lacks", "memory: NotImplementedError: no timers here"),
     ],
 )
@@ -106,6 +111,7 @@ def test_a_loop_without_figures_is_left_out_with_the_reason(
     assert isinstance(event, Event)
     assert (event.event, event.benchmark) == ("left_out", scenario)
     assert event.reason.startswith(words)
+    assert "\n" not in event.reason
 
 
 def totals(baseline: float, setup: float, peak: float, after: float) -> dict[str, float]:

@@ -88,7 +88,7 @@ def _report_failure(session: Session, label: str, error: BaseException) -> None:
         Loop(
             arm=label,
             ok=False,
-            error=str(error) or faults.reason(error),
+            error=str(error).strip().partition("\n")[0] or faults.reason(error),
             traceback=faults.report(error),
         )
     )
