@@ -1,6 +1,6 @@
 """The counting process: one loop, one benchmark, two runs of different size.
 
-Exit status as of the measuring worker (harness/worker/main.py), whose protocol it speaks.
+It speaks the measuring worker's protocol and ends as that does (harness/worker/main.py).
 """
 
 from __future__ import annotations
@@ -10,29 +10,19 @@ import faulthandler
 import os
 import platform
 import sys
-import traceback
 from typing import Any
 
 from loopgauge.harness.deterministic.counters import Counter, make_counter, quiet
-from loopgauge.harness.deterministic.plan import CountPlan, decode_plan
+from loopgauge.harness.deterministic.plan import CountPlan
 from loopgauge.harness.deterministic.sizes import two_sizes
-from loopgauge.harness.worker import faults, gcpolicy, slots
+from loopgauge.harness.worker import gcpolicy, slots
 from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
 from loopgauge.harness.worker.channel import Channel
 from loopgauge.harness.worker.engine import load_engine
 from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.job import needs_generator
-from loopgauge.harness.worker.main import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    ORPHANED,
-    UNUSABLE_PLAN,
-    USAGE,
-    parse,
-)
-from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Phase, PlanError, Status
+from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Phase
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.watchdog import STDERR, Watchdog
 from loopgauge.harness.worker.workload import Workload, make_workload
@@ -40,27 +30,6 @@ from loopgauge.scenarios.model import CheckFailed
 
 SLOWDOWN = 50  # about what callgrind costs
 WARM_UPS = 2  # runs of the smallest size before anything is counted
-
-
-def main(arguments: list[str]) -> int:
-    try:
-        plan_fd, results_fd = parse(arguments)
-        with os.fdopen(plan_fd, "rb") as source:
-            plan = decode_plan(source.read())
-        channel = Channel(results_fd)
-    except (PlanError, OSError) as error:
-        print(f"{error}\n{USAGE}", file=sys.stderr)
-        return UNUSABLE_PLAN
-    try:
-        run_plan(plan, channel)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return ORPHANED
-    except Exception:
-        traceback.print_exc()
-        return FAILED
-    return DONE
 
 
 def run_plan(plan: CountPlan, channel: Channel) -> None:
@@ -112,10 +81,8 @@ def count(session: Session, job: JobPlan, arm: Arm, counter: Counter) -> None:
             session.send(message)
         begin(session, "teardown", arm, job)
         workload.teardown(arm.loop)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # a panic of a loop in Rust is no Exception
-        report(session, job, arm, error)
+        session.refuse(job.benchmark, arm.label, error)
     slots.let_go(session, arm)
 
 
@@ -166,16 +133,3 @@ def both_runs(
 def begin(session: Session, phase: Phase, arm: Arm, job: JobPlan) -> None:
     session.begin(phase, arm.label, job.benchmark)
     slots.use_loop(arm)
-
-
-def report(session: Session, job: JobPlan, arm: Arm, error: BaseException) -> None:
-    invalid = (CheckFailed, session.engine.WrongCount)
-    session.send(
-        Status(
-            benchmark=job.benchmark,
-            arm=arm.label,
-            status=faults.verdict(error, invalid),
-            reason=faults.reason(error),
-            traceback=faults.report(error),
-        )
-    )

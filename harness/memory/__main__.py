@@ -7,9 +7,10 @@ import sys
 
 from loopgauge.harness.memory.worker import run_plan
 from loopgauge.harness.worker.main import main
+from loopgauge.harness.worker.plan import decode_plan
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:], run_plan)
+    code = main(sys.argv[1:], run_plan, decode_plan)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # no finalisation, as in the measuring worker

@@ -10,14 +10,14 @@ import sys
 import time
 
 from loopgauge.harness.memory import resident
-from loopgauge.harness.worker import faults, slots
+from loopgauge.harness.worker import slots
 from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
 from loopgauge.harness.worker.channel import Channel
 from loopgauge.harness.worker.engine import load_engine
 from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.job import needs_generator
-from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Plan, Status
+from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Plan
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.watchdog import STDERR, Watchdog
 from loopgauge.harness.worker.workload import Workload, make_workload
@@ -62,10 +62,8 @@ def hold(session: Session, job: JobPlan, arm: Arm) -> None:
         session.send(figures(session, job, arm, workload))
         session.begin("teardown", arm.label, job.benchmark)
         workload.teardown(arm.loop)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # a panic of a loop in Rust is no Exception
-        report(session, job, arm, error)
+        session.refuse(job.benchmark, arm.label, error)
     slots.let_go(session, arm)
 
 
@@ -101,15 +99,3 @@ def run_for_a_while(arm: Arm, workload: Workload) -> int:
             raise CheckFailed(f"{verified} of {n} operations were done")
         done += n
     return done
-
-
-def report(session: Session, job: JobPlan, arm: Arm, error: BaseException) -> None:
-    session.send(
-        Status(
-            benchmark=job.benchmark,
-            arm=arm.label,
-            status=faults.verdict(error, (CheckFailed, session.engine.WrongCount)),
-            reason=faults.reason(error),
-            traceback=faults.report(error),
-        )
-    )

@@ -6,13 +6,11 @@ import contextlib
 from collections.abc import Iterator
 
 from loopgauge.harness.worker import arms as arms_
-from loopgauge.harness.worker import faults, gcpolicy, overhead, slots
+from loopgauge.harness.worker import gcpolicy, overhead, slots
 from loopgauge.harness.worker.arms import Arm
-from loopgauge.harness.worker.generator import GeneratorGone
-from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase, Status
+from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.slots import Runner
-from loopgauge.scenarios.model import CheckFailed
 
 
 def run_job(session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
@@ -87,7 +85,7 @@ class _Job:
             self._warm_up(runner)
         except BaseException as error:
             if runner is None:
-                self._report(arm, error)
+                self._session.refuse(self._job.benchmark, arm.label, error)
             else:
                 self._drop(runner, error)
             return
@@ -116,7 +114,7 @@ class _Job:
     def _drop(self, runner: Runner, error: BaseException) -> None:
         """The arm is out of this job: its samples are not reported, its loop is not trusted."""
         self._runners.pop(runner.arm.label)
-        self._report(runner.arm, error)
+        self._session.refuse(self._job.benchmark, runner.arm.label, error)
         self._tear_down(runner)
         if not arms_.renew(self._session, runner.arm):
             del self._arms[runner.arm.label]
@@ -124,7 +122,7 @@ class _Job:
     def _finish(self, runner: Runner) -> None:
         error = self._tear_down(runner)
         if error is not None:
-            self._report(runner.arm, error)
+            self._session.refuse(self._job.benchmark, runner.arm.label, error)
         if runner.arm.loop.is_closed() or runner.arm.loop.is_running():
             error = error or RuntimeError("the loop cannot be used after the benchmark")
         if error is not None and not arms_.renew(self._session, runner.arm):
@@ -146,17 +144,3 @@ class _Job:
     def _begin(self, phase: Phase, arm: Arm) -> None:
         self._session.begin(phase, arm.label, self._job.benchmark)
         slots.use_loop(arm)
-
-    def _report(self, arm: Arm, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt | GeneratorGone):
-            raise error
-        invalid = (CheckFailed, self._session.engine.WrongCount)
-        self._session.send(
-            Status(
-                benchmark=self._job.benchmark,
-                arm=arm.label,
-                status=faults.verdict(error, invalid),
-                reason=faults.reason(error),
-                traceback=faults.report(error),
-            )
-        )

@@ -13,6 +13,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TypeVar
 
 from loopgauge.harness.worker import gcpolicy
 from loopgauge.harness.worker.arms import close_arms, make_arms
@@ -21,27 +22,32 @@ from loopgauge.harness.worker.engine import load_engine
 from loopgauge.harness.worker.generator import WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.job import needs_generator, run_job
-from loopgauge.harness.worker.plan import Bye, Hello, Plan, PlanError, decode_plan
+from loopgauge.harness.worker.plan import Bye, Hello, Plan, PlanError
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.watchdog import STDERR, Watchdog
 from loopgauge.harness.worker.workload import make_workload
 
+P = TypeVar("P", bound=Plan)
 DONE, UNUSABLE_PLAN, FAILED, ORPHANED, INTERRUPTED = 0, 2, 3, 4, 130
 USAGE = "usage: python -m loopgauge.harness.worker --plan-fd FD --results-fd FD"
 
 
-def main(arguments: list[str], run: Callable[[Plan, Channel], None] | None = None) -> int:
-    """`run`: what another program of the same protocol does with the plan."""
+def main(
+    arguments: list[str],
+    run: Callable[[P, Channel], None],
+    decode: Callable[[bytes], P],
+) -> int:
+    """`run`: what a program of this protocol does with the plan that `decode` reads."""
     try:
         plan_fd, results_fd = parse(arguments)
         with os.fdopen(plan_fd, "rb") as source:
-            plan = decode_plan(source.read())
+            plan = decode(source.read())
         channel = Channel(results_fd)
     except (PlanError, OSError) as error:
         print(f"{error}\n{USAGE}", file=sys.stderr)
         return UNUSABLE_PLAN
     try:
-        (run or run_plan)(plan, channel)
+        run(plan, channel)
     except KeyboardInterrupt:
         return INTERRUPTED  # quietly: the manager had the same Ctrl-C and decides
     except BrokenPipeError:

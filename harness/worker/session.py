@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from loopgauge.harness.worker import faults
 from loopgauge.harness.worker.engine import Engine
-from loopgauge.harness.worker.generator import WorkerGenerator
+from loopgauge.harness.worker.generator import GeneratorGone, WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
-from loopgauge.harness.worker.plan import AnyMessage, Begin, Phase, Plan, Poison
+from loopgauge.harness.worker.plan import AnyMessage, Begin, Phase, Plan, Poison, Status
 from loopgauge.harness.worker.watchdog import Watchdog
 from loopgauge.harness.worker.workload import Workload
+from loopgauge.scenarios.model import CheckFailed
 
 
 @dataclass
@@ -39,3 +41,19 @@ class Session:
         changed = self.guard.changes()
         if changed:
             self.send(Poison(arm=arm, what=changed))
+
+    def refuse(self, benchmark: str, arm: str, error: BaseException) -> None:
+        """What a scenario or loop raised is reported instead of figures. Raises what is neither's
+        fault: Ctrl-C, and a generator that is gone."""
+        if isinstance(error, KeyboardInterrupt | GeneratorGone):
+            raise error
+        invalid = (CheckFailed, self.engine.WrongCount)
+        self.send(
+            Status(
+                benchmark=benchmark,
+                arm=arm,
+                status=faults.verdict(error, invalid),
+                reason=faults.reason(error),
+                traceback=faults.report(error),
+            )
+        )
