@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from loopgauge.harness.model import Metric
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary
 from loopgauge.reports import wording
 
@@ -21,6 +22,7 @@ COLUMNS = {
 }
 SHOWN = 20  # names
 LEAST = 0.005  # below that a count per operation is none
+TRIFLE = 0.05  # so far below zero it is none either: one context switch more in the smaller run
 
 
 def rows(benchmark: BenchmarkSummary) -> list[ArmSummary]:
@@ -42,9 +44,8 @@ def cell(arm: ArmSummary, name: str) -> str:
     return wording.DASH if metric is None else count(metric.value)
 
 
-def by_name(arm: ArmSummary, name: str) -> str:
+def by_name(metric: Metric | None) -> str:
     """ "recvfrom 1, sendto 1", the most first."""
-    metric = arm.metrics.get(name)
     if metric is None:
         return ""
     parts = [(part, value) for part, value in metric.by_name.items() if abs(value) >= LEAST]
@@ -58,7 +59,7 @@ def count(value: float) -> str:
     """Whole where it is large; a few per operation with two decimals."""
     if not math.isfinite(value):
         return wording.DASH
-    if abs(value) < LEAST:
+    if -TRIFLE < value < LEAST:
         return "0"
     if abs(value) < 100:
         return f"{value:.2f}".rstrip("0").rstrip(".")

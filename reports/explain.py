@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from loopgauge.harness.explained import Anatomy, Cost, Explanation
 from loopgauge.reports import wording
+from loopgauge.reports.counts import by_name, count
 from loopgauge.reports.html import TEMPLATES
 from loopgauge.reports.plots import anatomy as plots
 from loopgauge.reports.plots import theme
@@ -150,6 +151,6 @@ def counts(loop: Anatomy) -> list[tuple[str, str]]:
     for name, title in COUNTS.items():
         metric = loop.metrics.get(name)
         if metric is not None:
-            by_name = ", ".join(f"{k} {wording.number(v)}" for k, v in metric.by_name.items())
-            lines.append((title, wording.number(metric.value) + f" ({by_name})" * bool(by_name)))
+            parts = by_name(metric)
+            lines.append((title, count(metric.value) + f" ({parts})" * bool(parts)))
     return lines

@@ -30,6 +30,9 @@ def divided(name: str = "epoll") -> Anatomy:
         benchmark="b", arm=name, metric="syscalls", unit="call/step", value=1.5,
         by_name={"read": 1.0, "write": 0.5},
     )  # fmt: skip
+    fewer = Metric(  # in the larger run, by chance
+        benchmark="b", arm=name, metric="voluntary_switches", unit="switch/step", value=-3.8e-6
+    )
     return Anatomy(
         arm=name,
         loop=name,
@@ -40,7 +43,7 @@ def divided(name: str = "epoll") -> Anatomy:
         divided=True,
         parts_ns={"kernel": 100.0, "loop": 300.0, "binding": 400.0, "Python": 200.0},
         parts_instructions={"loop": 3.0, "binding": 4.0, "Python": 2.0},
-        metrics={"syscalls": calls},
+        metrics={"syscalls": calls, "voluntary_switches": fewer},
         functions=[Cost(name="f<T>(int)", file="a.so", value=3.0, share=1 / 3)],
         python_functions=[Cost(name="main", file="app.py", value=9.0, share=1.0)],
     )
@@ -86,7 +89,8 @@ def test_each_loop_has_its_parts_counts_and_costly_functions() -> None:
     assert "family.<name>" in text
     assert "kernel 100 ns 10% \u2013" in text
     assert "loop 300 ns 30% 3.00" in text
-    assert "System calls 1.50 (read 1.00, write 0.500)" in text
+    assert "System calls 1.5 (read 1, write 0.5)" in text
+    assert "Voluntary context switches 0 " in text
     assert "f<T>(int)" in text
     assert "unavailable not <installed>" in text
     assert "left out: no <tool>" in text
