@@ -60,8 +60,13 @@ CATALOGUE = re.compile(r"loopgauge/scenarios/|/scenarios/\w+")
 
 def absent(arm: Arm) -> Anatomy:
     """Of a loop that cannot be made here."""
-    status, missing = "unavailable", [f"unavailable: {arm.reason}"]
-    return Anatomy(arm=arm.label, loop=arm.loop, python=arm.python, status=status, missing=missing)
+    return Anatomy(
+        arm=arm.label,
+        loop=arm.loop,
+        python=arm.python,
+        status="unavailable",
+        missing=[arm.reason],
+    )
 
 
 def anatomy_of(arm: Arm, found: Findings) -> Anatomy:
