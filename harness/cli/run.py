@@ -38,6 +38,7 @@ An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
 1 is better), to_fastest, verdict, values, metrics (what was counted: value,
 unit, by_name, tool). Members are added, never removed.
 
+\b
 Tiers:
   python         CPU or wall time of the asyncio API, as the scenario says
   native         the same work as C++ callbacks, without Python, on the

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -33,6 +34,12 @@ def test_help_shows_an_example_of_every_command() -> None:
     for name, entry in COMMANDS.items():
         assert f"  {name}" in text
         assert entry.example in text
+
+
+def test_the_tiers_of_a_run_are_a_list() -> None:
+    text = CliRunner().invoke(main, ["run", "--help"]).output
+    for tier in ("python", "native", "deterministic", "memory"):
+        assert re.search(rf"^ +{tier}  ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
