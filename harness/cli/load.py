@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import sys
 import threading
 from contextlib import ExitStack
@@ -51,7 +52,21 @@ Exit codes:
 loopgauge.harness.load.protocol. Members are added, never removed.
 """
 LOOPBACK = "127.0.0.1"
-POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+class FiniteRange(click.FloatRange):
+    """Neither infinity nor what is no number, which compares with nothing."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number of seconds or operations.", param, ctx)
+        return number
+
+
+POSITIVE = FiniteRange(min=0, min_open=True)
 ENVIRONMENT = frozenset({"unavailable", "gone"})
 
 
@@ -96,7 +111,7 @@ ENVIRONMENT = frozenset({"unavailable", "gone"})
 @click.option("--operations", type=click.IntRange(min=1), help="Exactly so many; not --seconds.")
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True, max=1e7),
+    type=FiniteRange(min=0, min_open=True, max=1e7),
     metavar="PER_SECOND",
     help="Open loop: send at this rate whether answers come or not.",
 )
