@@ -1,4 +1,5 @@
 // Works of the native tier on the built-in core, and on backends that cheat.
+#include <algorithm>
 #include <csignal>
 #include <gtest/gtest.h>
 #include <string>
@@ -117,6 +118,32 @@ TEST(Lateness, FloorWaitsOnAfterASignal) {
   const itimerval never{};
   ASSERT_EQ(::setitimer(ITIMER_REAL, &never, nullptr), 0);
   ASSERT_EQ(::sigaction(SIGALRM, &former, nullptr), 0);
+}
+
+int arms_slowly(loopgauge_timer* timer, std::int64_t deadline) {
+  const std::int64_t until = g_honest->now(nullptr) + 100'000;
+  while (g_honest->now(nullptr) < until) {
+  }
+  // As a library that counts from the moment it is told.
+  return g_honest->timer_arm(timer, std::max(deadline, until));
+}
+
+TEST_F(Cheated, TimersThatAreMadeSlowlyAreInOrder) {
+  table.timer_arm = &arms_slowly;
+  NativeLoop loop(table);
+  EXPECT_EQ(million_timers(loop, "fire", 1000)->run(1000), 1000); // 100 ms until all are armed
+}
+
+int fires_in_reverse(loopgauge_timer* timer, std::int64_t deadline) {
+  static std::int64_t first = deadline;
+  return g_honest->timer_arm(timer, 2 * first - deadline);
+}
+
+TEST_F(Cheated, TimersOutOfOrderAreNoticed) {
+  table.timer_arm = &fires_in_reverse;
+  NativeLoop loop(table);
+  const auto work = million_timers(loop, "fire", 1000);
+  EXPECT_THROW((void)work->run(1000), NativeFailure);
 }
 
 TEST(Backends, UnknownOnesAreRefusedWithTheReason) {

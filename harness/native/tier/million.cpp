@@ -30,6 +30,7 @@ class MillionTimers final : public Work {
       order_.push_back(i);
     std::shuffle(order_.begin(), order_.end(), std::mt19937_64(count));
     timers_.reserve(count);
+    lead_ = static_cast<std::int64_t>(count) * 200; // to begin with
   }
   ~MillionTimers() override {
     timers_.clear();
@@ -77,27 +78,39 @@ class MillionTimers final : public Work {
     require_none_fired();
   }
 
-  // No turn passes before all are due, so that the stages do not mix.
   void fire() {
+    while (!fire_once())
+      lead_ *= 2;
+  }
+
+  // No turn passes before all are due, so that the stages do not mix. False, and nothing counts,
+  // where the first was due before the last was made: of deadlines that are over when they are
+  // given, a library that counts from the moment it is told (libevent) keeps no order.
+  bool fire_once() {
     fired_ = 0;
     latest_ = 0;
     disorder_ = 0;
-    const std::int64_t start = core::now_ns();
+    const std::int64_t start = core::now_ns() + lead_;
     make(start);
+    const bool in_time = core::now_ns() < start;
     while (core::now_ns() < start + window + slack) {
     }
     const std::int64_t began = process_cpu_ns();
     loop_.run();
-    spent_ += process_cpu_ns() - began;
+    const std::int64_t spent = process_cpu_ns() - began;
     timers_.clear();
     turns(2);
     const auto count = static_cast<std::int64_t>(numbers_.size());
     if (fired_ != count)
       throw NativeFailure(std::to_string(fired_) + " of " + std::to_string(count) +
                           " timers fired");
+    fired_ = 0;
+    if (!in_time)
+      return false;
     if (disorder_ * window >= slack * count)
       throw NativeFailure("timers did not fire in the order of their deadlines");
-    fired_ = 0;
+    spent_ += spent;
+    return true;
   }
 
   void make(std::int64_t start) {
@@ -135,6 +148,7 @@ class MillionTimers final : public Work {
   std::vector<Number> numbers_;
   std::vector<std::size_t> order_;
   std::vector<Timer> timers_;
+  std::int64_t lead_ = 0; // ns from the first that is made to the first that is due
   std::int64_t spent_ = 0;
   std::int64_t done_ = 0;
   std::int64_t fired_ = 0;
