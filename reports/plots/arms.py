@@ -35,7 +35,9 @@ def cost(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Drawing:
     measured = [arm for arm in sheet.arms if arm.status == "ok" and math.isfinite(arm.cost)]
     better = "left is better" if wording.lower_is_better(benchmark) else "right is better"
     what = wording.per_operation(benchmark)
-    title = f"{what[:1].upper()}{what[1:]}: {better}"
+    if benchmark.measure != "value":  # whose unit is written as it is: us
+        what = f"{what[:1].upper()}{what[1:]}"
+    title = f"{what}: {better}"
     sheet.head(title, "bar: 95 % interval over processes · log scale")
     scale = log_scale(_ends(measured), LEFT, RIGHT, least=1.5)
     sheet.axis(scale, lambda at: wording.amount(at, benchmark), apart=54)

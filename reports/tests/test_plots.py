@@ -80,7 +80,7 @@ def test_title_says_what_is_better_and_the_words_give_the_figures(found):
 
 def test_higher_is_better_turns_the_words_round(found):
     found.measure, found.unit, found.direction = "value", "turns", "higher"
-    assert "right is better" in arms.cost(found, LOOKS, theme.sentinel).title
+    assert arms.cost(found, LOOKS, theme.sentinel).title.startswith("turns: right is better")
 
 
 def test_only_separated_arms_are_filled(found):
