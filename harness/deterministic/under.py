@@ -18,8 +18,10 @@ import tempfile
 
 COUNTING = ("-P", "-m", "loopgauge.harness.deterministic")
 TOOLS = {
+    # Nobody debugs it: the pipes for that would stay in the temporary folder when it is killed.
     "callgrind": (
-        *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", "--trace-children=no"),
+        *("valgrind", "-q", "--vgdb=no", "--tool=callgrind"),
+        *("--instr-atstart=no", "--trace-children=no"),
         "--callgrind-out-file={folder}/callgrind",
     ),
     # Whole lines are what its parser needs, not the data in them: -s 0.

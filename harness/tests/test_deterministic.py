@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -113,6 +114,26 @@ def test_a_tool_that_may_not_trace_says_so(monkeypatch, tmp_path) -> None:
     assert found.version == ""
     assert "Operation not permitted" in found.reason
     assert "SYS_PTRACE" in found.cure
+
+
+def test_who_is_killed_under_the_tool_leaves_nothing_behind(here, tmp_path) -> None:
+    require(here, "callgrind")
+    results, temporary = tmp_path / "results", tmp_path / "temporary"
+    results.mkdir()
+    temporary.mkdir()
+    with subprocess.Popen(
+        [*under.tool("callgrind", str(results)), "cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"at work\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"at work\n"
+        process.kill()
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_pair_that_was_counted_or_refused_is_not_pending() -> None:
