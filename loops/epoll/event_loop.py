@@ -156,6 +156,8 @@ class EventLoop(
             self._signal_read_fd, write_fd = self._open_signal_pipe()
             self._csock = _SignalEnd(write_fd)
         super().add_signal_handler(sig, callback, *args)
+        # CPython's own handle would need CPython's scheduler, for good, at the first signal.
+        self._signal_handlers[sig] = self._make_handle(callback, args)
         if self._signal_read_fd is not None:
             self._add_reader(self._signal_read_fd, self._read_from_self)
 

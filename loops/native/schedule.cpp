@@ -268,6 +268,21 @@ PyObject* loop_time(PyObject* self, PyObject*) {
   return PyFloat_FromDouble(core::ns_to_seconds(core::now_ns()));
 }
 
+// _make_handle(callback, args: tuple) -> a handle that is not scheduled, for _add_callback().
+PyObject* make_handle(PyObject* self, PyObject* const* args, Py_ssize_t nargs) {
+  if (nargs != 2 || !PyTuple_Check(args[1])) {
+    PyErr_SetString(PyExc_TypeError, "_make_handle(callback, args: tuple)");
+    return nullptr;
+  }
+  LoopBase* loop = as_loop(self);
+  Handle* handle = new_handle(loop->state, self, args[0], &PyTuple_GET_ITEM(args[1], 0),
+                              PyTuple_GET_SIZE(args[1]), nullptr);
+  if (!handle)
+    return nullptr;
+  Ref owned(as_object(handle));
+  return note_source(loop, handle) < 0 ? nullptr : owned.release();
+}
+
 // A handle that became ready: descriptors and signals.
 PyObject* add_callback(PyObject* self, PyObject* handle) {
   LoopBase* loop = as_loop(self);
@@ -373,6 +388,7 @@ PyMethodDef schedule_methods[] = {
     {"time", loop_time, METH_NOARGS,
      "time($self, /)\n--\n\nSeconds of CLOCK_MONOTONIC, the clock of time.monotonic()."},
     {"_call_soon", as_method(call_soon_inner), METH_FASTCALL, nullptr},
+    {"_make_handle", as_method(make_handle), METH_FASTCALL, nullptr},
     {"_add_callback", add_callback, METH_O, nullptr},
     {"_timer_handle_cancelled", timer_handle_cancelled, METH_O, nullptr},
     {"_write_to_self", write_to_self, METH_NOARGS, nullptr},

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
+import traceback
 
 import pytest
 from loop_testing import process
@@ -40,6 +42,24 @@ def test_handler_runs_in_the_loop_with_its_arguments(loop) -> None:
     loop.call_soon(shoot)
     loop.run_forever()
     assert seen == [((1, "two"), True)]
+
+
+def test_a_signal_leaves_the_loop_native(loop) -> None:
+    """With a handle of CPython's it would run on CPython's scheduler from then on."""
+    callers: list[set[str]] = []
+
+    def look() -> None:
+        frames = traceback.walk_stack(sys._getframe())
+        callers.append({frame.f_code.co_name for frame, _ in frames})
+        loop.stop()
+
+    loop.add_signal_handler(MINE, look)
+    loop.call_soon(shoot)
+    loop.run_forever()
+    loop.call_soon(look)
+    loop.run_forever()
+    assert len(callers) == 2
+    assert all("_run_once" not in names for names in callers)
 
 
 def test_signal_between_add_and_run(loop) -> None:
