@@ -38,7 +38,7 @@ def at(project: Path) -> list[str | Path]:
     return ["--root", project, "--readme", project / "README.md"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/io-results.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/io-results.md", "docs/timer-results.md"])
 def test_pages_of_the_project_are_current(page):
     done = readme_table("--check", "--readme", ROOT / page)
     assert done.returncode == 0, done.stderr
