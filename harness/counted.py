@@ -8,10 +8,9 @@ from typing import Protocol
 from loopgauge.harness.deterministic import tier as deterministic
 from loopgauge.harness.isolation import Roster
 from loopgauge.harness.memory import tier as memory
-from loopgauge.harness.model import AnyRecord, Arm, Benchmark, Event, Header, Tier
+from loopgauge.harness.model import AnyRecord, Event, Header, Tier
+from loopgauge.harness.pairs import Pair
 from loopgauge.harness.store import RunFile
-
-Pair = tuple[Benchmark, Arm]
 
 
 class Counted(Protocol):

@@ -7,13 +7,12 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from loopgauge.harness.explained import Anatomy, Cost, Explanation
 from loopgauge.reports import wording
 from loopgauge.reports.counts import by_name, count
-from loopgauge.reports.html import TEMPLATES
+from loopgauge.reports.pages import environment, write
 from loopgauge.reports.plots import anatomy as plots
 from loopgauge.reports.plots import theme
 
@@ -51,26 +50,12 @@ class LoopView:
 
 def render_explanation(found: Explanation, out: Path) -> Path:
     """Writes the page to `out` (folders are made) and returns it. Raises OSError."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page(found), encoding="utf-8")
-    return out
+    return write(page(found), out)
 
 
 def page(found: Explanation) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        light=Markup(theme.css_variables(dark=False)),
-        dark=Markup(theme.css_variables(dark=True)),
-        number=wording.number,
-    )
-    return environment.get_template("explain.html.j2").render(
+    made = environment(number=wording.number)
+    return made.get_template("explain.html.j2").render(
         found=found,
         facts=facts(found),
         command=shlex.join(found.command),

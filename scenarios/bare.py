@@ -62,3 +62,56 @@ class BareLoop(asyncio.AbstractEventLoop):
 
     def close(self) -> None:
         self._closed = True
+
+
+class ServingLoop(BareLoop):
+    """One that can also serve the load generator, driven in Python as loops are: its server is C++
+    and runs until the one watched descriptor is readable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._server: Any = None
+        self._watched: tuple[int, Callable[..., object], tuple[Any, ...]] | None = None
+        self._stopping = False
+        self._running = False
+
+    def serve(self, native: Any, kind: str, address: str, size: int) -> str:
+        """Starts the server and returns its address. `native` is the module loopgauge._bench;
+        `size`: of the clients' messages."""
+        raise NotImplementedError
+
+    def end_service(self) -> None:
+        self._server = None
+
+    def served(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """The watched descriptor is readable."""
+        callback(*arguments)
+
+    def run_forever(self) -> None:
+        self._stopping, self._running = False, True
+        try:
+            while not self._stopping and self._watched is not None:
+                fd, callback, arguments = self._watched
+                self._server.serve_until(fd)
+                self.served(callback, arguments)
+        finally:
+            self._running = False
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def add_reader(  # type: ignore[override]  # one that is not generic
+        self, fd: Any, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        self._watched = (fd, callback, args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        watched, self._watched = self._watched, None
+        return watched is not None
+
+    def is_running(self) -> bool:
+        return self._running
+
+    def close(self) -> None:
+        self.end_service()
+        super().close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from loopgauge.scenarios.bare import BareLoop, Work
+from loopgauge.scenarios.bare import ServingLoop, Work
 
 if TYPE_CHECKING:
     from loopgauge.scenarios.model import Scenario
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FACTORY = "loopgauge.scenarios.native:NativeLoop"
 
 
-class NativeLoop(BareLoop):
+class NativeLoop(ServingLoop):
     """`backend`: the name of one that comes with the harness ("libuv"), or the path of a shared
     library that exports the interface of loops/include/loopgauge_native.h.
 
@@ -25,10 +25,6 @@ class NativeLoop(BareLoop):
         super().__init__()
         self._backend = backend
         self._engine: Any = None
-        self._server: Any = None
-        self._watched: tuple[int, Callable[..., object], tuple[Any, ...]] | None = None
-        self._stopping = False
-        self._running = False
 
     def engine(self, native: Any) -> Any:
         if native is None:
@@ -46,37 +42,12 @@ class NativeLoop(BareLoop):
         self._server = native.NativeServer(self.engine(native), kind, address)
         return str(self._server.address)
 
-    def end_service(self) -> None:
-        self._server = None
-
-    def run_forever(self) -> None:
-        """Serves; the one watched descriptor is watched by the native loop itself."""
-        self._stopping, self._running = False, True
-        try:
-            while not self._stopping and self._watched is not None:
-                fd, callback, arguments = self._watched
-                self._server.serve_until(fd)
-                if self._asked:
-                    self.run_asked()
-                else:
-                    callback(*arguments)
-        finally:
-            self._running = False
-
-    def stop(self) -> None:
-        self._stopping = True
-
-    def add_reader(  # type: ignore[override]  # one that is not generic
-        self, fd: Any, callback: Callable[..., Any], *args: Any
-    ) -> None:
-        self._watched = (fd, callback, args)
-
-    def remove_reader(self, fd: Any) -> bool:
-        watched, self._watched = self._watched, None
-        return watched is not None
-
-    def is_running(self) -> bool:
-        return self._running
+    def served(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        """Or somebody asked for something, which ends the service as well."""
+        if self._asked:
+            self.run_asked()
+        else:
+            super().served(callback, arguments)
 
     def call_soon_threadsafe(  # type: ignore[override]  # one that returns no handle
         self, callback: Callable[..., Any], *args: Any, context: Any = None
@@ -88,5 +59,4 @@ class NativeLoop(BareLoop):
 
     def close(self) -> None:
         super().close()
-        self.end_service()
         self._engine = None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
-from loopgauge.harness.worker.plan import SCHEMA, Plan, PlanError
+from loopgauge.harness.worker.plan import Plan
 
 How = Literal[
     "callgrind",  # instructions, by function; calls of malloc and its kin
@@ -21,14 +19,3 @@ class CountPlan(Plan, kw_only=True):
 
     how: How
     folder: str = ""
-
-
-def decode_plan(text: bytes) -> CountPlan:
-    """Raises PlanError."""
-    try:
-        plan = msgspec.json.decode(text, type=CountPlan)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"the plan cannot be read: {error}") from error
-    if plan.schema != SCHEMA:
-        raise PlanError(f"the plan has schema {plan.schema}, this worker reads {SCHEMA}")
-    return plan

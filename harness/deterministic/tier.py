@@ -9,6 +9,7 @@ from loopgauge.harness.deterministic.counting import ABOUT_S, HOWS, Counting
 from loopgauge.harness.deterministic.plan import How
 from loopgauge.harness.isolation import Roster
 from loopgauge.harness.model import AnyRecord, Arm, Benchmark, Event, Header
+from loopgauge.harness.pairs import Pair, uncounted
 from loopgauge.harness.store import RunFile
 
 # The first figure of every pair, and the events that stand where there are no figures.
@@ -16,21 +17,10 @@ FIRST = "allocations"
 INSTEAD = frozenset({"unsupported", "lacking", "invalid", "error", "left_out"})
 ROLES = frozenset({"candidate", "reference", "native", "floor"})
 
-Pair = tuple[Benchmark, Arm]
-
 
 def pending(file: RunFile, roster: Roster) -> list[Pair]:
-    """Benchmark by benchmark. The twin of the reference would count the same."""
-    done = {(metric.benchmark, metric.arm) for metric in file.metrics if metric.metric == FIRST}
-    done |= {(event.benchmark, event.arm) for event in file.events if event.event in INSTEAD}
-    return [
-        (benchmark, arm)
-        for benchmark in file.header.benchmarks
-        for arm in file.header.arms
-        if arm.role in ROLES
-        and (benchmark.id, arm.label) not in done
-        and roster.takes_part(benchmark.id, arm.label)
-    ]
+    given_up = {(event.benchmark, event.arm) for event in file.events if event.event in INSTEAD}
+    return uncounted(file, roster, ROLES, FIRST, given_up)
 
 
 def expected_s(pairs: Sequence[Pair]) -> float:

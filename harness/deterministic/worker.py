@@ -6,9 +6,6 @@ It speaks the measuring worker's protocol and ends as that does (harness/worker/
 from __future__ import annotations
 
 import contextlib
-import faulthandler
-import os
-import platform
 import sys
 from typing import Any
 
@@ -16,16 +13,12 @@ from loopgauge.harness.deterministic.counters import Counter, make_counter, quie
 from loopgauge.harness.deterministic.plan import CountPlan
 from loopgauge.harness.deterministic.sizes import two_sizes
 from loopgauge.harness.worker import gcpolicy, slots
-from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
+from loopgauge.harness.worker.arms import Arm
 from loopgauge.harness.worker.channel import Channel
-from loopgauge.harness.worker.engine import load_engine
-from loopgauge.harness.worker.generator import WorkerGenerator
-from loopgauge.harness.worker.guard import Guard
-from loopgauge.harness.worker.job import needs_generator
-from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Phase
+from loopgauge.harness.worker.lifecycle import conducted
+from loopgauge.harness.worker.plan import Counted, JobPlan, Phase
 from loopgauge.harness.worker.session import Session
-from loopgauge.harness.worker.watchdog import STDERR, Watchdog
-from loopgauge.harness.worker.workload import Workload, make_workload
+from loopgauge.harness.worker.workload import Workload
 from loopgauge.scenarios.model import CheckFailed
 
 SLOWDOWN = 50  # about what callgrind costs
@@ -34,31 +27,17 @@ WARM_UPS = 2  # runs of the smallest size before anything is counted
 
 def run_plan(plan: CountPlan, channel: Channel) -> None:
     """Raises BrokenPipeError when the manager is gone."""
-    faulthandler.enable(file=STDERR)
-    watchdog = Watchdog(plan.hang_timeout)
-    watchdog.start()
-    try:
-        sys.path[:0] = plan.path
-        engine = load_engine()
-        version = platform.python_version()
-        channel.send(Hello(pid=os.getpid(), python=version, process=plan.process, gc=plan.gc))
+
+    def settle() -> None:
         gcpolicy.begin(plan.gc)
         if plan.how == "callgrind":
             slow_down_clocks()
-        session = Session(plan, channel.send, engine, watchdog, Guard(), make_workload)
-        [job] = plan.jobs
-        if needs_generator(session, job):
-            session.generator = WorkerGenerator()
-        arms = make_arms(session)
+
+    [job] = plan.jobs
+    with conducted(plan, channel, settle) as (session, arms):
         for arm in arms.values():
             with placement(session):
-                count(session, job, arm, make_counter(plan, engine))
-        close_arms(session, arms)
-        if session.generator is not None:
-            session.generator.close()
-        channel.send(Bye())
-    finally:
-        watchdog.stop()
+                count(session, job, arm, make_counter(plan, session.engine))
 
 
 def slow_down_clocks() -> None:

@@ -9,6 +9,7 @@ from loopgauge.harness import environment
 from loopgauge.harness.isolation import Roster
 from loopgauge.harness.memory import figures
 from loopgauge.harness.model import AnyRecord, Arm, Benchmark, Event, Header, Setting
+from loopgauge.harness.pairs import Pair, uncounted
 from loopgauge.harness.reception import Reception
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.worker.plan import SCHEMA, AnyMessage, Counted
@@ -25,25 +26,14 @@ ABOUT_S = 0.7  # one process
 ROLES = frozenset({"candidate", "reference", "floor"})
 FIRST = "peak_rss"  # the figure every pair has
 
-Pair = tuple[Benchmark, Arm]
-
 
 def pending(file: RunFile, roster: Roster) -> list[Pair]:
-    """Benchmark by benchmark. The twin of the reference would hold the same."""
-    done = {(metric.benchmark, metric.arm) for metric in file.metrics if metric.metric == FIRST}
-    done |= {
+    given_up = {
         (event.benchmark, event.arm)
         for event in file.events
         if event.event == "left_out" and event.reason.startswith(PREFIX)
     }
-    return [
-        (benchmark, arm)
-        for benchmark in file.header.benchmarks
-        for arm in file.header.arms
-        if arm.role in ROLES
-        and (benchmark.id, arm.label) not in done
-        and roster.takes_part(benchmark.id, arm.label)
-    ]
+    return uncounted(file, roster, ROLES, FIRST, given_up)
 
 
 def expected_s(pairs: Sequence[Pair]) -> float:

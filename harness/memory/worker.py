@@ -3,24 +3,16 @@ the measuring worker's protocol."""
 
 from __future__ import annotations
 
-import faulthandler
-import os
-import platform
-import sys
 import time
 
 from loopgauge.harness.memory import resident
 from loopgauge.harness.worker import slots
-from loopgauge.harness.worker.arms import Arm, close_arms, make_arms
+from loopgauge.harness.worker.arms import Arm
 from loopgauge.harness.worker.channel import Channel
-from loopgauge.harness.worker.engine import load_engine
-from loopgauge.harness.worker.generator import WorkerGenerator
-from loopgauge.harness.worker.guard import Guard
-from loopgauge.harness.worker.job import needs_generator
-from loopgauge.harness.worker.plan import Bye, Counted, Hello, JobPlan, Plan
+from loopgauge.harness.worker.lifecycle import conducted
+from loopgauge.harness.worker.plan import Counted, JobPlan, Plan
 from loopgauge.harness.worker.session import Session
-from loopgauge.harness.worker.watchdog import STDERR, Watchdog
-from loopgauge.harness.worker.workload import Workload, make_workload
+from loopgauge.harness.worker.workload import Workload
 from loopgauge.scenarios.model import CheckFailed
 
 # A run of the smallest size is repeated for so long, so that what is allocated only now and then is
@@ -30,26 +22,10 @@ RUNS_S = 0.05
 
 def run_plan(plan: Plan, channel: Channel) -> None:
     """Raises BrokenPipeError when the manager is gone."""
-    faulthandler.enable(file=STDERR)
-    watchdog = Watchdog(plan.hang_timeout)
-    watchdog.start()
-    try:
-        sys.path[:0] = plan.path
-        version = platform.python_version()
-        channel.send(Hello(pid=os.getpid(), python=version, process=plan.process, gc=plan.gc))
-        session = Session(plan, channel.send, load_engine(), watchdog, Guard(), make_workload)
-        [job] = plan.jobs
-        if needs_generator(session, job):
-            session.generator = WorkerGenerator()
-        arms = make_arms(session)
+    [job] = plan.jobs
+    with conducted(plan, channel) as (session, arms):
         for arm in arms.values():
             hold(session, job, arm)
-        close_arms(session, arms)
-        if session.generator is not None:
-            session.generator.close()
-        channel.send(Bye())
-    finally:
-        watchdog.stop()
 
 
 def hold(session: Session, job: JobPlan, arm: Arm) -> None:

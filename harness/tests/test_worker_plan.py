@@ -10,7 +10,7 @@ import pytest
 
 from loopgauge.harness.worker import faults
 from loopgauge.harness.worker.main import parse
-from loopgauge.harness.worker.plan import AnyMessage, Bye, PlanError, Samples, decode_plan
+from loopgauge.harness.worker.plan import AnyMessage, Bye, Plan, PlanError, Samples, decode_plan
 
 MINIMAL = {"schema": 1, "process": 0, "seed": 1, "design": "probe", "arms": [], "jobs": []}
 
@@ -20,7 +20,7 @@ class Unwanted(Exception):
 
 
 def test_a_minimal_plan_has_defaults() -> None:
-    plan = decode_plan(msgspec.json.encode(MINIMAL))
+    plan = decode_plan(msgspec.json.encode(MINIMAL), Plan)
     assert (plan.hang_timeout, plan.gc, plan.path) == (20.0, "freeze", [])
 
 
@@ -35,13 +35,13 @@ def test_a_minimal_plan_has_defaults() -> None:
 )
 def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, object], complaint: str) -> None:
     with pytest.raises(PlanError, match=complaint):
-        decode_plan(msgspec.json.encode({**MINIMAL, **change}))
+        decode_plan(msgspec.json.encode({**MINIMAL, **change}), Plan)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[]"])
 def test_what_is_no_plan_is_refused(text: bytes) -> None:
     with pytest.raises(PlanError):
-        decode_plan(text)
+        decode_plan(text, Plan)
 
 
 @pytest.mark.parametrize(

@@ -7,41 +7,38 @@ stderr), 4 the manager is gone, 130 interrupted.
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import platform
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn
 
 from loopgauge.harness.worker import gcpolicy
-from loopgauge.harness.worker.arms import close_arms, make_arms
 from loopgauge.harness.worker.channel import Channel
-from loopgauge.harness.worker.engine import load_engine
-from loopgauge.harness.worker.generator import WorkerGenerator
-from loopgauge.harness.worker.guard import Guard
-from loopgauge.harness.worker.job import needs_generator, run_job
-from loopgauge.harness.worker.plan import Bye, Hello, Plan, PlanError
-from loopgauge.harness.worker.session import Session
-from loopgauge.harness.worker.watchdog import STDERR, Watchdog
-from loopgauge.harness.worker.workload import make_workload
+from loopgauge.harness.worker.job import run_job
+from loopgauge.harness.worker.lifecycle import conducted
+from loopgauge.harness.worker.plan import AnyPlan, Plan, PlanError, decode_plan
 
-P = TypeVar("P", bound=Plan)
 DONE, UNUSABLE_PLAN, FAILED, ORPHANED, INTERRUPTED = 0, 2, 3, 4, 130
 USAGE = "usage: python -m loopgauge.harness.worker --plan-fd FD --results-fd FD"
 
 
-def main(
-    arguments: list[str],
-    run: Callable[[P, Channel], None],
-    decode: Callable[[bytes], P],
-) -> int:
-    """`run`: what a program of this protocol does with the plan that `decode` reads."""
+def program(kind: type[AnyPlan], run: Callable[[AnyPlan, Channel], None]) -> NoReturn:
+    """The whole of a program that does `run` with a plan of `kind`."""
+    code = main(sys.argv[1:], kind, run)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # No finalisation: every result is out, and a loop's thread or destructor that hangs or
+    # crashes at exit would turn a finished measurement into a failed one.
+    os._exit(code)
+
+
+def main(arguments: list[str], kind: type[AnyPlan], run: Callable[[AnyPlan, Channel], None]) -> int:
+    """Returns the exit status."""
     try:
         plan_fd, results_fd = parse(arguments)
         with os.fdopen(plan_fd, "rb") as source:
-            plan = decode(source.read())
+            plan = decode_plan(source.read(), kind)
         channel = Channel(results_fd)
     except (PlanError, OSError) as error:
         print(f"{error}\n{USAGE}", file=sys.stderr)
@@ -68,31 +65,6 @@ def parse(arguments: list[str]) -> tuple[int, int]:
 
 def run_plan(plan: Plan, channel: Channel) -> None:
     """Raises BrokenPipeError when the manager is gone."""
-    faulthandler.enable(file=STDERR)
-    watchdog = Watchdog(plan.hang_timeout)
-    watchdog.start()
-    try:
-        sys.path[:0] = plan.path
-        engine = load_engine()
-        channel.send(
-            Hello(
-                pid=os.getpid(),
-                python=platform.python_version(),
-                process=plan.process,
-                gc=plan.gc,
-            )
-        )
-        gcpolicy.begin(plan.gc)
-        session = Session(plan, channel.send, engine, watchdog, Guard(), make_workload)
-        # Before the loops: its socket is not to be taken for something that one of them left.
-        if any(needs_generator(session, job) for job in plan.jobs):
-            session.generator = WorkerGenerator()
-        arms = make_arms(session)
+    with conducted(plan, channel, lambda: gcpolicy.begin(plan.gc)) as (session, arms):
         for job in plan.jobs:
             run_job(session, job, arms)
-        close_arms(session, arms)
-        if session.generator is not None:
-            session.generator.close()
-        channel.send(Bye())
-    finally:
-        watchdog.stop()

@@ -5,7 +5,7 @@ Times are nanoseconds unless a name says otherwise.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -162,10 +162,13 @@ class PlanError(Exception):
     """The plan cannot be read, or is of another schema."""
 
 
-def decode_plan(text: bytes) -> Plan:
+AnyPlan = TypeVar("AnyPlan", bound=Plan)
+
+
+def decode_plan(text: bytes, kind: type[AnyPlan]) -> AnyPlan:
     """Raises PlanError."""
     try:
-        plan = msgspec.json.decode(text, type=Plan)
+        plan = msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"the plan cannot be read: {error}") from error
     if plan.schema != SCHEMA:

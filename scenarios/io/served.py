@@ -9,13 +9,11 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, cast
 
-from loopgauge.scenarios.bare import Work
+from loopgauge.scenarios.bare import ServingLoop, Work
 from loopgauge.scenarios.generator import Traffic
 from loopgauge.scenarios.io import limits
-from loopgauge.scenarios.io.floor import Floor
 from loopgauge.scenarios.io.servers import Connections, ProtocolServer, Server
 from loopgauge.scenarios.model import Scenario
-from loopgauge.scenarios.native import NativeLoop
 
 
 class Served(Scenario):
@@ -43,7 +41,7 @@ class Served(Scenario):
         limits.make_room(count, "connections", param)
         self._room = count
         self._traffic = Traffic(loop, self.generator)
-        if isinstance(loop, (Floor, NativeLoop)):
+        if isinstance(loop, ServingLoop):
             address = self._serve_bare(loop, native)
         else:
             self._server = self.make_server()
@@ -72,7 +70,7 @@ class Served(Scenario):
         if traffic is None:
             return
         traffic.close()
-        if isinstance(loop, (Floor, NativeLoop)):
+        if isinstance(loop, ServingLoop):
             loop.end_service()
         server, self._server = self._server, None
         if server is not None and not loop.is_closed():
@@ -92,7 +90,7 @@ class Served(Scenario):
         self._folder = tempfile.mkdtemp(prefix="loopgauge-")
         return str(Path(self._folder) / "socket")
 
-    def _serve_bare(self, loop: Floor | NativeLoop, native: Any) -> str:
+    def _serve_bare(self, loop: ServingLoop, native: Any) -> str:
         address = self.new_path() if self.floor_kind == "unix" else "127.0.0.1:0"
         return loop.serve(native, self.floor_kind, address, self.clients()["size"])
 

@@ -72,15 +72,8 @@ bool BroadcastConnection::open() {
 }
 
 bool BroadcastConnection::dial() {
-  if (!dial_) {
-    dial_ = std::make_unique<Dial>(shared_.target);
-    if (dial_->wants_write() || dial_->must_retry())
-      return false;
-  }
-  if (!dial_->advance())
+  if (!dialled(dial_, shared_.target, stream_))
     return false;
-  stream_ = dial_->take();
-  dial_.reset();
   outgoing_ = request;
   return true;
 }

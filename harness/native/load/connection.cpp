@@ -44,15 +44,8 @@ StreamConnection::StreamConnection(Shared& shared, Outgoing outgoing,
       framing_(framing), size_(size) {}
 
 bool StreamConnection::open() {
-  if (!dial_) {
-    dial_ = std::make_unique<Dial>(shared_.target);
-    if (dial_->wants_write() || dial_->must_retry())
-      return false;
-  }
-  if (!dial_->advance())
+  if (!dialled(dial_, shared_.target, stream_))
     return false;
-  stream_ = dial_->take();
-  dial_.reset();
   ++shared_.progress;
   return true;
 }

@@ -102,6 +102,19 @@ bool Dial::wants_write() const {
          (state_ == State::establishing && stream_->establish_wants_write());
 }
 
+bool dialled(std::unique_ptr<Dial>& dial, Target& target, std::unique_ptr<Stream>& stream) {
+  if (!dial) {
+    dial = std::make_unique<Dial>(target);
+    if (dial->wants_write() || dial->must_retry())
+      return false;
+  }
+  if (!dial->advance())
+    return false;
+  stream = dial->take();
+  dial.reset();
+  return true;
+}
+
 core::UniqueFd connect_datagrams(const Target& target) {
   core::UniqueFd fd = new_socket(target.address, SOCK_DGRAM);
   if (target.kind == Kind::unix_datagram) {

@@ -48,6 +48,10 @@ class Dial {
   State state_ = State::full;
 };
 
+// Begins a dial, or goes on with it, as often as it takes. True once: `stream` is established then,
+// and `dial` null. Throws what Dial throws.
+bool dialled(std::unique_ptr<Dial>& dial, Target& target, std::unique_ptr<Stream>& stream);
+
 // A connected datagram socket; a Unix one gets an abstract name, so that it can be answered.
 core::UniqueFd connect_datagrams(const Target& target);
 
