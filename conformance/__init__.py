@@ -1,1 +1,1 @@
-"""Which promises of asyncio a loop keeps."""
+"""Which promises of asyncio a loop keeps: rules, cases, verdicts, and the runner between them."""

@@ -21,6 +21,11 @@ COMMANDS = {
         "Make a report from result files.",
         "bench report latest --open",
     ),
+    "conformance": CommandEntry(
+        "loopgauge.harness.cli.conformance:conformance",
+        "Say which promises of asyncio a loop keeps.",
+        "bench conformance --loop uvloop",
+    ),
     "load": CommandEntry(
         "loopgauge.harness.cli.load:load",
         "Put load on a server of your own, and verify every byte.",

@@ -1,6 +1,6 @@
-"""What each exit code means; the same in every command. 1 (regression), 3 (inconclusive) and
-5 (conformance) belong to commands that judge; `INTERNAL` is BSD's EX_SOFTWARE, so that a bug of
-ours is never taken for a verdict."""
+"""What each exit code means; the same in every command. 1 (regression) and 3 (inconclusive) belong
+to commands that judge speed; `INTERNAL` is BSD's EX_SOFTWARE, so that a bug of ours is never
+taken for a verdict."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class ExitCode(IntEnum):
     OK = 0
     USAGE = 2
     NOTHING_MEASURED = 4
+    CONFORMANCE = 5
     LEFT_OUT = 6
     UNREADABLE = 7
     ENVIRONMENT = 8

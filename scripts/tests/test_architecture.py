@@ -26,6 +26,9 @@ ALLOWED = {
         "loopgauge.harness.model",
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
+        "loopgauge.conformance.model",
+        "loopgauge.conformance.catalogue",
+        "loopgauge.conformance.store",
     ),
 }
 

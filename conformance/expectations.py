@@ -1,0 +1,111 @@
+"""What is known about a loop: which cases it does not pass, in which versions, and why.
+
+One TOML file per backend in `expectations/`, a table `[[expect]]` per known fault. A verdict that
+no file explains is unexpected; a fault that is gone is "fixed", and fails the run until the file
+says so.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+
+from loopgauge.conformance.model import GOOD, Kind, Status
+
+FOLDER = Path(__file__).with_name("expectations")
+
+
+class ExpectationError(ValueError):
+    """An expectation file cannot be understood; the message names it and the entry."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One known deviation.
+
+    case: id of a case or a glob over ids ("SOCK-021.*"), in the rules lane; in other lanes
+        "lane:id".
+    verdict: what is expected, one or several.
+    reason: one line for people. issue: a link, "" if there is none.
+    python, version: specifiers (">=3.12,<3.14") of the Pythons and of the loop's versions that
+        have the fault; "" is all.
+    strict: whether a pass is called "fixed"; False where it comes and goes.
+    """
+
+    case: str
+    verdict: frozenset[Kind]
+    reason: str
+    issue: str = ""
+    python: str = ""
+    version: str = ""
+    strict: bool = True
+
+    def binds(self, case: str, python: str, version: str) -> bool:
+        return (
+            fnmatchcase(case, self.case)
+            and _within(python, self.python)
+            and (not version or _within(version, self.version))
+        )
+
+
+@dataclass
+class Expectations:
+    """Of one backend, in the order of its file: the first entry that matches a case binds."""
+
+    entries: Sequence[Expectation] = field(default_factory=list)
+
+    def judge(self, case: str, verdict: Kind, python: str, version: str) -> Judgement:
+        for entry in self.entries:
+            if not entry.binds(case, python, version):
+                continue
+            if verdict in entry.verdict:
+                return Judgement("expected", entry.reason, entry.issue)
+            if verdict == "NOT_APPLICABLE":
+                break
+            if verdict in GOOD:
+                gone: Status = "fixed" if entry.strict else "expected"
+                return Judgement(gone, entry.reason, entry.issue)
+            return Judgement("unexpected", entry.reason, entry.issue)
+        return Judgement("expected" if verdict in GOOD else "unexpected")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    status: Status
+    reason: str = ""
+    issue: str = ""
+
+
+def path_of(loop: str, folder: Path = FOLDER) -> Path:
+    return folder / f"{loop}.toml"
+
+
+def read(loop: str, folder: Path = FOLDER) -> Expectations:
+    """What is known about `loop`; nothing, where there is no file. Raises ExpectationError."""
+    path = path_of(loop, folder)
+    if not path.exists():
+        return Expectations()
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ExpectationError(f"{path}: {error}") from error
+    return Expectations([_entry(path, row) for row in document.get("expect", [])])
+
+
+def _entry(path: Path, row: dict[str, Any]) -> Expectation:
+    wanted = row.get("verdict", [])
+    verdicts = frozenset([wanted] if isinstance(wanted, str) else wanted)
+    try:
+        return Expectation(**{**row, "verdict": verdicts})
+    except TypeError as error:
+        raise ExpectationError(f"{path}: {row.get('case', '?')}: {error}") from error
+
+
+def _within(version: str, specifier: str) -> bool:
+    return not specifier or SpecifierSet(specifier).contains(version, prereleases=True)

@@ -1,0 +1,56 @@
+"""The kinds of questions a loop is asked: our rules, CPython's own tests, generated programs, and
+programs over popular libraries. Each lane lists its questions and answers them with outcomes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from loopgauge.conformance.model import Lane
+from loopgauge.conformance.runner.messages import Outcome, Target
+from loopgauge.conformance.runner.pool import Pool
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing a loop is asked. In the rules lane `id` is a case's; elsewhere it starts with the
+    lane's name and a colon, and `rule`, `level` and `profile` are ""."""
+
+    id: str
+    description: str
+    expected: str
+    rule: str = ""
+    level: str = ""
+    profile: str = ""
+
+
+Done = Callable[[Question, Outcome], None]
+
+
+class LaneModule(Protocol):
+    """What a module of this package provides."""
+
+    def questions(self, python: tuple[int, ...]) -> list[Question]:
+        """All of the lane that can be asked on this Python. Raises LaneMissing."""
+        ...
+
+    def answer(self, questions: Sequence[Question], target: Target, pool: Pool, done: Done) -> None:
+        """Asks a loop; calls `done` once per question, from the calling thread."""
+        ...
+
+
+class LaneMissing(Exception):
+    """The lane needs something that is not installed here; the message says what and the cure."""
+
+
+#: In the order in which they are run.
+MODULES: dict[Lane, str] = {
+    "rules": "loopgauge.conformance.lanes.rules",
+}
+
+
+def lane_module(lane: Lane) -> LaneModule:
+    module: LaneModule = importlib.import_module(MODULES[lane])
+    return module

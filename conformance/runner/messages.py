@@ -1,0 +1,35 @@
+"""What the processes of a run tell each other: JSON, one struct a line or a file."""
+
+from __future__ import annotations
+
+import msgspec
+
+from loopgauge.conformance.model import Evidence, Kind
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """How the loop under test is made."""
+
+    name: str
+    factory: str  # "module:attribute"
+    arguments: tuple[str, ...] = ()
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """To the nursery: run this case. With `twice` the body runs once before it is watched, so that
+    what a loop makes once per process is not taken for a leak."""
+
+    case: str
+    target: Target
+    directory: str  # exists, empty; the case's own, and where its evidence goes
+    seconds: float
+    twice: bool = False
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """From the process of a case, and from the nursery where that one could not speak."""
+
+    verdict: Kind
+    reason: str = ""
+    duration_s: float = 0.0
+    evidence: Evidence = msgspec.field(default_factory=Evidence)

@@ -1,0 +1,103 @@
+"""The result file on disk: `.bench/conformance/<utc>-<id>.jsonl`, appended to, never rewritten."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.conformance.model import AnyRecord, End, Header, Verdict
+
+FOLDER = Path(".bench/conformance")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyRecord)
+
+
+class UnreadableResult(Exception):
+    """A file is no result of a conformance run; `cause` and `cure` are one line each."""
+
+    def __init__(self, cause: str, cure: str) -> None:
+        super().__init__(f"{cause}. {cure}")
+        self.cause = cause
+        self.cure = cure
+
+
+@dataclass
+class Results:
+    """A result file as read; `end` is None where the run was killed."""
+
+    path: Path
+    header: Header
+    verdicts: list[Verdict] = field(default_factory=list)
+    end: End | None = None
+
+    def of(self, loop: str) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.loop == loop]
+
+
+class Writer:
+    """Appends records; each line is whole when `write` returns."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("ab")
+
+    def write(self, record: AnyRecord) -> None:
+        self._file.write(_encoder.encode(record) + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def new_path(folder: Path = FOLDER) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return folder / f"{stamp}-{secrets.token_hex(3)}.jsonl"
+
+
+def stored(folder: Path = FOLDER) -> list[Path]:
+    """All result files, oldest first."""
+    return sorted(folder.glob("*.jsonl"))
+
+
+def read(path: Path) -> Results:
+    """Raises UnreadableResult with the number of the bad line; a cut last line is left out."""
+    records = list(_records(path))
+    if not records or not isinstance(records[0], Header):
+        raise UnreadableResult(
+            f"{path} is no result of a conformance run", "`bench conformance` makes one"
+        )
+    results = Results(path, records[0])
+    for record in records[1:]:
+        if isinstance(record, Verdict):
+            results.verdicts.append(record)
+        elif isinstance(record, End):
+            results.end = record
+    return results
+
+
+def _records(path: Path) -> Iterable[AnyRecord]:
+    lines = path.read_bytes().splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            yield _decoder.decode(line)
+        except msgspec.DecodeError as error:
+            if number == len(lines) and number > 1:
+                return
+            raise UnreadableResult(
+                f"{path}, line {number}: {error}", "Remove the file, or run conformance again"
+            ) from error
