@@ -1,4 +1,4 @@
-"""The deliberate faults fit the sources as they are: whoever changes a line moves its fault along."""
+"""The deliberate faults fit the sources as they are: who changes a line moves its fault along."""
 
 from __future__ import annotations
 
