@@ -31,6 +31,7 @@ def perform(case: Case, target: Target, directory: Path, twice: bool = False) ->
     """The outcome of `case` on a loop of `target`; what is left of the process afterwards is
     nobody's business, so give it one of its own."""
     started = time.monotonic()
+    foreign = resources.held().fds
     try:
         factory = make_factory(target)
     except LoopError as error:
@@ -44,7 +45,7 @@ def perform(case: Case, target: Target, directory: Path, twice: bool = False) ->
     trial = Trial(factory, target.factory, target.arguments, directory)
     outcome = _once(case, trial)
     if outcome.verdict in ("PASS", "NON_STRICT"):
-        outcome = _judge_leaks(outcome, case, trial, before)
+        outcome = _judge_leaks(outcome, case, trial, before, foreign)
     outcome.duration_s = time.monotonic() - started
     return outcome
 
@@ -160,8 +161,17 @@ def _innermost_method(error: BaseException) -> str:
     return named[-1] if named else ""
 
 
-def _judge_leaks(outcome: Outcome, case: Case, trial: Trial, before: resources.Holdings) -> Outcome:
+def _judge_leaks(
+    outcome: Outcome,
+    case: Case,
+    trial: Trial,
+    before: resources.Holdings,
+    foreign: dict[int, str],
+) -> Outcome:
+    """`before`: what was held before the body; `foreign`: the descriptors that were there before
+    the loop's module was imported."""
     found: dict[str, list[str]] = dict(resources.left_behind(before))
+    found["foreign"] = resources.closed(foreign)
     found["tasks"] = outcome.evidence.resources
     found["warnings"] = [
         f"ResourceWarning: {seen.message}"

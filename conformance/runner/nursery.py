@@ -112,17 +112,17 @@ def _child(order: Order, folder: Path) -> None:
         os.setpgid(0, 0)
         _redirect(folder / OUTPUT)
         _reset_signals()
-        with (folder / STACK).open("w") as stack:
-            faulthandler.enable(stack)
-            faulthandler.dump_traceback_later(order.seconds, file=stack)
-            own = folder / "own"
-            own.mkdir()
-            pid = os.getpid()
-            outcome = perform(declared.all_cases()[order.case], order.target, own, order.twice)
-            faulthandler.cancel_dump_traceback_later()
-            if os.getpid() == pid:
-                _write(folder / OUTCOME, outcome)
-                status = 0
+        stack = (folder / STACK).open("w")  # never closed: a bad loop may do that as well
+        faulthandler.enable(stack)
+        faulthandler.dump_traceback_later(order.seconds, file=stack)
+        own = folder / "own"
+        own.mkdir()
+        pid = os.getpid()
+        outcome = perform(declared.all_cases()[order.case], order.target, own, order.twice)
+        faulthandler.cancel_dump_traceback_later()
+        if os.getpid() == pid:
+            _write(folder / OUTCOME, outcome)
+            status = 0
     except BaseException as error:  # of ours: the body's own are judged in perform
         with contextlib.suppress(BaseException):
             _write(folder / OUTCOME, _confused(error))

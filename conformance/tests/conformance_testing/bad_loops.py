@@ -1,0 +1,142 @@
+"""Loops that misbehave towards the process they are in. Each is asyncio's own but for one thing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any, NoReturn
+
+Good = asyncio.SelectorEventLoop
+
+
+def raises() -> NoReturn:
+    raise OSError(24, "no more rings")
+
+
+def no_loop() -> int:
+    return 42
+
+
+_only: list[Good] = []
+
+
+def same_twice() -> Good:
+    if not _only:
+        _only.append(Good())
+    return _only[0]
+
+
+def hangs() -> NoReturn:
+    threading.Event().wait()
+    raise AssertionError
+
+
+def ends() -> NoReturn:
+    os._exit(3)
+
+
+def exits() -> NoReturn:
+    raise SystemExit(0)
+
+
+class Aborts(Good):
+    def call_soon(self, *args: Any, **kwargs: Any) -> NoReturn:
+        os.abort()
+
+
+def forks() -> Good:
+    os.fork()
+    return Good()
+
+
+class ForksLate(Good):
+    """The copy goes on with the body, and would report a second time."""
+
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        if args == ("b",):
+            os.fork()
+        return super().call_soon(callback, *args, **kwargs)
+
+
+class LeavesChild(Good):
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        if args == ("b",) and os.fork() == 0:
+            time.sleep(600)  # until it is killed; os._exit if nobody does
+            os._exit(0)
+        return super().call_soon(callback, *args, **kwargs)
+
+
+class ClosesForeign(Good):
+    """Thinks that it is the only user of descriptors here."""
+
+    def __init__(self) -> None:
+        os.closerange(0, 200)
+        super().__init__()
+
+
+class Prints(Good):
+    def __init__(self) -> None:
+        print('{"verdict": "FAIL"}', flush=True)
+        os.write(1, b"\n{}\n")
+        super().__init__()
+
+
+class NeverCloses(Good):
+    def close(self) -> None:
+        pass
+
+
+class SwallowsTermination(Good):
+    """Hangs in the body with every signal that can be blocked blocked."""
+
+    def run_forever(self) -> None:
+        import signal
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        threading.Event().wait()
+
+
+class LeaksDescriptor(Good):
+    def run_forever(self) -> None:
+        os.dup(2)
+        super().run_forever()
+
+
+class KeepsPerProcess(Good):
+    """Opens something at first use and keeps it for the process: no leak."""
+
+    kept: list[int] = []
+
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        if args == ("b",) and not self.kept:
+            self.kept.append(os.dup(2))
+        return super().call_soon(callback, *args, **kwargs)
+
+
+class WrongOrder(Good):
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        handle = super().call_soon(callback, *args, **kwargs)
+        if args == ("b",):
+            self._ready.rotate()  # type: ignore[attr-defined]
+        return handle
+
+
+class Teaching:
+    """What a tutorial builds: tasks, and nothing else."""
+
+    def create_task(self, coroutine: Any) -> Any:
+        return coroutine
+
+    def run_until_complete(self, coroutine: Any) -> Any:
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+        raise RuntimeError("not finished")
+
+
+class PrintsAndAborts(Prints):
+    def call_soon(self, *args: Any, **kwargs: Any) -> NoReturn:
+        os.abort()

@@ -1,0 +1,122 @@
+"""Whatever a loop does to its process, the case it hits has a verdict, and nothing else is harmed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loopgauge.conformance.case import Case, all_cases
+from loopgauge.conformance.runner.messages import Outcome, Target
+from loopgauge.conformance.runner.pool import Pool
+
+HERE = str(Path(__file__).resolve().parent)
+
+#: Asked of every bad loop: three callbacks "a", "b", "c" and their order.
+CASE = "SOON-001.three"
+
+GOOD = Target(name="asyncio", factory="asyncio:SelectorEventLoop")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool(2, path=[HERE]) as made:
+        yield made
+
+
+def ask(pool: Pool, target: Target, seconds: float = 30.0) -> Outcome:
+    outcomes: list[Outcome] = []
+    case = limited(all_cases()[CASE], seconds)
+    pool.run([case], target, lambda case, outcome: outcomes.append(outcome))
+    (outcome,) = outcomes
+    return outcome
+
+
+def limited(case: Case, seconds: float) -> Case:
+    from dataclasses import replace
+
+    return replace(case, seconds=seconds)
+
+
+def bad(name: str) -> Target:
+    return Target(name=name, factory=f"conformance_testing.bad_loops:{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "words"),
+    [
+        ("raises", "ERROR", "the factory raised OSError"),
+        ("no_loop", "ERROR", "no event loop"),
+        ("same_twice", "ERROR", "closed loop"),
+        ("ends", "CRASH", "exit status 3"),
+        ("exits", "ERROR", "SystemExit"),
+        ("Aborts", "CRASH", "SIGABRT"),
+        ("forks", "LEAK", "child process"),
+        ("ForksLate", "LEAK", "child process"),
+        ("LeavesChild", "LEAK", "child process"),
+        ("ClosesForeign", "LEAK", "not its own"),
+        ("Prints", "PASS", ""),
+        ("NeverCloses", "LEAK", "unclosed event loop"),
+        ("LeaksDescriptor", "LEAK", "descriptor"),
+        ("KeepsPerProcess", "PASS", ""),
+        ("WrongOrder", "FAIL", "wanted"),
+        ("Teaching", "UNIMPLEMENTED", "call_soon"),
+        ("there_is_no_such_factory", "ERROR", "there_is_no_such_factory"),
+    ],
+)
+def test_bad_loop(pool: Pool, name: str, verdict: str, words: str) -> None:
+    outcome = ask(pool, bad(name))
+    assert (outcome.verdict, words in outcome.reason) == (verdict, True), outcome
+    assert ask(pool, GOOD).verdict == "PASS"
+
+
+@pytest.mark.parametrize("name", ["hangs", "SwallowsTermination"])
+def test_hang(pool: Pool, name: str) -> None:
+    outcome = ask(pool, bad(name), seconds=1.0)
+    assert outcome.verdict == "HANG"
+    assert name in outcome.evidence.stack or "bad_loops.py" in outcome.evidence.stack
+    assert ask(pool, GOOD).verdict == "PASS"
+
+
+def test_broken_import(pool: Pool) -> None:
+    target = Target(name="broken", factory="conformance_testing.raises_at_import:new_loop")
+    outcome = ask(pool, target)
+    assert outcome.verdict == "ERROR"
+    assert "undefined symbol" in outcome.reason
+
+
+def test_output_is_kept_and_never_parsed(pool: Pool) -> None:
+    """What a loop prints looks like the runner's own messages."""
+    outcome = ask(pool, Target(name="x", factory="conformance_testing.bad_loops:PrintsAndAborts"))
+    assert outcome.verdict == "CRASH"
+    assert '{"verdict": "FAIL"}' in outcome.evidence.output
+
+
+def test_no_process_is_left() -> None:
+    before = set(psutil.Process(os.getpid()).children(recursive=True))
+    with Pool(2, path=[HERE]) as pool:
+        ask(pool, bad("LeavesChild"))
+        family = set(psutil.Process(os.getpid()).children(recursive=True)) - before
+    assert family
+    psutil.wait_procs(family, timeout=30)
+    assert [process for process in family if process.is_running()] == []
+
+
+def test_parallel_and_serial_agree() -> None:
+    """The same cases on a loop that breaks some, one at a time and four at a time."""
+    cases = [case for case in all_cases().values() if case.rule.area == "SOON"]
+    seen = []
+    for jobs in (1, 4):
+        verdicts: dict[str, str] = {}
+        with Pool(jobs, path=[HERE]) as pool:
+            pool.run(
+                cases,
+                bad("WrongOrder"),
+                lambda case, outcome: verdicts.update({case.id: outcome.verdict}),
+            )
+        seen.append(verdicts)
+    assert seen[0] == seen[1]
+    assert seen[0][CASE] == "FAIL"
