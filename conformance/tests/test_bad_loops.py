@@ -1,4 +1,4 @@
-"""Whatever a loop does to its process, the case it hits has a verdict, and nothing else is harmed."""
+"""Whatever a loop does to its process: the case has a verdict, and nothing else is harmed."""
 
 from __future__ import annotations
 
@@ -105,18 +105,20 @@ def test_no_process_is_left() -> None:
     assert [process for process in family if process.is_running()] == []
 
 
+def verdicts(jobs: int) -> dict[str, str]:
+    cases = [case for case in all_cases().values() if case.rule.area == "SOON"]
+    seen: dict[str, str] = {}
+    with Pool(jobs, path=[HERE]) as pool:
+        pool.run(
+            cases,
+            bad("WrongOrder"),
+            lambda case, outcome: seen.update({case.id: outcome.verdict}),
+        )
+    return seen
+
+
 def test_parallel_and_serial_agree() -> None:
     """The same cases on a loop that breaks some, one at a time and four at a time."""
-    cases = [case for case in all_cases().values() if case.rule.area == "SOON"]
-    seen = []
-    for jobs in (1, 4):
-        verdicts: dict[str, str] = {}
-        with Pool(jobs, path=[HERE]) as pool:
-            pool.run(
-                cases,
-                bad("WrongOrder"),
-                lambda case, outcome: verdicts.update({case.id: outcome.verdict}),
-            )
-        seen.append(verdicts)
-    assert seen[0] == seen[1]
-    assert seen[0][CASE] == "FAIL"
+    serial = verdicts(jobs=1)
+    assert serial == verdicts(jobs=4)
+    assert serial[CASE] == "FAIL"

@@ -26,6 +26,11 @@ COMMANDS = {
         "Say which promises of asyncio a loop keeps.",
         "bench conformance --loop uvloop",
     ),
+    "repro": CommandEntry(
+        "loopgauge.harness.cli.repro:repro",
+        "Print a stand-alone script of one conformance case.",
+        "bench repro SOON-001.three --loop uvloop",
+    ),
     "load": CommandEntry(
         "loopgauge.harness.cli.load:load",
         "Put load on a server of your own, and verify every byte.",

@@ -1,4 +1,4 @@
-"""`bench list`: the loops, scenarios and runs there are. Imports no backend of Python."""
+"""`bench list`: the loops, scenarios, rules and runs there are. Imports no backend of Python."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ EPILOG = """\b
 Examples:
   bench list loops
   bench list scenarios --json
+  bench list rules
   bench list runs
 
 \b
---json prints {"schema": 1, "kind": "loops" | "scenarios" | "runs", "items": [...]}:
+--json prints {"schema": 1, "kind": "loops" | "scenarios" | "rules" | "runs",
+ "items": [...]}:
   loops      name, version, available, reason, factory, distribution,
              requires_python, capabilities, default, notes
   scenarios  id, family, summary, unit, measure, direction, rules, requires,
              params (name, type, default, values, help), quick, full
+  rules      id, level, since, area, profile, text, source, rationale, observed,
+             untested, changed, cases
   runs       path, name, readable, reason, created, setting, complete,
              benchmarks, loops
 Members are added, never removed.
@@ -29,10 +33,10 @@ Members are added, never removed.
 
 
 @click.command("list", epilog=EPILOG)
-@click.argument("what", type=click.Choice(["loops", "scenarios", "runs"]))
+@click.argument("what", type=click.Choice(["loops", "scenarios", "rules", "runs"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
 def list_command(what: str, as_json: bool) -> None:
-    """Show the loops, scenarios or runs there are."""
+    """Show the loops, scenarios, conformance rules or runs there are."""
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.output import print_json
 
@@ -142,6 +146,35 @@ def scenario_table(items: list[dict[str, Any]]) -> Table:
     return table
 
 
+def rule_items() -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from loopgauge.conformance.case import all_cases
+    from loopgauge.conformance.catalogue import areas
+
+    cases: dict[str, list[str]] = {}
+    for case in all_cases().values():
+        cases.setdefault(case.rule.id, []).append(case.id)
+    return [
+        {
+            **asdict(rule),
+            "area": area.title,
+            "profile": area.profile,
+            "cases": cases.get(rule.id, []),
+        }
+        for area in areas().values()
+        for rule in area.rules
+    ]
+
+
+def rule_table(items: list[dict[str, Any]]) -> Table:
+    table = plain_table("rule", "level", "since", "cases", "")
+    for item in items:
+        cases = str(len(item["cases"])) if not item["untested"] else "untested"
+        table.add_row(item["id"], item["level"], item["since"], cases, item["text"])
+    return table
+
+
 def run_items() -> list[dict[str, Any]]:
     """Newest first, by the name `latest~N`."""
     from loopgauge.harness.cli.runs import stored_runs
@@ -203,5 +236,6 @@ def plain_table(*columns: str) -> Table:
 LISTINGS = {
     "loops": (loop_items, loop_table),
     "scenarios": (scenario_items, scenario_table),
+    "rules": (rule_items, rule_table),
     "runs": (run_items, run_table),
 }

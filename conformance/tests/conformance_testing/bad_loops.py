@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 Good = asyncio.SelectorEventLoop
 
@@ -107,7 +107,7 @@ class LeaksDescriptor(Good):
 class KeepsPerProcess(Good):
     """Opens something at first use and keeps it for the process: no leak."""
 
-    kept: list[int] = []
+    kept: ClassVar[list[int]] = []
 
     def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
         if args == ("b",) and not self.kept:
