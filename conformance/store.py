@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from loopgauge.conformance.model import AnyRecord, End, Header, Verdict
+from loopgauge.conformance.model import KIND, SCHEMA, AnyRecord, End, Header, Verdict
 
 FOLDER = Path(".bench/conformance")
 
@@ -76,11 +76,19 @@ def stored(folder: Path = FOLDER) -> list[Path]:
 
 def read(path: Path) -> Results:
     """Raises UnreadableResult with the number of the bad line; a cut last line is left out."""
-    records = list(_records(path))
-    if not records or not isinstance(records[0], Header):
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UnreadableResult(
+            f"cannot read {path}: {error.strerror}", "`bench conformance` makes results"
+        ) from error
+    if not is_result(lines):
         raise UnreadableResult(
             f"{path} is no result of a conformance run", "`bench conformance` makes one"
         )
+    records = list(_records(path, lines))
+    if not records or not isinstance(records[0], Header):
+        raise UnreadableResult(f"{path} does not begin with a header", "Run conformance again")
     results = Results(path, records[0])
     for record in records[1:]:
         if isinstance(record, Verdict):
@@ -90,9 +98,34 @@ def read(path: Path) -> Results:
     return results
 
 
-def _records(path: Path) -> Iterable[AnyRecord]:
-    lines = path.read_bytes().splitlines()
+def is_result(lines: Sequence[bytes]) -> bool:
+    """Whether the first line is the beginning of a conformance result, of whatever schema."""
+    return bool(lines) and _envelope(lines[0]).kind == KIND
+
+
+class _Envelope(msgspec.Struct):
+    """What every line begins with, in every schema."""
+
+    schema: int = 0
+    kind: str = ""
+
+
+def _envelope(line: bytes) -> _Envelope:
+    try:
+        return msgspec.json.decode(line, type=_Envelope)
+    except msgspec.DecodeError:
+        return _Envelope()
+
+
+def _records(path: Path, lines: Sequence[bytes]) -> Iterable[AnyRecord]:
     for number, line in enumerate(lines, 1):
+        written_with = _envelope(line).schema
+        if written_with > SCHEMA:
+            raise UnreadableResult(
+                f"{path}, line {number}: written with schema {written_with}, this loopgauge reads "
+                f"up to {SCHEMA}",
+                "Update loopgauge: pip install -U loopgauge",
+            )
         try:
             yield _decoder.decode(line)
         except msgspec.DecodeError as error:

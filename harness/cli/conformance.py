@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
 from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from loopgauge.conformance.model import Header, Lane, Verdict
+    from loopgauge.conformance.model import Header, Lane
     from loopgauge.conformance.session import Request
 
 DEFAULT_LOOPS = ("epoll",)
@@ -32,6 +31,14 @@ Stock asyncio is always asked first: where it fails in a way that is not known,
 the case is wrong, and the verdict HARNESS. Each case has a process of its own.
 Known faults of a loop stand in its expectation file; the exit code is about
 what is not in there. The result is kept under .bench/conformance.
+
+\b
+--json prints one object: result, python, selection, complete, whole (everything
+was asked), left_out, exit_code, and in loops for each: profiles (profile, state,
+must, must_failing, must_unimplemented, should, should_passed, harness,
+failing_rules), verdicts (lane -> verdict -> how many), unexpected and fixed
+(case, verdict, level, reason). The schema of a result's lines is in
+conformance/schema.
 
 \b
 Exit codes:
@@ -71,7 +78,13 @@ Exit codes:
 )
 @click.option("--env", "variables", multiple=True, metavar="K=V", help="Set for the cases.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result here.")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON (see below).")
+@click.option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write JUnit XML; known faults are skipped there, with their reason.",
+)
 def conformance(
     what: tuple[str, ...],
     loops: tuple[str, ...],
@@ -81,10 +94,12 @@ def conformance(
     variables: tuple[str, ...],
     out: Path | None,
     as_json: bool,
+    junit: Path | None,
 ) -> None:
     """Say which promises of asyncio a loop keeps, with the evidence."""
     from loopgauge.conformance import session, store
     from loopgauge.conformance.runner.pool import Pool
+    from loopgauge.harness.cli.verdicts_shown import Shown, present, say_what_is_kept
 
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a console script has its own folder there, not the user's
@@ -96,14 +111,20 @@ def conformance(
         raise Problem(ExitCode.NOTHING_MEASURED, f"no loop can be asked here: {reasons}")
     shown = Shown()
     path = out or store.new_path()
-    with (
-        termination_as_interrupt(),
-        Pool(jobs, key_values(variables), [here]) as pool,
-        store.Writer(path) as writer,
-    ):
-        session.run(request, pool, writer, shown)
-    shown.summary(path, as_json)
-    raise click.exceptions.Exit(shown.exit_code(request.header))
+    try:
+        with (
+            termination_as_interrupt(),
+            Pool(jobs, key_values(variables), [here]) as pool,
+            store.Writer(path) as writer,
+            shown,
+        ):
+            session.run(request, pool, writer, shown)
+    except KeyboardInterrupt:
+        say_what_is_kept(path)
+        raise
+    code = shown.exit_code(request.header)
+    present(path, as_json=as_json, junit=junit, left_out=shown.left_out, code=code)
+    raise click.exceptions.Exit(code)
 
 
 def chosen_lanes(names: Sequence[str]) -> list[Lane]:
@@ -185,49 +206,3 @@ def new_header(lanes: Sequence[Lane], what: Sequence[str], repeat: int) -> Heade
         selection=[*what],
         repeat=repeat,
     )
-
-
-class Shown:
-    """What the user sees while it runs, and what is left to say at the end."""
-
-    def __init__(self) -> None:
-        self.verdicts: list[Verdict] = []
-        self.left_out: list[str] = []
-
-    def begin(self, loop: str, lane: Lane, questions: int) -> None:
-        click.echo(f"{loop}: {lane}, {questions} cases", err=True)
-
-    def tried(self, question: object) -> None:
-        pass
-
-    def verdict(self, verdict: Verdict) -> None:
-        self.verdicts.append(verdict)
-        if verdict.status != "expected":
-            what = verdict.reason or "known fault is gone: remove it from the expectation file"
-            click.echo(f"  {verdict.verdict:<13} {verdict.case} [{verdict.level}] {what}", err=True)
-
-    def missing(self, lane: Lane, reason: str) -> None:
-        self.left_out.append(f"{lane}: {reason}")
-        click.echo(f"{lane} left out: {reason}", err=True)
-
-    def summary(self, path: Path, as_json: bool) -> None:
-        from loopgauge.harness.cli.output import print_json
-
-        loops = dict.fromkeys(verdict.loop for verdict in self.verdicts)
-        counts = {
-            loop: dict(Counter(v.verdict for v in self.verdicts if v.loop == loop))
-            for loop in loops
-        }
-        if as_json:
-            print_json({"schema": 1, "kind": "conformance", "result": str(path), "loops": counts})
-            return
-        for loop, count in counts.items():
-            numbers = ", ".join(f"{number} {kind}" for kind, number in sorted(count.items()))
-            click.echo(f"{loop}: {numbers}")
-        click.echo(f"result: {path}", err=True)
-
-    def exit_code(self, header: Header) -> int:
-        if any(verdict.status != "expected" for verdict in self.verdicts):
-            return ExitCode.CONFORMANCE
-        unavailable = [subject for subject in header.subjects if not subject.available]
-        return ExitCode.LEFT_OUT if unavailable or self.left_out else ExitCode.OK

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command("soak", _soak, "long memory tests of the loop and its connections")
     made.add_argument("--callbacks", default="10000000", help="default ten million")
     made.add_argument("--connections", default="1000000", help="default a million")
-    command("schema", _schema, "write the JSON Schema of the run file")
+    command("schema", _schema, "write the JSON Schemas of the result files")
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
     made.add_argument("name", metavar="NAME")
     command("wheel", _wheel, "build the wheel and test it in a fresh environment")
@@ -166,7 +166,9 @@ def _soak(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    return status([_ready(arguments).launcher, "-m", "loopgauge.harness.schema"])
+    launcher = _ready(arguments).launcher
+    rooms = ("harness", "conformance")
+    return max(status([launcher, "-m", f"loopgauge.{room}.schema"]) for room in rooms)
 
 
 def _study(arguments: argparse.Namespace) -> int:

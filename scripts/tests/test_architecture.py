@@ -28,7 +28,9 @@ ALLOWED = {
         "loopgauge.harness.explained",
         "loopgauge.conformance.model",
         "loopgauge.conformance.catalogue",
+        "loopgauge.conformance.profiles",
         "loopgauge.conformance.store",
+        "loopgauge.conformance.summary",
     ),
 }
 

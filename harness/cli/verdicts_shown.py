@@ -1,0 +1,100 @@
+"""What the user sees of a conformance run: its progress, and what is left to say at the end."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.runs import shown
+from loopgauge.harness.cli.verdict_progress import verdict_display
+
+if TYPE_CHECKING:
+    from loopgauge.conformance.model import Header, Lane, Verdict
+
+
+class Shown:
+    """A listener of a conformance session; live within its `with` block."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.left_out: list[str] = []
+        self.display = verdict_display()
+
+    def __enter__(self) -> Self:
+        self.display.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.display.__exit__(kind, error, trace)
+
+    def begin(self, loop: str, lane: Lane, questions: int) -> None:
+        self.display.begin(loop, lane, questions)
+
+    def tried(self, question: object) -> None:
+        self.display.asked(None)
+
+    def verdict(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+        self.display.asked(verdict)
+
+    def missing(self, lane: Lane, reason: str) -> None:
+        self.left_out.append(f"{lane}: {reason}")
+        self.display.say(f"{lane} left out: {reason}")
+
+    def exit_code(self, header: Header) -> ExitCode:
+        if any(verdict.status != "expected" for verdict in self.verdicts):
+            return ExitCode.CONFORMANCE
+        unavailable = [subject for subject in header.subjects if not subject.available]
+        return ExitCode.LEFT_OUT if unavailable or self.left_out else ExitCode.OK
+
+
+def present(
+    path: Path,
+    *,
+    as_json: bool = False,
+    junit: Path | None = None,
+    left_out: Sequence[str] = (),
+    code: ExitCode | None = None,
+) -> None:
+    """The tables or the JSON, the files that were asked for, and where things are. Reads nothing
+    but the result file."""
+    from loopgauge.conformance import store
+    from loopgauge.conformance.summary import summarise
+
+    results = store.read(path)
+    summary = summarise(results)
+    summary.left_out = [*left_out]
+    summary.exit_code = code
+    if as_json:
+        from loopgauge.harness.cli.output import print_json
+
+        print_json(summary)
+    else:
+        from loopgauge.harness.cli.console import stdout_console
+        from loopgauge.harness.cli.verdict_table import print_summary
+
+        print_summary(summary, stdout_console())
+    if junit is not None:
+        from loopgauge.reports.conformance.junit import write_junit
+
+        click.echo(f"junit: {shown(write_junit(results, junit))}", err=True)
+    click.echo(f"result: {shown(path)}", err=True)
+    notable = [one for loop in summary.loops for one in [*loop.unexpected, *loop.fixed]]
+    if notable:
+        click.echo(f"one of them alone: bench repro {shlex.quote(notable[0].case)}", err=True)
+
+
+def say_what_is_kept(path: Path) -> None:
+    """After an interruption."""
+    click.echo(f"interrupted: the verdicts until then are kept in {shown(path)}", err=True)

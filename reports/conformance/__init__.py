@@ -1,0 +1,1 @@
+"""What is made of the result files of conformance runs."""
