@@ -63,7 +63,6 @@ class Trial:
         self._loops: list[asyncio.AbstractEventLoop] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._directory = directory
-        self._pid = os.getpid()
 
     # Loops
 
@@ -76,8 +75,9 @@ class Trial:
 
     def factory(self) -> asyncio.AbstractEventLoop:
         """A new loop. The body may close it; what it leaves open is closed after the body."""
+        pid = os.getpid()
         made = self._factory()
-        if os.getpid() != self._pid:  # the factory forked: the copy is none of our business
+        if os.getpid() != pid:  # the factory forked: the copy is none of our business
             os._exit(0)
         if not isinstance(made, asyncio.AbstractEventLoop) and not hasattr(made, "create_task"):
             raise TypeError(f"the factory returned {made!r}, which is no event loop")
@@ -85,6 +85,10 @@ class Trial:
             raise RuntimeError("the factory returned a closed loop: every call must make a new one")
         self._loops.append(made)
         return made
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """No longer keeps or closes `loop`: for cases about what becomes of one."""
+        self._loops = [kept for kept in self._loops if kept is not loop]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """`loop.run_until_complete` on the loop of this case."""
