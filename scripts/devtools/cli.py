@@ -7,7 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 
-from devtools import build, check, environment, matrix, packages, pythons, sanitizers, wheel
+from devtools import (
+    build,
+    check,
+    environment,
+    faults,
+    matrix,
+    mutants,
+    packages,
+    pythons,
+    sanitizers,
+    wheel,
+)
 from devtools.pythons import Interpreter
 from devtools.shell import EXIT_ENVIRONMENT, ROOT, SetupError, status
 
@@ -66,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     made = command("fuzz", _fuzz, "every libFuzzer target")
     made.add_argument("seconds", nargs="?", type=int, default=60, help="for each; default 60")
     command("cpython", _cpython, "CPython's own tests on a loop, class by class", passes_on=True)
+    made = command("mutants", _mutants, "do the conformance rules notice deliberate faults?")
+    mutants.add_arguments(made)
     made = command("property", _property, "random conversations for a while", passes_on=True)
     made.add_argument("--minutes", type=float, default=10, help="default 10")
     made = command("soak", _soak, "long memory tests of the loop and its connections")
@@ -153,6 +166,13 @@ def _cpython(arguments: argparse.Namespace) -> int:
     tests = ROOT / "loops" / "tests"
     words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", str(python.launcher)]
     return status([*words, "-m", "cpython_lane.table", *arguments.rest])
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    if arguments.list:
+        print(faults.table(faults.select(faults.load(), arguments.names)))
+        return 0
+    return mutants.check(_ready(arguments, compiled=False), arguments)
 
 
 def _property(arguments: argparse.Namespace) -> int:

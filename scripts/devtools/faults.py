@@ -63,6 +63,11 @@ def select(faults: Sequence[Fault], words: Sequence[str]) -> list[Fault]:
     ]
 
 
+def table(faults: Sequence[Fault]) -> str:
+    """What breaks for whom, by area."""
+    return "\n".join(f"{fault.area}: {fault.id}\n    {fault.breaks}" for fault in faults)
+
+
 class Copy:
     """The sources in a folder of their own, with a build folder that stays warm."""
 

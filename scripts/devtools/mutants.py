@@ -1,0 +1,223 @@
+"""Does the rules lane notice? Plants one deliberate fault after the other and asks it.
+
+Everything happens in a copy of the sources. The sound copy is asked first, twice: only cases that
+pass both times count. A fault is caught by a case that now fails, and fails again when it is asked
+a second time, so that no chance of a busy machine counts as a catch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+from devtools.faults import Copy, Fault, load, select
+from devtools.pythons import Interpreter
+from devtools.shell import SetupError, say
+
+CHILD = Path(__file__).with_name("rules_child.py")
+LOOP = "epoll"
+ENOUGH_RATE = 0.95
+
+#: What a sound loop may answer, and what a fault makes of it (loopgauge.conformance.model).
+GOOD = frozenset({"PASS", "NON_STRICT", "INFO"})
+BAD = frozenset({"UNIMPLEMENTED", "FAIL", "ERROR", "HANG", "CRASH", "LEAK"})
+
+#: Seconds without a verdict after which a lane is given up: more than any case may take.
+PATIENCE = 300
+
+Verdicts = dict[str, str]
+
+
+@dataclass
+class Result:
+    """What became of one fault. `note`: why it could not be asked."""
+
+    id: str
+    area: str
+    file: str
+    breaks: str
+    cases: list[str] = field(default_factory=list)  # that caught it
+    seconds: float = 0.0
+    note: str = ""
+
+    @property
+    def is_caught(self) -> bool:
+        return bool(self.cases)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="part of a fault's id or area")
+    parser.add_argument("--json", action="store_true", help="print every fault and its cases")
+    parser.add_argument("--list", action="store_true", help="say which faults there are, and end")
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time; default 2")
+    parser.add_argument(
+        "--enough",
+        type=int,
+        default=10,
+        metavar="N",
+        help="go on to the next fault when N cases have caught one; 0: ask all; default 10",
+    )
+
+
+def check(python: Interpreter, arguments: argparse.Namespace) -> int:
+    """Prints a line for each fault, or all of them as JSON, and the rate. 1 when less than 95 %
+    are caught. Leaves nothing behind, however it ends.
+    """
+    faults = select(load(), arguments.names)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="loopgauge-mutants-") as folder:
+        copy = Copy(Path(folder), python)
+        say("copy and build the sound loop")
+        copy.make()
+        tell = say if arguments.json else partial(print, flush=True)
+        results = Check(copy, arguments.jobs, arguments.enough).all(faults, tell)
+    caught = sum(result.is_caught for result in results)
+    if arguments.json:
+        print(json.dumps(_as_json(python, results), indent=2))
+    else:
+        print(f"{caught} of {len(results)} faults are caught: {caught / len(results):.1%}")
+    return 0 if caught >= ENOUGH_RATE * len(results) else 1
+
+
+def _as_json(python: Interpreter, results: Sequence[Result]) -> dict[str, object]:
+    caught = sum(result.is_caught for result in results)
+    return {
+        "python": python.release,
+        "loop": LOOP,
+        "faults": [asdict(result) | {"caught": result.is_caught} for result in results],
+        "caught": caught,
+        "rate": caught / len(results),
+    }
+
+
+class Check:
+    """The faults, one by one, in one copy."""
+
+    def __init__(self, copy: Copy, jobs: int, enough: int) -> None:
+        self._copy = copy
+        self._jobs = jobs
+        self._enough = enough
+        self._passing: set[str] = set()
+
+    def all(self, faults: Sequence[Fault], tell: Callable[[str], object]) -> list[Result]:
+        """Tells a line of each as it is known."""
+        self._learn_what_passes()
+        results = []
+        for fault in faults:
+            result = self._try(fault)
+            results.append(result)
+            tell(_line(result, self._enough))
+        return results
+
+    def _learn_what_passes(self) -> None:
+        rounds = [self._ask() for _ in range(2)]
+        for case in sorted(rounds[0]):
+            if all(verdicts.get(case) in GOOD for verdicts in rounds):
+                self._passing.add(case)
+        say(f"{len(self._passing)} of {len(rounds[0])} cases pass on the sound loop, twice")
+        if not self._passing:
+            raise SetupError("no case passes on the loop without a fault")
+
+    def _try(self, fault: Fault) -> Result:
+        result = Result(fault.id, fault.area, fault.file, fault.breaks)
+        started = time.monotonic()
+        try:
+            with self._copy.planted(fault):
+                lost = self._lost(self._ask(stop=self._has_enough))
+                result.cases = self._lost(self._ask(lost)) if lost else []
+        except SetupError as error:
+            result.note = str(error)
+        result.seconds = round(time.monotonic() - started, 1)
+        return result
+
+    def _lost(self, verdicts: Verdicts) -> list[str]:
+        """The cases that pass on the sound loop, and fail here."""
+        return sorted(c for c, v in verdicts.items() if v in BAD and c in self._passing)
+
+    def _has_enough(self, verdicts: Verdicts) -> bool:
+        return 0 < self._enough <= len(self._lost(verdicts))
+
+    def _ask(
+        self, cases: Sequence[str] = (), stop: Callable[[Verdicts], bool] = lambda verdicts: False
+    ) -> Verdicts:
+        """The verdicts of the whole lane, or of some cases, until `stop`. SetupError if the lane
+        breaks down: that says nothing about a fault."""
+        launcher = str(self._copy.python.launcher)
+        words = [launcher, "-P", str(CHILD), LOOP, str(self._jobs), *cases]
+        child = subprocess.Popen(
+            words,
+            cwd=self._copy.folder,
+            env={**os.environ, "PYTHONPATH": str(self._copy.pyroot)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        verdicts: Verdicts = {}
+        try:
+            with _Alarm(PATIENCE) as alarm:
+                assert child.stdout
+                for line in child.stdout:
+                    alarm.again()
+                    record = json.loads(line)
+                    if "asked" in record:
+                        return verdicts
+                    verdicts[record["case"]] = record["verdict"]
+                    if stop(verdicts):
+                        return verdicts
+        finally:
+            _end(child)
+        raise SetupError(f"the lane broke down after {len(verdicts)} cases, see above")
+
+
+class _Alarm:
+    """SetupError in the main thread when nothing is heard for a while."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+
+    def again(self) -> None:
+        signal.alarm(self._seconds)
+
+    def __enter__(self) -> _Alarm:
+        def silence(*_: object) -> None:
+            raise SetupError(f"the lane gave no verdict for {self._seconds} s")
+
+        self._before = signal.signal(signal.SIGALRM, silence)
+        self.again()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, self._before)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Interrupted, it ends the processes of its cases."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGINT)
+    try:
+        child.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+
+
+def _line(result: Result, enough: int) -> str:
+    if result.note:
+        what = result.note
+    elif not result.cases:
+        what = "SURVIVES"
+    else:
+        shown = ", ".join(result.cases[:3])
+        more = "+" if 0 < enough <= len(result.cases) else ""
+        what = f"caught by {len(result.cases)}{more}: {shown}"
+    return f"{result.id:<52} {result.seconds:6.1f} s  {what}"
