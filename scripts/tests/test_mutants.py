@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from loopgauge.conformance.lanes import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,6 +105,21 @@ def test_the_copy_is_sound_after_an_interruption(tools: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert (tools.sources / "loop.py").read_text() == "sound\n"
+
+
+def test_the_child_gives_a_verdict_for_each_case() -> None:
+    asked = [question.id for question in rules.questions(sys.version_info[:3])[:2]]
+    child = ROOT / "scripts" / "devtools" / "rules_child.py"
+    answer = subprocess.run(
+        [sys.executable, "-P", child, "asyncio", "1", *asked],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    records = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert {record.get("case") for record in records[:-1]} == set(asked)
+    assert records[-1] == {"asked": 2}
 
 
 def test_a_fault_whose_text_is_gone_is_refused(tools: Any) -> None:
