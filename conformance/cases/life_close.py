@@ -31,7 +31,13 @@ async def nothing() -> None:
 def descriptors() -> set[str]:
     """Number and kind of what is open, without the descriptor of the listing itself."""
     links = list(Path("/proc/self/fd").iterdir())
-    return {f"{link.name} {os.readlink(link)}" for link in links if os.path.lexists(link)}
+    return {f"{link.name} {link.readlink()}" for link in links if os.path.lexists(link)}
+
+
+def counts() -> tuple[int, int, int]:
+    """Descriptors, threads, objects known to the garbage collector."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    return len(descriptors()), threads, len(gc.get_objects())
 
 
 @case("LIFE-019.coroutine", expected="RuntimeError; the loop goes on, and can be closed later")
@@ -414,10 +420,10 @@ def many_loops(t: Trial) -> None:
 
     cycle(10)
     t.collect()
-    before = len(descriptors()), len(os.listdir("/proc/self/task")), len(gc.get_objects())
+    before = counts()
     cycle(CYCLES)
     t.collect()
-    after = len(descriptors()), len(os.listdir("/proc/self/task")), len(gc.get_objects())
+    after = counts()
     t.equal("descriptors more", after[0] - before[0], 0)
     t.between("threads more", after[1] - before[1], -before[1], 0)
     t.between("objects more", after[2] - before[2], -before[2], CYCLES // 2)
