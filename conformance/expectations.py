@@ -16,7 +16,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from loopgauge.conformance.model import GOOD, Kind, Status
+from loopgauge.conformance.model import GOOD, Kind, Status, Verdict
 
 FOLDER = Path(__file__).with_name("expectations")
 
@@ -82,13 +82,13 @@ class Judgement:
     issue: str = ""
 
 
-def path_of(loop: str, folder: Path = FOLDER) -> Path:
-    return folder / f"{loop}.toml"
+def path_of(loop: str) -> Path:
+    """The suite's own file about a registered loop; it may not exist."""
+    return FOLDER / f"{loop}.toml"
 
 
-def read(loop: str, folder: Path = FOLDER) -> Expectations:
-    """What is known about `loop`; nothing, where there is no file. Raises ExpectationError."""
-    path = path_of(loop, folder)
+def read(path: Path) -> Expectations:
+    """What is known; nothing, where there is no file. Raises ExpectationError."""
     if not path.exists():
         return Expectations()
     try:
@@ -109,3 +109,48 @@ def _entry(path: Path, row: dict[str, Any]) -> Expectation:
 
 def _within(version: str, specifier: str) -> bool:
     return not specifier or SpecifierSet(specifier).contains(version, prereleases=True)
+
+
+def update(path: Path, verdicts: Sequence[Verdict]) -> list[str]:
+    """Makes the file say what was seen: entries are added for what was unexpected, and those of
+    one case that is fixed are removed. Returns a line for people per change. Comments and the
+    order of the file are kept. A reason that only repeats the observation is to be replaced by
+    somebody who knows why."""
+    import tomlkit
+
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    document = tomlkit.parse(text)
+    entries = document.setdefault("expect", tomlkit.aot())
+    lines = []
+    for verdict in verdicts:
+        if verdict.status == "fixed":
+            lines.append(_remove(entries, verdict))
+        elif verdict.status == "unexpected":
+            _remove(entries, verdict)
+            entries.append(_written(verdict))
+            lines.append(f"added {verdict.case}: {verdict.verdict}")
+    if lines:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return lines
+
+
+def _remove(entries: Any, verdict: Verdict) -> str:
+    """Takes the entry of just this case out; one for several cases is for a person to change."""
+    for number, entry in enumerate(entries):
+        if entry["case"] == verdict.case and _within(verdict.python, entry.get("python", "")):
+            del entries[number]
+            return f"removed {verdict.case}: {verdict.verdict}"
+    return f"{verdict.case} is fixed, but its entry is about more: change it by hand"
+
+
+def _written(verdict: Verdict) -> Any:
+    import tomlkit
+
+    release = ".".join(verdict.python.split(".")[:2])
+    table = tomlkit.table()
+    table.add("case", verdict.case)
+    table.add("verdict", verdict.verdict)
+    table.add("python", f"=={release}.*")
+    table.add("reason", verdict.reason[:200])
+    return table

@@ -130,7 +130,7 @@ class _Module:
         decorators = getattr(node, "decorator_list", [])
         kept = [line for one in decorators if not _declares(one) for line in self._span(one)]
         above = min([node.lineno, *(one.lineno for one in decorators)]) - 1
-        comments = []
+        comments: list[str] = []
         while above > 0 and self.lines[above - 1].startswith("#"):
             above -= 1
             comments.insert(0, self.lines[above])

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Protocol
 
 from loopgauge.conformance import expectations, lanes
@@ -43,13 +44,18 @@ class UnknownCases(ValueError):
 class Request:
     """What is asked of whom. `targets` belong to `header.subjects`, in the same order; loops that
     are not available are skipped. `selection`: areas, rules, case ids or globs; [] is all.
-    `only`: case ids per loop, where not every loop is asked all (what failed last time)."""
+    `only`: nothing but these cases (what failed last time). `expectations`: the file of a loop
+    that has its own."""
 
     header: Header
     targets: list[Target]
     selection: list[str] = field(default_factory=list)
     only: frozenset[str] | None = None
-    repeat: int = 1
+    expectations: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def repeat(self) -> int:
+        return self.header.repeat
 
 
 class Listener(Protocol):
@@ -76,8 +82,8 @@ def chosen(selection: Sequence[str], lane_names: Sequence[Lane]) -> dict[Lane, l
             continue
     for pattern in selection:
         if not any(_matches(q, pattern) for found in listed.values() for q in found):
-            known = [q.id for found in listed.values() for q in found]
-            raise UnknownCases(pattern, known)
+            known = [name for found in listed.values() for q in found for name in _names_of(q)]
+            raise UnknownCases(pattern, [*dict.fromkeys(known)])
     return {
         lane: [q for q in found if not selection or any(_matches(q, p) for p in selection)]
         for lane, found in listed.items()
@@ -86,8 +92,14 @@ def chosen(selection: Sequence[str], lane_names: Sequence[Lane]) -> dict[Lane, l
 
 def _matches(question: Question, pattern: str) -> bool:
     """An area ("TIME"), a rule ("TIME-007"), a case, or a glob over case ids."""
-    area = question.rule.partition("-")[0]
-    return pattern in (area, question.rule, question.id) or fnmatchcase(question.id, pattern)
+    return pattern in _names_of(question) or fnmatchcase(question.id, pattern)
+
+
+def _names_of(question: Question) -> tuple[str, ...]:
+    """What a question goes by: its area and rule, where it has one, and its own id."""
+    if not question.rule:
+        return (question.id,)
+    return question.rule.partition("-")[0], question.rule, question.id
 
 
 def run(request: Request, pool: Pool, writer: Writer, listener: Listener) -> None:
@@ -112,7 +124,9 @@ def _run_all(request: Request, pool: Pool, writer: Writer, listener: Listener, e
         if not subject.available:
             continue
         started = time.monotonic()
-        known = expectations.read(subject.loop)
+        known = expectations.read(
+            request.expectations.get(subject.loop) or expectations.path_of(subject.loop)
+        )
         for lane, asked in questions.items():
             asked = [q for q in asked if request.only is None or q.id in request.only]
             listener.begin(subject.loop, lane, len(asked) * request.repeat)

@@ -138,6 +138,23 @@ class Pool:
         self.close()
 
 
+class InProcess(Pool):
+    """Runs the bodies in this very process, one after the other: for a debugger. What a bad loop
+    does to the process it does to us, and nothing ends what hangs."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def run(
+        self, cases: Sequence[Case], target: Target, done: Callable[[Case, Outcome], None]
+    ) -> None:
+        from loopgauge.conformance.runner.body import perform
+
+        for case in cases:
+            with tempfile.TemporaryDirectory(prefix="lg-") as folder:
+                done(case, perform(case, target, Path(folder)))
+
+
 class _Nursery:
     """One nursery process and the folder for the evidence of its cases. Restarted if it dies."""
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
-from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.errors import termination_as_interrupt
 
 if TYPE_CHECKING:
-    from loopgauge.conformance.model import Header, Lane
+    from loopgauge.conformance.model import Verdict
     from loopgauge.conformance.session import Request
 
 DEFAULT_LOOPS = ("epoll",)
@@ -25,6 +24,8 @@ Examples:
   bench conformance TIME --loop uvloop
   bench conformance 'SOCK-02*' --loop my_pkg:new_event_loop --repeat 5
   bench conformance --last-failed
+  bench conformance --loop my_pkg:new_event_loop --expectations known.toml
+  bench conformance SOON-001.three --loop uvloop --in-process
 
 \b
 Stock asyncio is always asked first: where it fails in a way that is not known,
@@ -77,6 +78,25 @@ Exit codes:
     help="Cases at a time.",
 )
 @click.option("--env", "variables", multiple=True, metavar="K=V", help="Set for the cases.")
+@click.option(
+    "--last-failed", is_flag=True, help="Only what the newest result was not content with."
+)
+@click.option(
+    "--expectations",
+    "expected",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What is known about the loop; needs exactly one --loop. Default: the suite's own file.",
+)
+@click.option(
+    "--update-expectations",
+    is_flag=True,
+    help="Write what was unexpected into the file; give each entry a reason afterwards.",
+)
+@click.option(
+    "--in-process",
+    is_flag=True,
+    help="Run the cases in this process, one after the other, for a debugger; stock is not asked.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON (see below).")
 @click.option(
@@ -92,29 +112,40 @@ def conformance(
     repeat: int,
     jobs: int,
     variables: tuple[str, ...],
+    last_failed: bool,
+    expected: Path | None,
+    update_expectations: bool,
+    in_process: bool,
     out: Path | None,
     as_json: bool,
     junit: Path | None,
 ) -> None:
     """Say which promises of asyncio a loop keeps, with the evidence."""
     from loopgauge.conformance import session, store
-    from loopgauge.conformance.runner.pool import Pool
+    from loopgauge.conformance.runner.pool import InProcess, Pool
+    from loopgauge.harness.cli import questions
     from loopgauge.harness.cli.verdicts_shown import Shown, present, say_what_is_kept
 
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a console script has its own folder there, not the user's
-    request = make_request(what, loops, chosen_lanes(lanes), repeat)
-    if not any(s.available and s.loop != session.STOCK for s in request.header.subjects) and (
-        session.STOCK not in loops
-    ):
-        reasons = "; ".join(f"{s.loop}: {s.reason}" for s in request.header.subjects if s.reason)
-        raise Problem(ExitCode.NOTHING_MEASURED, f"no loop can be asked here: {reasons}")
+    names, only = questions.last_failed(loops) if last_failed else (loops or DEFAULT_LOOPS, None)
+    request = questions.make_request(
+        what, names, questions.chosen_lanes(lanes), with_stock=not in_process
+    )
+    questions.refuse_nobody(request)
+    request.only = only
+    request.header.repeat = repeat
+    if expected is not None:
+        if len(loops) != 1:
+            raise click.UsageError("--expectations belongs to one loop; name just one --loop.")
+        request.expectations[loops[0]] = expected
+    variables_set = questions.key_values(variables)
     shown = Shown()
     path = out or store.new_path()
     try:
         with (
             termination_as_interrupt(),
-            Pool(jobs, key_values(variables), [here]) as pool,
+            InProcess() if in_process else Pool(jobs, variables_set, [here]) as pool,
             store.Writer(path) as writer,
             shown,
         ):
@@ -124,85 +155,18 @@ def conformance(
         raise
     code = shown.exit_code(request.header)
     present(path, as_json=as_json, junit=junit, left_out=shown.left_out, code=code)
+    if update_expectations:
+        update(request, store.read(path).verdicts)
+        return
     raise click.exceptions.Exit(code)
 
 
-def chosen_lanes(names: Sequence[str]) -> list[Lane]:
-    from loopgauge.conformance import lanes
+def update(request: Request, verdicts: Sequence[Verdict]) -> None:
+    """Makes the expectation file of every loop say what was seen, and tells what changed."""
+    from loopgauge.conformance import expectations
 
-    return [lane for lane in lanes.MODULES if lane in (names or ("rules",)) or "all" in names]
-
-
-def key_values(variables: Sequence[str]) -> dict[str, str]:
-    for text in variables:
-        if "=" not in text:
-            raise click.UsageError(f"--env wants KEY=VALUE, not {text!r}.")
-    return dict(text.split("=", 1) for text in variables)
-
-
-def make_request(
-    what: Sequence[str], loops: Sequence[str], lanes: Sequence[Lane], repeat: int
-) -> Request:
-    """With every subject resolved. Raises UnknownLoop, Problem."""
-    from loopgauge.conformance import session
-    from loopgauge.conformance.model import Subject
-    from loopgauge.conformance.runner.messages import Target
-    from loopgauge.harness.interpreter import extensions_hash
-    from loopgauge.harness.verdicts import OWN
-    from loopgauge.loops.registry import availability, known_loops, resolve
-
-    names = [*known_loops()] if "all" in loops else [*(loops or DEFAULT_LOOPS)]
-    ordered = [session.STOCK, *(n for n in dict.fromkeys(names) if n != session.STOCK)]
-    header = new_header(lanes, what, repeat)
-    targets = []
-    for spec in map(resolve, ordered):
-        found = availability(spec)
-        header.subjects.append(
-            Subject(
-                loop=spec.name,
-                factory=spec.factory,
-                version=found.version,
-                build_hash=extensions_hash() if spec.distribution == OWN else "",
-                available=found.ok,
-                reason=found.reason,
-            )
-        )
-        targets.append(Target(name=spec.name, factory=spec.factory, arguments=spec.arguments))
-    request = session.Request(header=header, targets=targets, selection=[*what], repeat=repeat)
-    try:
-        session.chosen(what, lanes)
-    except session.UnknownCases as error:
-        from loopgauge.harness.cli.errors import did_you_mean
-
-        raise Problem(
-            ExitCode.USAGE,
-            f"no area, rule or case is called {error.pattern!r}",
-            did_you_mean(error.pattern, error.known) or "`bench list rules` shows all",
-        ) from error
-    return request
-
-
-def new_header(lanes: Sequence[Lane], what: Sequence[str], repeat: int) -> Header:
-    import platform
-    from datetime import UTC, datetime
-    from importlib.metadata import PackageNotFoundError, version
-
-    from loopgauge.conformance.model import Header
-    from loopgauge.conformance.session import build_kind
-
-    try:
-        suite = version("loopgauge")
-    except PackageNotFoundError:
-        suite = ""
-    return Header(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        python=platform.python_version(),
-        implementation=platform.python_implementation().lower(),
-        build=build_kind(),
-        machine=platform.machine(),
-        kernel=platform.release(),
-        suite=suite,
-        lanes=[*lanes],
-        selection=[*what],
-        repeat=repeat,
-    )
+    for loop in dict.fromkeys(verdict.loop for verdict in verdicts):
+        path = request.expectations.get(loop) or expectations.path_of(loop)
+        own = [verdict for verdict in verdicts if verdict.loop == loop]
+        for line in expectations.update(path, own):
+            click.echo(f"{path.name}: {line}", err=True)

@@ -1,4 +1,4 @@
-"""`bench repro`: one case of the conformance suite as a script that needs nothing of this project."""
+"""`bench repro`: one conformance case as a script that needs nothing of this project."""
 
 from __future__ import annotations
 
