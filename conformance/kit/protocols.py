@@ -23,8 +23,9 @@ class Recorder(asyncio.Protocol):
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
     async def received(self, count: int) -> bytes:
-        """Waits until `count` bytes have come in all, and returns all that are there."""
-        if len(self.data) < count:
+        """Waits until `count` bytes have come in all, and returns all that are there: fewer, if the
+        connection is lost before."""
+        if len(self.data) < count and not self.lost.done():
             waiter: asyncio.Future[None] = self.loop.create_future()
             self._waiting.append((count, waiter))
             await waiter
@@ -54,6 +55,53 @@ class Recorder(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._call("resume_writing")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._call("connection_lost")
+        self.error = exc
+        if not self.lost.done():
+            self.lost.set_result(None)
+        for _, waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+
+
+class BufferedRecorder(asyncio.BufferedProtocol):
+    """The same for a protocol that owns its buffer. `calls`: every callback by name, in order;
+    `data`: what was put into the buffer; `pieces`: the sizes of the pieces; `hints`: what
+    get_buffer() was given."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: bytearray | memoryview) -> None:
+        self.buffer = buffer
+        self.calls: list[str] = []
+        self.data = bytearray()
+        self.pieces: list[int] = []
+        self.hints: list[object] = []
+        self.transport: asyncio.Transport | None = None
+        self.error: BaseException | None = None
+        self.made: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self._call("connection_made")
+        self.made.set_result(None)
+
+    def get_buffer(self, sizehint: int) -> bytearray | memoryview:
+        self._call("get_buffer")
+        self.hints.append(sizehint)
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._call("buffer_updated")
+        self.pieces.append(nbytes)
+        self.data += self.buffer[:nbytes]
+
+    def eof_received(self) -> None:
+        self._call("eof_received")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._call("connection_lost")

@@ -35,6 +35,7 @@ struct SocketTransport : Transport {
   Reading reading;
   bool keeps; // the protocol kept the last bytes it was given
   bool eof;   // write_eof()
+  bool ended; // eof_received() was called and kept the connection open
 };
 
 inline SocketTransport* as_stream(PyObject* object) {

@@ -11,7 +11,13 @@ namespace {
 
 constexpr const char* kReadError = "Fatal read error on socket transport";
 
+int stop_listening(SocketTransport* transport) {
+  return transport->loop && clear_handle(transport->loop, transport->fd, Side::reader) < 0 ? -1 : 0;
+}
+
 int received_eof(SocketTransport* transport) {
+  if (transport->ended) // resume_reading() after the end: a protocol hears of the end once
+    return stop_listening(transport);
   if (log_debug(transport, "%r received EOF") < 0)
     return -1;
   const Ref answer(call_protocol(transport, transport->loop->state->names.eof_received, nullptr));
@@ -21,7 +27,10 @@ int received_eof(SocketTransport* transport) {
   if (!keep_open)
     return close_transport(transport);
   // It can still write, but there is nothing to read any more.
-  return transport->loop && clear_handle(transport->loop, transport->fd, Side::reader) < 0 ? -1 : 0;
+  // TLS wants to hear of it again where it could not take it (SSLProtocol.eof_received).
+  transport->ended =
+      transport->protocol && !is_tls(state_of(Py_TYPE(transport)), transport->protocol);
+  return stop_listening(transport);
 }
 
 int data_received(SocketTransport* transport, PyObject* bytes) {

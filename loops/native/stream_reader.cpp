@@ -127,6 +127,7 @@ bool can_feed_stream_reader(ModuleState* state, PyObject* protocol) {
 int choose_reading(SocketTransport* transport) {
   ModuleState* state = state_of(Py_TYPE(transport));
   transport->reading = Reading::data;
+  transport->ended = false; // the new protocol has heard of nothing
   if (is_tls(state, transport->protocol) && has_c_methods(as_tls(transport->protocol))) {
     transport->reading = Reading::tls;
     return 0;

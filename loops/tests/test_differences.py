@@ -275,6 +275,23 @@ def test_pause_reading_is_lazy_and_calls_nobody(loop, connection, scheduler: str
     assert connection.protocol.received == [b"data"]
 
 
+def test_a_protocol_hears_of_the_end_once(loop, connection, scheduler: str) -> None:
+    ends: list[object] = []
+
+    def keep_open() -> bool:
+        ends.append(None)
+        return True
+
+    connection.protocol.eof_received = keep_open
+    connection.peer.shutdown(socket.SHUT_WR)
+    for _ in range(3):
+        for _ in range(4):
+            run_once(loop)
+        connection.transport.pause_reading()
+        connection.transport.resume_reading()
+    assert len(ends) == 1
+
+
 def test_equal_deadlines_keep_their_order(loop) -> None:
     ran: list[int] = []
     when = loop.time()
