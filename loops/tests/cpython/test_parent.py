@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import pytest
-from cpython_lane import parent
-from loop_testing import target
+from loop_testing import process
+
+from loopgauge.conformance.lanes.cpython import parent
+from loopgauge.conformance.lanes.cpython.messages import Listed
+from loopgauge.conformance.runner.messages import Target
 
 TESTS = [
-    parent.Listed("test_server.BaseStartServer.test_start_server_1", "one process"),
-    parent.Listed("test_sock_lowlevel.BaseSockTestsMixin.test_sock_accept", "one process"),
+    Listed(
+        id="test_server.BaseStartServer.test_start_server_1",
+        group="one process",
+        method="test_start_server_1",
+        tier="a",
+    ),
+    Listed(
+        id="test_sock_lowlevel.BaseSockTestsMixin.test_sock_accept",
+        group="one process",
+        method="test_sock_accept",
+        tier="a",
+    ),
 ]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch):
-    def run(factory: str) -> list[parent.Outcome]:
-        monkeypatch.setenv(target.VARIABLE, f"loop_testing.broken:{factory}")
-        lane = parent.Lane("a", TESTS, isolate=False, jobs=1)
+def run():
+    def run(factory: str, patience: float = parent.PATIENCE) -> list[parent.Outcome]:
+        factory = f"loop_testing.broken:{factory}"
+        running = parent.Run(
+            Target(name=factory, factory=factory),
+            TESTS,
+            isolate=False,
+            jobs=1,
+            environment=process.environment(),
+            patience=patience,
+        )
         try:
-            return [lane.outcome(test.id) for test in TESTS]
+            return [running.outcome(test.id) for test in TESTS]
         finally:
-            lane.close()
+            running.close()
 
     try:
-        parent.list_tests("a")
+        parent.list_tests()
     except LookupError as error:
         pytest.skip(f"CPython's test package is not usable here: {error}")
     return run
@@ -31,18 +51,17 @@ def run(monkeypatch: pytest.MonkeyPatch):
 
 def test_crash_is_named_and_the_rest_still_runs(run) -> None:
     outcomes = run("aborts")
-    assert [outcome.outcome for outcome in outcomes] == ["crashed", "crashed"]
+    assert [outcome.ending for outcome in outcomes] == ["crashed", "crashed"]
     assert all("SIGABRT" in outcome.detail for outcome in outcomes)
 
 
-def test_hang_is_named_with_the_stack(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parent, "HANG_AFTER", 1.0)
-    outcomes = run("hangs")
-    assert [outcome.outcome for outcome in outcomes] == ["hung", "hung"]
+def test_hang_is_named_with_the_stack(run) -> None:
+    outcomes = run("hangs", patience=5.0)
+    assert [outcome.ending for outcome in outcomes] == ["hung", "hung"]
     assert all("in hangs" in outcome.detail for outcome in outcomes)
 
 
 def test_failure_carries_the_traceback(run) -> None:
     outcomes = run("raises")
-    assert [outcome.outcome for outcome in outcomes] == ["failed", "failed"]
+    assert [outcome.ending for outcome in outcomes] == ["error", "error"]
     assert all("no loop today" in outcome.detail for outcome in outcomes)
