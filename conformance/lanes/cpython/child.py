@@ -46,8 +46,11 @@ class Reporter(unittest.TestResult):
         self._ending: Ending = "passed"
         self._detail: list[str] = []
         self._started = 0.0
+        self._pid = os.getpid()
 
     def send(self, event: Event) -> None:
+        if os.getpid() != self._pid:
+            os._exit(0)  # the loop, or a test on it, has forked; this is the copy
         self._results.write(msgspec.json.encode(event) + b"\n")
         self._results.flush()
 

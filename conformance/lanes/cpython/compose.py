@@ -168,7 +168,7 @@ def prepare(tier: str) -> None:
     if tier == "b":
         if hasattr(asyncio, "EventLoop"):
             # 3.14's task group tests say `loop_factory = asyncio.EventLoop`.
-            asyncio.EventLoop = new_loop  
+            asyncio.EventLoop = new_loop
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             asyncio.set_event_loop_policy(_policy())

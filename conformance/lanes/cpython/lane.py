@@ -17,9 +17,9 @@ from loopgauge.conformance.runner.pool import Pool
 
 PREFIX = "cpython:"
 
-#: Seconds for a test, and for one of a loop that hangs often. The slowest takes two on an idle
-#: core; what blocks on a white-box assumption blocks for ever.
-PATIENCE, SHORT_PATIENCE = 25.0, 8.0
+#: Seconds for a test, and for one that may be wrong about the loop. The slowest takes two on an
+#: idle core; what blocks on a wrong assumption blocks for ever.
+PATIENCE, EXCUSED_PATIENCE = 25.0, 8.0
 
 VERDICTS: dict[Ending, Kind] = {
     "passed": "PASS",
@@ -63,11 +63,15 @@ def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done
     asked = {question.id.removeprefix(PREFIX): question for question in questions}
     tests = [test for test in _listed() if test.id in asked]
     table = read()
-    foreign = parent.is_foreign(target, pool.environment)
-    excuses = {test.id: excuse(test.id, table, foreign) for test in tests}
+    probe = parent.probe(target, pool.environment)
+    if probe.problem is not None:
+        for question in questions:
+            done(question, _outcome(probe.problem, ""))
+        return
+    excuses = {test.id: excuse(test.id, table, probe.foreign) for test in tests}
     judged = [test for test in tests if not excuses[test.id]]
     excused = [test for test in tests if excuses[test.id]]
-    for part, patience in ((judged, PATIENCE), (excused, SHORT_PATIENCE)):
+    for part, patience in ((judged, PATIENCE), (excused, EXCUSED_PATIENCE)):
         run = parent.Run(
             target,
             part,
@@ -75,7 +79,7 @@ def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done
             jobs=pool.jobs,
             environment=pool.environment,
             patience=patience,
-            short_patience=SHORT_PATIENCE,
+            impatient=True,
         )
         try:
             for batch in run.batches():

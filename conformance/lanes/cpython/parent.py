@@ -36,8 +36,8 @@ from loopgauge.conformance.runner.messages import Target
 #: Seconds a single test may take; CPython's slowest of these needs about two on an idle core.
 PATIENCE = 120.0
 
-#: A loop that has hung this often does not get the full time any more.
-MANY_HANGS = 3
+#: What is left of it for a loop that hangs all the time.
+LEAST_PATIENCE = 2.5
 
 #: From a test's time being over to its process being killed, where it does not end by itself.
 KILL_AFTER = 5.0
@@ -67,14 +67,35 @@ def forgotten_classes() -> list[str]:
     return msgspec.json.decode(_ask("--forgotten"), type=list[str])
 
 
-def is_foreign(target: Target, environment: Mapping[str, str]) -> bool:
-    """Whether the loop is no subclass of asyncio's; also where it cannot even be made."""
+@dataclass(frozen=True)
+class Probe:
+    """Of the loop itself. `foreign`: it is no subclass of asyncio's own. `problem`: why it cannot
+    even be made and closed."""
+
+    foreign: bool
+    problem: Outcome | None = None
+
+
+def probe(target: Target, environment: Mapping[str, str]) -> Probe:
     words = [*CHILD, "--foreign", msgspec.json.encode(target).decode()]
-    try:
-        done = subprocess.run(words, env=environment, capture_output=True, timeout=MAKING)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.stdout.strip().splitlines()[-1:] != [b"false"]
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = subprocess.Popen(
+            words, env=dict(environment), stdout=said, stderr=said, start_new_session=True
+        )
+        try:
+            status = process.wait(MAKING)
+        except subprocess.TimeoutExpired:
+            return Probe(True, Outcome("hung", f"not made and closed within {MAKING:g} s"))
+        finally:
+            _kill(process.pid)
+            process.wait()
+        said.seek(0)
+        text = said.read()
+    if status == 0:
+        return Probe(foreign="false" not in text.splitlines()[-1:])
+    if status > 0 and "Traceback" in text:
+        return Probe(True, Outcome("error", text))
+    return Probe(True, _broken(status, text, False, MAKING))
 
 
 def _ask(*words: str) -> str:
@@ -87,8 +108,8 @@ def _ask(*words: str) -> str:
 class Run:
     """Runs what was selected, `jobs` processes at a time; ask `outcome`, then `close`.
 
-    `patience`: the seconds that a test may take; after MANY_HANGS only `short_patience`, because a
-    loop that hangs that often would take for ever.
+    `patience`: the seconds that a test may take. With `impatient` they are halved with every three
+    hangs, because a loop that hangs often would take for ever.
     """
 
     def __init__(
@@ -100,12 +121,12 @@ class Run:
         jobs: int,
         environment: Mapping[str, str],
         patience: float = PATIENCE,
-        short_patience: float = PATIENCE,
+        impatient: bool = False,
     ) -> None:
         self._target = target
         self._environment = environment
         self._patience = patience
-        self._short_patience = short_patience
+        self._impatient = impatient
         self._hangs = 0
         self._threads = ThreadPoolExecutor(jobs)
         self._groups: dict[str, Future[dict[str, Outcome]]] = {}
@@ -151,8 +172,9 @@ class Run:
 
     def _run_process(self, tier: str, tests: list[str], outcomes: dict[str, Outcome]) -> None:
         """One child; adds at least one outcome."""
-        many = self._hangs >= MANY_HANGS
-        patience = self._short_patience if many else self._patience
+        patience = self._patience
+        if self._impatient:
+            patience = max(LEAST_PATIENCE, patience / 2 ** (self._hangs // 3))
         order = Order(target=self._target, tier=tier, tests=tests, patience=patience)
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
             events, broken = self._child(order, errors.fileno())

@@ -116,7 +116,6 @@ def _run(target: Target, options: argparse.Namespace) -> Iterator[tuple[list[Res
         jobs=options.jobs,
         environment=os.environ,
         patience=options.hang_after,
-        short_patience=options.hang_after,
     )
     reasons = read()
     try:
@@ -126,9 +125,7 @@ def _run(target: Target, options: argparse.Namespace) -> Iterator[tuple[list[Res
         run.close()
 
 
-def _of_class(
-    tests: list[Listed], run: parent.Run, reasons: Table
-) -> tuple[list[Result], Row]:
+def _of_class(tests: list[Listed], run: parent.Run, reasons: Table) -> tuple[list[Result], Row]:
     row = Row(tests[0].group)
     results = []
     for test in tests:

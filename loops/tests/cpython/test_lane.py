@@ -35,7 +35,7 @@ LISTED = listed()
 TESTS = {tier: [test for test in LISTED if test.tier == tier] for tier in TIERS}
 ANNOTATIONS = annotations.read()
 TARGET = Target(name=target.target_name(), factory=target.target_name())
-FOREIGN = parent.is_foreign(TARGET, process.environment())
+FOREIGN = parent.probe(TARGET, process.environment()).foreign
 
 
 def selected(items: list[pytest.Item], tier: str, white_box: bool) -> list[Listed]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
-from loop_testing import process
+from conformance_testing import HERE
 
 from loopgauge.conformance.lanes.cpython import parent
 from loopgauge.conformance.lanes.cpython.messages import Listed
@@ -28,13 +30,13 @@ TESTS = [
 @pytest.fixture
 def run():
     def run(factory: str, patience: float = parent.PATIENCE) -> list[parent.Outcome]:
-        factory = f"loop_testing.broken:{factory}"
+        factory = f"conformance_testing.bad_loops:{factory}"
         running = parent.Run(
             Target(name=factory, factory=factory),
             TESTS,
             isolate=False,
             jobs=1,
-            environment=process.environment(),
+            environment={**os.environ, "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{HERE}"},
             patience=patience,
         )
         try:
@@ -50,7 +52,7 @@ def run():
 
 
 def test_crash_is_named_and_the_rest_still_runs(run) -> None:
-    outcomes = run("aborts")
+    outcomes = run("Aborts")
     assert [outcome.ending for outcome in outcomes] == ["crashed", "crashed"]
     assert all("SIGABRT" in outcome.detail for outcome in outcomes)
 
@@ -64,4 +66,4 @@ def test_hang_is_named_with_the_stack(run) -> None:
 def test_failure_carries_the_traceback(run) -> None:
     outcomes = run("raises")
     assert [outcome.ending for outcome in outcomes] == ["error", "error"]
-    assert all("no loop today" in outcome.detail for outcome in outcomes)
+    assert all("no more rings" in outcome.detail for outcome in outcomes)

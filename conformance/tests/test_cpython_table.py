@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from loop_testing import process
+from conformance_testing import HERE
 
 from loopgauge.conformance.lanes.cpython import parent, table
 
@@ -16,7 +16,7 @@ WHITE_BOX = "test_start_server_1"
 
 @pytest.fixture(autouse=True)
 def usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "PYTHONPATH", process.environment()["PYTHONPATH"])
+    monkeypatch.setitem(os.environ, "PYTHONPATH", f"{os.environ.get('PYTHONPATH', '')}:{HERE}")
     try:
         parent.list_tests()
     except LookupError as error:
@@ -40,21 +40,21 @@ def test_a_loop_that_passes(document) -> None:
 
 
 def test_a_loop_that_fails(document) -> None:
-    status, said = document("loop_testing.broken:raises", ACCEPT)
+    status, said = document("conformance_testing.bad_loops:raises", ACCEPT)
     assert status == 1
     assert said["together"]["failed"] == 1
-    assert "no loop today" in said["tests"][0]["detail"]
+    assert "no more rings" in said["tests"][0]["detail"]
 
 
 def test_failing_a_white_box_test_is_no_failure(document) -> None:
-    status, said = document("loop_testing.broken:raises", WHITE_BOX)
+    status, said = document("conformance_testing.bad_loops:raises", WHITE_BOX)
     assert status == 0
     assert (said["together"]["failed"], said["together"]["white_box_failed"]) == (0, 1)
     assert "private attributes" in said["tests"][0]["white_box"]
 
 
 def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
-    loop = "loop_testing.broken:raises"
+    loop = "conformance_testing.bad_loops:raises"
     assert table.main(["--loop", loop, "--tier", "a", "--only", ACCEPT]) == 1
     said = capsys.readouterr().out
     assert "together" in said
