@@ -31,8 +31,10 @@ class SSLProtocolTransport(_core.TLSTransportBase, sslproto._SSLProtocolTranspor
     def is_closing(self) -> bool:
         """Also once the connection below is given up, which CPython before 3.13.1 does not look
         at: a coroutine in a loop of write() and drain() would never give way to its end."""
+        if self._closed or self._ssl_protocol is None:
+            return True
         below = self._ssl_protocol._transport
-        return self._closed or (below is not None and below.is_closing())
+        return below is not None and below.is_closing()
 
 
 class SSLProtocol(_core.TLSBase, sslproto.SSLProtocol):
