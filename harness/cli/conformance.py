@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loopgauge.harness.cli.errors import termination_as_interrupt
+from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
+from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.run import RunCommand
 
 if TYPE_CHECKING:
     from loopgauge.conformance.model import Verdict
@@ -53,7 +55,7 @@ Exit codes:
 """
 
 
-@click.command("conformance", epilog=EPILOG)
+@click.command("conformance", cls=RunCommand, epilog=EPILOG)
 @click.argument("what", nargs=-1, metavar="[AREA | RULE | CASE | GLOB]...")
 @click.option(
     "--loop",
@@ -105,6 +107,9 @@ Exit codes:
     metavar="FILE",
     help="Also write JUnit XML; known faults are skipped there, with their reason.",
 )
+@click.option(
+    "--report", metavar="[=FOLDER]", help="Also make the HTML matrix, with a page per case."
+)
 def conformance(
     what: tuple[str, ...],
     loops: tuple[str, ...],
@@ -119,6 +124,7 @@ def conformance(
     out: Path | None,
     as_json: bool,
     junit: Path | None,
+    report: str | None,
 ) -> None:
     """Say which promises of asyncio a loop keeps, with the evidence."""
     from loopgauge.conformance import session, store
@@ -134,6 +140,8 @@ def conformance(
     )
     questions.refuse_nobody(request)
     request.only = only
+    if only is not None:
+        request.header.selection = sorted(only)
     request.header.repeat = repeat
     if expected is not None:
         if len(loops) != 1:
@@ -142,6 +150,8 @@ def conformance(
     variables_set = questions.key_values(variables)
     shown = Shown()
     path = out or store.new_path()
+    if path.exists() and path.stat().st_size:
+        raise Problem(ExitCode.USAGE, f"{path} holds something already", "Name another --out")
     try:
         with (
             termination_as_interrupt(),
@@ -154,7 +164,7 @@ def conformance(
         say_what_is_kept(path)
         raise
     code = shown.exit_code(request.header)
-    present(path, as_json=as_json, junit=junit, left_out=shown.left_out, code=code)
+    present(path, as_json=as_json, junit=junit, report=report, left_out=shown.left_out, code=code)
     if update_expectations:
         update(request, store.read(path).verdicts)
         return

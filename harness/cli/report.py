@@ -23,6 +23,12 @@ Examples:
   bench report latest latest~1 --out compare.html
   bench report .bench/runs/RUN.jsonl --format png --format svg --out plots
   bench report latest --format md >> RESULTS.md
+  bench report .bench/conformance/A.jsonl .bench/conformance/B.jsonl --out matrix
+
+\b
+Results of `bench conformance`, of several Pythons at best, make a folder with
+the matrix of loops and rules and a page per case: --out, or one beside the
+first file.
 
 \b
 Without --out, html is written beside the (first) run file, images into a
@@ -48,9 +54,17 @@ def report(
 ) -> None:
     """Make a report from result files.
 
-    RUN is a run file, `latest`, or `latest~1` for the one before it.
+    RUN is a run file, `latest`, or `latest~1` for the one before it; or a
+    result of `bench conformance`.
     """
+    from loopgauge.harness.cli import matrix
+
     chosen = tuple(dict.fromkeys(formats)) or ("html",)
+    if matrix.are_verdicts(runs):
+        if chosen != ("html",):
+            raise click.UsageError("Conformance results make html only.")
+        matrix.report([Path(name) for name in runs], out, open_it=open_it)
+        return
     if open_it and "html" not in chosen:
         raise click.UsageError("--open shows the HTML page; add --format html.")
     summaries, problems = read(runs)

@@ -64,6 +64,7 @@ def present(
     *,
     as_json: bool = False,
     junit: Path | None = None,
+    report: str | None = None,
     left_out: Sequence[str] = (),
     code: ExitCode | None = None,
 ) -> None:
@@ -90,6 +91,13 @@ def present(
 
         click.echo(f"junit: {shown(write_junit(results, junit))}", err=True)
     click.echo(f"result: {shown(path)}", err=True)
+    if report is None:
+        click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)
+    else:
+        from loopgauge.harness.cli.matrix import make_site
+
+        folder = Path(report) if report else path.with_suffix("")
+        click.echo(f"report: {shown(make_site([results], folder))}", err=True)
     notable = [one for loop in summary.loops for one in [*loop.unexpected, *loop.fixed]]
     if notable:
         click.echo(f"one of them alone: bench repro {shlex.quote(notable[0].case)}", err=True)

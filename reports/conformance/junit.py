@@ -6,7 +6,6 @@ as expected failures are by pytest; a known fault that is gone is a failure.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -14,9 +13,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from loopgauge.conformance.model import GOOD, Verdict
 from loopgauge.conformance.store import Results
 from loopgauge.conformance.summary import loops_of
+from loopgauge.reports.conformance.texts import printable
 
-#: What XML 1.0 has no way to write.
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: The question itself could not be put to its end; everything else is the loop's answer.
 ERRORS = frozenset({"ERROR", "HANG", "CRASH", "HARNESS"})
 
@@ -40,14 +38,14 @@ def write_junit(results: Results, out: Path) -> Path:
 
 def _suite(results: Results, loop: str, lane: str, verdicts: list[Verdict]) -> TestSuite:
     header, first = results.header, verdicts[0]
-    suite = TestSuite(xml_text(f"{loop} {lane}"))
+    suite = TestSuite(printable(f"{loop} {lane}"))
     suite.timestamp = header.created
     for name, value in (
         ("python", header.python),
         ("factory", first.factory),
         ("version", first.version),
     ):
-        suite.add_property(name, xml_text(value))
+        suite.add_property(name, printable(value))
     suite.add_testcases([_case(verdict) for verdict in verdicts])
     return suite
 
@@ -55,19 +53,19 @@ def _suite(results: Results, loop: str, lane: str, verdicts: list[Verdict]) -> T
 def _case(verdict: Verdict) -> TestCase:
     area = verdict.rule.partition("-")[0]
     group = f"{area}.{verdict.rule}" if verdict.rule else verdict.lane
-    made = TestCase(xml_text(verdict.case), xml_text(group), round(verdict.duration_s, 6))
-    kind, reason = verdict.verdict, xml_text(verdict.reason)
+    made = TestCase(printable(verdict.case), printable(group), round(verdict.duration_s, 6))
+    kind, reason = verdict.verdict, printable(verdict.reason)
     if verdict.status == "fixed":
-        known = xml_text(verdict.expectation)
+        known = printable(verdict.expectation)
         made.result = [Failure(f"a known fault is gone: {known}", "fixed")]
     elif kind == "NOT_APPLICABLE":
         made.result = [Skipped(reason, kind)]
     elif kind not in GOOD and verdict.status == "expected":
-        known = xml_text(f"known: {verdict.expectation} ({kind}: {verdict.reason})")
+        known = printable(f"known: {verdict.expectation} ({kind}: {verdict.reason})")
         made.result = [Skipped(known, kind)]
     elif kind in ERRORS or kind not in GOOD:
         made.result = [(Error if kind in ERRORS else Failure)(reason, kind)]
-        made.result[0].text = xml_text(evidence(verdict))
+        made.result[0].text = printable(evidence(verdict))
     return made
 
 
@@ -88,8 +86,3 @@ def evidence(verdict: Verdict) -> str:
         seen.output,
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-def xml_text(text: str) -> str:
-    """`text` with every character that XML cannot hold written as an escape."""
-    return _ILLEGAL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

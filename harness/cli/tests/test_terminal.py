@@ -215,3 +215,17 @@ def test_the_doctor_answers_programs_too(bench: Bench) -> None:
     assert document["kind"] == "doctor"
     assert document["exit_code"] == done.returncode
     assert {"check", "level", "found", "meaning", "cure"} <= document["findings"][0].keys()
+
+
+def test_a_conformance_run_has_a_bar_for_every_loop(bench: Bench) -> None:
+    asked = ("conformance", "SOON-001", "--loop", "epoll", "--jobs", "1")
+    with terminal(bench, *asked, columns=60) as screen:
+        seen = screen.read_all()
+    text = plain(seen)
+    assert screen.process.returncode == 0, text
+    assert "asyncio rules" in text
+    assert "epoll rules" in text
+    assert "━" in text
+    assert "\x1b[?25h" in seen, "the cursor is hidden still"
+    table = text[text.rindex("asyncio 3.") :]
+    assert max(len(line) for line in table.splitlines() if ":" not in line) <= 60

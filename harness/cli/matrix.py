@@ -1,0 +1,69 @@
+"""`bench report` of conformance results: the folder with the HTML matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from loopgauge.harness.cli.runs import shown
+
+if TYPE_CHECKING:
+    from loopgauge.conformance.store import Results
+
+
+def are_verdicts(names: Sequence[str]) -> bool:
+    """Whether the files are results of conformance runs. Raises UsageError where some are and
+    some are not: they have no page in common."""
+    from loopgauge.conformance.store import is_result
+
+    found = [Path(name).is_file() and is_result(_first_line(Path(name))) for name in names]
+    if any(found) and not all(found):
+        raise click.UsageError("Measurements and conformance results make reports of their own.")
+    return any(found)
+
+
+def _first_line(path: Path) -> list[bytes]:
+    with path.open("rb") as file:
+        return [file.readline()]
+
+
+def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> None:
+    """Writes the folder and says where it is. Raises UnreadableResult."""
+    from loopgauge.conformance import store
+
+    results = [store.read(path) for path in paths]
+    index = make_site(results, out or paths[0].with_suffix(""))
+    click.echo(f"html: {shown(index)}", err=True)
+    if open_it:
+        click.launch(str(index.absolute()))
+
+
+def make_site(results: Sequence[Results], folder: Path) -> Path:
+    from loopgauge.reports.conformance.site import render_site
+
+    return render_site(results, folder, scripts())
+
+
+def scripts() -> Callable[[str, str], str]:
+    """The stand-alone script of a case for a loop; "" for cases this version does not have."""
+    from loopgauge.conformance.case import all_cases
+    from loopgauge.conformance.repro import CannotCut, script
+    from loopgauge.conformance.runner.messages import Target
+    from loopgauge.loops.registry import LoopError, resolve
+
+    cases = all_cases()
+
+    def source(case: str, loop: str) -> str:
+        if case not in cases:
+            return ""
+        try:
+            spec = resolve(loop)
+            target = Target(name=spec.name, factory=spec.factory, arguments=spec.arguments)
+            return script(cases[case], target)
+        except (CannotCut, LoopError):
+            return ""
+
+    return source

@@ -1,0 +1,127 @@
+"""Conformance results on the command line: what is made of them, and of files that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import jsonschema
+import msgspec
+import pytest
+
+from loopgauge.conformance.model import AnyRecord, End, Header, Subject, Verdict
+from loopgauge.conformance.schema import json_schema
+
+if TYPE_CHECKING:
+    from loopgauge.harness.cli.tests.conftest import Bench
+
+ONE = ("conformance", "SOON-001.three", "--loop", "asyncio", "--jobs", "1")
+
+
+def written(path: Path, *verdicts: Verdict, end: bool = True) -> Path:
+    header = Header(
+        created="2026-11-22T01:08:37+00:00",
+        python="3.13.0",
+        lanes=["rules"],
+        subjects=[Subject(loop="uvloop", factory="uvloop:new_event_loop", version="1")],
+    )
+    records: list[AnyRecord] = [header, *verdicts, *([End()] if end else [])]
+    path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    return path
+
+
+def verdict(case: str = "SOON-001.three", **members: object) -> Verdict:
+    given = {
+        "loop": "uvloop",
+        "rule": case.partition(".")[0],
+        "case": case,
+        "level": "MUST",
+        "profile": "Core",
+        "verdict": "PASS",
+        "factory": "uvloop:new_event_loop",
+        "version": "1",
+        "python": "3.13.0",
+    }
+    return msgspec.convert({"record": "verdict", **given, **members}, Verdict)
+
+
+def test_a_run_with_everything_that_can_be_made_of_it(bench: Bench) -> None:
+    done = bench(*ONE, "--json", "--junit", "out/j.xml", "--report=pages", "--out", "r.jsonl")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["kind"], summary["exit_code"]) == ("conformance-summary", 0)
+    assert (summary["whole"], summary["selection"]) == (False, ["SOON-001.three"])
+    (loop,) = summary["loops"]
+    assert loop["verdicts"] == {"rules": {"PASS": 1}}
+    (suite,) = ElementTree.parse(bench.folder / "out/j.xml").getroot()
+    assert suite.get("tests") == "1"
+    assert (bench.folder / "pages/case/SOON-001.three.html").exists()
+    assert "report: pages/index.html" in done.stderr
+    for line in (bench.folder / "r.jsonl").read_text().splitlines():
+        jsonschema.validate(json.loads(line), json_schema())
+
+
+def test_a_pipe_gets_plain_lines(bench: Bench) -> None:
+    done = bench(*ONE, COLUMNS="60")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 60
+    assert "asyncio: rules, 1 case\n" in done.stderr
+    assert "report: bench report .bench/conformance/" in done.stderr
+
+
+def test_a_result_is_not_written_over(bench: Bench) -> None:
+    written(bench.folder / "r.jsonl")
+    done = bench(*ONE, "--out", "r.jsonl")
+    assert done.returncode == 2
+    assert "r.jsonl holds something already" in done.stderr
+
+
+def test_results_of_several_runs_make_one_folder(bench: Bench) -> None:
+    written(bench.folder / "a.jsonl", verdict())
+    written(bench.folder / "b.jsonl", verdict("SOON-002.x", verdict="FAIL"), end=False)
+    done = bench("report", "a.jsonl", "b.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert "html: a/index.html" in done.stderr
+    assert {page.name for page in (bench.folder / "a/case").iterdir()} == {
+        "SOON-001.three.html", "SOON-002.x.html",
+    }  # fmt: skip
+
+
+def test_measurements_and_verdicts_are_not_mixed(bench: Bench) -> None:
+    written(bench.folder / "a.jsonl", verdict())
+    (bench.folder / "b.jsonl").write_text('{"record":"header","kind":"run","schema":1}\n')
+    done = bench("report", "a.jsonl", "b.jsonl")
+    assert done.returncode == 2
+    assert "make reports of their own" in done.stderr
+
+
+def test_a_matrix_is_html(bench: Bench) -> None:
+    written(bench.folder / "a.jsonl", verdict())
+    done = bench("report", "a.jsonl", "--format", "csv")
+    assert done.returncode == 2
+    assert "html only" in done.stderr
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_a_newer_schema_is_named_as_such(bench: Bench, line: int) -> None:
+    path = written(bench.folder / "a.jsonl", verdict())
+    lines = path.read_text().splitlines()
+    lines[line - 1] = lines[line - 1].replace('"schema":1', '"schema":2')
+    path.write_text("\n".join(lines))
+    done = bench("report", "a.jsonl")
+    assert done.returncode == 7
+    assert f"a.jsonl, line {line}: written with schema 2" in done.stderr
+    assert "Update loopgauge" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_broken_line_is_named(bench: Bench) -> None:
+    path = written(bench.folder / "a.jsonl", verdict(), verdict())
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], lines[1][:40], *lines[2:]]))
+    done = bench("report", "a.jsonl")
+    assert done.returncode == 7
+    assert "a.jsonl, line 2" in done.stderr

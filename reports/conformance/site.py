@@ -1,0 +1,164 @@
+"""The HTML matrix: a folder of pages that opens from the disk, without server or network.
+
+One page per case and per rule, for all loops together; the style and the script are files of their
+own, so that thousands of pages stay small.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment
+
+from loopgauge.conformance.model import GOOD
+from loopgauge.conformance.store import Results
+from loopgauge.reports.conformance import answers
+from loopgauge.reports.conformance.citations import linked
+from loopgauge.reports.conformance.matrix import (
+    STOCK,
+    CaseRow,
+    Column,
+    Matrix,
+    RuleRow,
+    Section,
+    file_name,
+    matrix_of,
+)
+from loopgauge.reports.conformance.symbols import LOOKS
+from loopgauge.reports.conformance.texts import printable
+from loopgauge.reports.pages import TEMPLATES, environment, write
+from loopgauge.reports.plots import theme
+
+#: The source of a stand-alone script for a case and a loop; "" where there is none.
+Scripts = Callable[[str, str], str]
+
+
+def no_scripts(case: str, loop: str) -> str:
+    return ""
+
+
+def render_site(sources: Sequence[Results], out: Path, scripts: Scripts = no_scripts) -> Path:
+    """Writes the folder `out` and returns its first page. Raises OSError."""
+    matrix = matrix_of(sources)
+    made = page_environment()
+    site = Site(out, made, matrix)
+    site.shared()
+    site.index()
+    for section in matrix.sections:
+        for rule in section.rules:
+            site.rule(section, rule)
+            for row in rule.cases:
+                site.case(section, rule, row, scripts)
+    return out / "index.html"
+
+
+def page_environment() -> Environment:
+    made = environment(LOOKS=LOOKS, GOOD=GOOD, file_name=file_name, linked=linked)
+    made.filters["printable"] = printable
+    made.filters["oneline"] = lambda text: printable(" ".join(text.split()))
+    return made
+
+
+def style() -> str:
+    light, dark = theme.css_variables(dark=False), theme.css_variables(dark=True)
+    texts = [(TEMPLATES / name).read_text("utf-8") for name in ("style.css", "conformance.css")]
+    return (
+        f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+        + "\n".join(texts)
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns of one loop beside each other."""
+
+    loop: str
+    columns: list[Column]
+
+
+def groups(columns: Sequence[Column]) -> list[Group]:
+    made: list[Group] = []
+    for column in columns:
+        if made and made[-1].loop == column.loop:
+            made[-1].columns.append(column)
+        else:
+            made.append(Group(column.loop, [column]))
+    return made
+
+
+class Site:
+    """The pages of one matrix."""
+
+    def __init__(self, out: Path, made: Environment, matrix: Matrix) -> None:
+        self.out = out
+        self.environment = made
+        self.matrix = matrix
+        self.surface = False
+        self.groups = groups(matrix.columns)
+        self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
+
+    def shared(self) -> None:
+        write(style(), self.out / "style.css")
+        write((TEMPLATES / "matrix.js").read_text("utf-8"), self.out / "matrix.js")
+
+    def page(self, template: str, file: str, **context: object) -> Path:
+        depth = "../" * file.count("/")
+        text = self.environment.get_template(f"conformance/{template}.html.j2").render(
+            matrix=self.matrix,
+            columns=self.matrix.columns,
+            groups=self.groups,
+            root=depth,
+            surface=self.surface,
+            **context,
+        )
+        return write(text, self.out / file)
+
+    def index(self) -> None:
+        kinds = [kind for kind in LOOKS if kind not in self.unused]
+        rules = [rule for section in self.matrix.sections for rule in section.rules]
+        self.page(
+            "matrix",
+            "index.html",
+            kinds=kinds,
+            levels=[*dict.fromkeys(rule.level for rule in rules if rule.level)],
+            cases=sum(1 for _ in self.matrix.cases),
+            rules=len(rules),
+            untested=[rule for rule in rules if rule.rule and not rule.cases],
+        )
+
+    def rule(self, section: Section, rule: RuleRow) -> None:
+        if rule.rule is not None:
+            self.page("rule", f"rule/{rule.id}.html", section=section, rule=rule, item=rule.rule)
+
+    def case(self, section: Section, rule: RuleRow, row: CaseRow, scripts: Scripts) -> None:
+        found = answers.answers(row, self.matrix.columns)
+        loop = interesting_loop(row)
+        source = scripts(row.id, loop) if any(k not in GOOD for k in row.kinds) else ""
+        script = ""
+        if source:
+            script = f"script/{file_name(row.id)}.py"
+            write(source, self.out / script)
+        self.page(
+            "case",
+            f"case/{row.file}",
+            section=section,
+            rule=rule,
+            item=rule.rule,
+            row=row,
+            about=row.any,
+            answers=found,
+            texts=answers.texts,
+            command=shlex.join(["bench", "repro", row.id, "--loop", loop]),
+            script=script,
+        )
+
+
+def interesting_loop(row: CaseRow) -> str:
+    """The first that does not pass, or else the first that is not stock."""
+    found = [one for one in row.verdicts if one is not None]
+    bad = [one for one in found if one.verdict not in GOOD]
+    others = [one for one in found if one.loop != STOCK]
+    return (bad or others or found)[0].loop
