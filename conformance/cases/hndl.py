@@ -7,6 +7,7 @@ import contextvars
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from loopgauge.conformance.case import case
@@ -148,7 +149,7 @@ def cancel_releases(t: Trial, kind: str) -> None:
 def weak_reference(t: Trial, kind: str) -> None:
     """A weak reference to a handle is made; the callback runs; the handle is dropped."""
     handle = schedule(t, kind, t.event, "ran")
-    watched: Any = outcome(lambda: weakref.ref(handle))
+    watched: Any = outcome(partial(weakref.ref, handle))
     t.true("a weak reference can be made", isinstance(watched, weakref.ref))
     t.true("it leads to the handle", watched() is handle)
     run_what_is_due(t)

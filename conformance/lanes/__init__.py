@@ -48,6 +48,7 @@ class LaneMissing(Exception):
 #: In the order in which they are run.
 MODULES: dict[Lane, str] = {
     "rules": "loopgauge.conformance.lanes.rules",
+    "cpython": "loopgauge.conformance.lanes.cpython.lane",
 }
 
 

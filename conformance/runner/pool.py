@@ -31,16 +31,17 @@ REMOVED = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONHASHS
 
 class Pool:
     """Up to `jobs` nurseries, started when needed, ended by `close`. `variables` are added to
-    their environment, `path` to their module search path."""
+    their environment, `path` to their module search path; the processes of other lanes take the
+    same `environment` and `jobs`."""
 
     def __init__(
         self, jobs: int, variables: Mapping[str, str] | None = None, path: Sequence[str] = ()
     ) -> None:
         self.jobs = jobs
-        self._environment = {k: v for k, v in os.environ.items() if k not in REMOVED}
-        before = [self._environment["PYTHONPATH"]] if "PYTHONPATH" in self._environment else []
-        self._environment["PYTHONPATH"] = os.pathsep.join([*before, *path])
-        self._environment.update(variables or {})
+        self.environment = {k: v for k, v in os.environ.items() if k not in REMOVED}
+        before = [self.environment["PYTHONPATH"]] if "PYTHONPATH" in self.environment else []
+        self.environment["PYTHONPATH"] = os.pathsep.join([*before, *path])
+        self.environment.update(variables or {})
         self._idle: queue.SimpleQueue[_Nursery] = queue.SimpleQueue()
         self._all: list[_Nursery] = []
         self._lock = threading.Lock()
@@ -116,7 +117,7 @@ class Pool:
         try:
             nursery = self._idle.get_nowait()
         except queue.Empty:
-            nursery = _Nursery(self._environment)
+            nursery = _Nursery(self.environment)
             with self._lock:
                 self._all.append(nursery)
         try:

@@ -25,6 +25,17 @@ else:
 class SSLProtocolTransport(_core.TLSTransportBase, sslproto._SSLProtocolTransport):
     """What an application writes to."""
 
+    _closed: bool
+    _ssl_protocol: Any
+
+    def is_closing(self) -> bool:
+        """Also once the connection below is given up, which CPython before 3.13.1 does not look
+        at: a coroutine in a loop of write() and drain() would never give way to its end."""
+        if self._closed or self._ssl_protocol is None:
+            return True
+        below = self._ssl_protocol._transport
+        return below is not None and below.is_closing()
+
 
 class SSLProtocol(_core.TLSBase, sslproto.SSLProtocol):
     """One TLS connection, between its transport and the application's protocol."""

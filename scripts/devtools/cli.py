@@ -162,10 +162,9 @@ def _fuzz(arguments: argparse.Namespace) -> int:
 
 
 def _cpython(arguments: argparse.Namespace) -> int:
-    python = _ready(arguments)
-    tests = ROOT / "loops" / "tests"
-    words = ["env", f"PYTHONPATH={tests}:{tests / 'cpython'}", str(python.launcher)]
-    return status([*words, "-m", "cpython_lane.table", *arguments.rest])
+    launcher = _ready(arguments).launcher
+    table = "loopgauge.conformance.lanes.cpython.table"
+    return status([launcher, "-m", table, *arguments.rest])
 
 
 def _mutants(arguments: argparse.Namespace) -> int:

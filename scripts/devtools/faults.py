@@ -107,8 +107,7 @@ class Copy:
             raise SetupError(f"{fault.id}: its text is not in {fault.file} exactly once")
         try:
             path.write_text(sound.replace(fault.find, fault.replace), encoding="utf-8")
-            if fault.is_native:
-                self.build()
+            self.build()  # for a fault in Python, too: the one before it may have been native
             yield
         finally:
             path.write_text(sound, encoding="utf-8")

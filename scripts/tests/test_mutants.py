@@ -52,6 +52,8 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     (sources / "loop.py").write_text("sound\n")
     python = SimpleNamespace(launcher=sys.executable, tag="cp0", release="0")
     copy = faults.Copy(sources, python)
+    builds: list[str] = []
+    monkeypatch.setattr(copy, "build", lambda: builds.append((sources / "loop.py").read_text()))
 
     def check(*replacements: str, enough: int = 0) -> list[Any]:
         planted = [
@@ -60,7 +62,7 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         ]
         return mutants.Check(copy, 1, enough).all(planted, [].append)  # type: ignore[no-any-return]
 
-    return SimpleNamespace(check=check, copy=copy, faults=faults, sources=sources)
+    return SimpleNamespace(check=check, copy=copy, faults=faults, sources=sources, builds=builds)
 
 
 def test_a_fault_is_caught_by_the_cases_that_fail_because_of_it(tools: Any) -> None:
@@ -92,6 +94,11 @@ def test_a_lane_that_breaks_down_is_no_catch(tools: Any) -> None:
 def test_the_copy_is_sound_after_each_fault(tools: Any) -> None:
     tools.check("a fault", "breaks the lane")
     assert (tools.sources / "loop.py").read_text() == "sound\n"
+
+
+def test_each_fault_is_compiled_without_the_one_before(tools: Any) -> None:
+    tools.check("first", "second")
+    assert tools.builds == ["first\n", "second\n"]
 
 
 def test_the_copy_is_sound_after_an_interruption(tools: Any) -> None:

@@ -140,3 +140,13 @@ class Teaching:
 class PrintsAndAborts(Prints):
     def call_soon(self, *args: Any, **kwargs: Any) -> NoReturn:
         os.abort()
+
+
+class Foreign(asyncio.AbstractEventLoop):
+    """Not asyncio's own, and next to nothing: it can be made and closed."""
+
+    def is_closed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass

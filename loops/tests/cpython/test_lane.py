@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cpython_lane import annotations, parent
-from cpython_lane.catalogue import TIERS
+from loop_testing import process, target
+
+from loopgauge.conformance.lanes.cpython import annotations, parent
+from loopgauge.conformance.lanes.cpython.catalogue import TIERS
+from loopgauge.conformance.lanes.cpython.messages import Listed
+from loopgauge.conformance.runner.messages import Target
 
 #: What tier A holds on 3.11. Later versions have more; fewer means that a class was lost.
 TIER_A_AT_LEAST = 148
@@ -20,18 +24,21 @@ TIER_A_AT_LEAST = 148
 RECENT = {"Pipe"}
 
 
-def listed(tier: str) -> list[parent.Listed]:
+def listed() -> list[Listed]:
     try:
-        return parent.list_tests(tier)
+        return parent.list_tests()
     except LookupError as error:
         pytest.skip(f"CPython's test package is not usable here: {error}", allow_module_level=True)
 
 
-TESTS = {tier: listed(tier) for tier in TIERS}
+LISTED = listed()
+TESTS = {tier: [test for test in LISTED if test.tier == tier] for tier in TIERS}
 ANNOTATIONS = annotations.read()
+TARGET = Target(name=target.target_name(), factory=target.target_name())
+FOREIGN = parent.probe(TARGET, process.environment()).foreign
 
 
-def selected(items: list[pytest.Item], tier: str, white_box: bool) -> list[parent.Listed]:
+def selected(items: list[pytest.Item], tier: str, white_box: bool) -> list[Listed]:
     """The tests that this session will ask for, so that no process runs anything else."""
     wanted = {
         item.callspec.params["test"]
@@ -43,19 +50,21 @@ def selected(items: list[pytest.Item], tier: str, white_box: bool) -> list[paren
     return [
         test
         for test in TESTS[tier]
-        if test.id in wanted and (white_box or not annotations.skip_reason(test.id, ANNOTATIONS))
+        if test.id in wanted
+        and (white_box or not annotations.excuse(test.id, ANNOTATIONS, FOREIGN))
     ]
 
 
 @pytest.fixture(scope="module")
-def lanes(request: pytest.FixtureRequest) -> Iterator[dict[str, parent.Lane]]:
+def lanes(request: pytest.FixtureRequest) -> Iterator[dict[str, parent.Run]]:
     config = request.config
     lanes = {
-        tier: parent.Lane(
-            tier,
+        tier: parent.Run(
+            TARGET,
             selected(request.session.items, tier, config.getoption("--white-box")),
             isolate=config.getoption("--isolate"),
             jobs=config.getoption("--lane-jobs"),
+            environment=process.environment(),
         )
         for tier in TIERS
     }
@@ -64,15 +73,15 @@ def lanes(request: pytest.FixtureRequest) -> Iterator[dict[str, parent.Lane]]:
         lane.close()
 
 
-def judge(lane: parent.Lane, test: str, config: pytest.Config) -> None:
-    reason = annotations.skip_reason(test, ANNOTATIONS)
+def judge(lane: parent.Run, test: str, config: pytest.Config) -> None:
+    reason = annotations.excuse(test, ANNOTATIONS, FOREIGN)
     if reason and not config.getoption("--white-box"):
         pytest.skip(reason)
     result = lane.outcome(test)
-    if result.outcome == "skipped":
+    if result.ending == "skipped":
         pytest.skip(f"by CPython: {result.detail}")
-    if result.outcome != "passed":
-        pytest.fail(f"{result.outcome}\n{result.detail}", pytrace=False)
+    if result.ending != "passed":
+        pytest.fail(f"{result.ending}\n{result.detail}", pytrace=False)
 
 
 def groups() -> list[object]:
@@ -110,21 +119,21 @@ def parameters(tier: str) -> list[object]:
 
 @pytest.mark.parametrize(("tier", "test"), parameters("a"))
 def test_tier_a(
-    tier: str, test: str, lanes: dict[str, parent.Lane], pytestconfig: pytest.Config
+    tier: str, test: str, lanes: dict[str, parent.Run], pytestconfig: pytest.Config
 ) -> None:
     judge(lanes[tier], test, pytestconfig)
 
 
 @pytest.mark.parametrize(("tier", "test"), parameters("b"))
 def test_tier_b(
-    tier: str, test: str, lanes: dict[str, parent.Lane], pytestconfig: pytest.Config
+    tier: str, test: str, lanes: dict[str, parent.Run], pytestconfig: pytest.Config
 ) -> None:
     judge(lanes[tier], test, pytestconfig)
 
 
 @pytest.mark.parametrize(("tier", "group"), groups())
 def test_the_loop_under_test_was_used(
-    tier: str, group: str, lanes: dict[str, parent.Lane], request: pytest.FixtureRequest
+    tier: str, group: str, lanes: dict[str, parent.Run], request: pytest.FixtureRequest
 ) -> None:
     """A hook that is not reached would let a whole class pass on the wrong loop."""
     asked = {test.id for test in selected(request.session.items, tier, white_box=False)}

@@ -8,16 +8,19 @@ import pkgutil
 import threading
 import unittest
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
 import psutil
-from loop_testing import target
 
-from cpython_lane.catalogue import NOT_ASKED, TIERS, LaneClass
+from loopgauge.conformance.lanes.cpython.catalogue import NOT_ASKED, TIERS, LaneClass
+from loopgauge.conformance.lanes.cpython.messages import Listed
 
 PACKAGE = "test.test_asyncio"
+
+#: Makes the loop under test; set once per process, before any test runs.
+factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
 
 #: How often the loop under test was made in this process: a hook that is not reached would
 #: otherwise let every test pass on the wrong loop.
@@ -27,7 +30,7 @@ made = 0
 def new_loop(*_ignored: object) -> asyncio.AbstractEventLoop:
     global made
     made += 1
-    return target.target_factory()()
+    return factory()
 
 
 def close_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -43,24 +46,15 @@ def close_loop(loop: asyncio.AbstractEventLoop) -> None:
             thread.join(timeout=30)
 
 
-@dataclass(frozen=True)
-class LaneTest:
-    """One method: `id` names the class that defines it, as CPython's own output would."""
-
-    id: str
-    group: str
-    method: str
-
-
 def compose(entry: LaneClass) -> type[unittest.TestCase] | None:
     """The runnable class of `entry`, or None where the running version lacks a part."""
-    parts = [_find(name) for name in entry.parts]
-    if any(part is None for part in parts):
+    found = [_find(name) for name in entry.parts]
+    parts = [part for part in found if part is not None]
+    if len(parts) < len(found):
         return None
     if entry.hook == "policy":
-        only: type[unittest.TestCase] = parts[0]  # type: ignore[assignment]
-        return only
-    bases = (*parts, _find(entry.base))
+        return parts[0]
+    bases = (*parts, *filter(None, [_find(entry.base)]))
     return type(entry.name, bases, {**_hook(entry), "__module__": __name__})
 
 
@@ -96,7 +90,7 @@ def _in_tests(module: str) -> str:
     return f"{PACKAGE}.{module}"
 
 
-def tests_of(tier: str) -> list[tuple[LaneTest, type[unittest.TestCase]]]:
+def tests_of(tier: str) -> list[tuple[Listed, type[unittest.TestCase]]]:
     """Every test of a tier in the running version, in the order of the catalogue."""
     loader = unittest.TestLoader()
     found = []
@@ -105,7 +99,14 @@ def tests_of(tier: str) -> list[tuple[LaneTest, type[unittest.TestCase]]]:
         if composed is None:
             continue
         for method in loader.getTestCaseNames(composed):
-            found.append((LaneTest(_identify(composed, method), entry.name, method), composed))
+            listed = Listed(
+                id=_identify(composed, method),
+                group=entry.name,
+                method=method,
+                tier=tier,
+                loops=entry.loops,
+            )
+            found.append((listed, composed))
     return found
 
 
@@ -159,16 +160,15 @@ PLENTY = 6 << 30
 
 def prepare(tier: str) -> None:
     """Once per process, before the test modules are imported: clean-up and tier B's loops."""
-    from test import support
-    from test.test_asyncio import utils
-
+    support = importlib.import_module("test.support")
+    utils: Any = importlib.import_module(_in_tests("utils"))
     if psutil.virtual_memory().available > PLENTY:
         support.set_memlimit("3G")
     utils.TestCase.close_loop = staticmethod(close_loop)
     if tier == "b":
         if hasattr(asyncio, "EventLoop"):
             # 3.14's task group tests say `loop_factory = asyncio.EventLoop`.
-            asyncio.EventLoop = new_loop  # type: ignore[misc, assignment]
+            asyncio.EventLoop = new_loop
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             asyncio.set_event_loop_policy(_policy())
@@ -176,6 +176,6 @@ def prepare(tier: str) -> None:
 
 def _policy() -> Any:
     class LanePolicy(asyncio.DefaultEventLoopPolicy):
-        new_event_loop = new_loop  # type: ignore[assignment]
+        new_event_loop = new_loop
 
     return LanePolicy()

@@ -11,13 +11,14 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from loop_testing import target
-
-from cpython_lane import annotations, parent
-from cpython_lane.catalogue import TIERS, LaneClass
+from loopgauge.conformance.lanes.cpython import parent
+from loopgauge.conformance.lanes.cpython.annotations import Table, read, white_box_reason
+from loopgauge.conformance.lanes.cpython.catalogue import TIERS
+from loopgauge.conformance.lanes.cpython.messages import Ending, Listed
+from loopgauge.conformance.runner.messages import Target
 from loopgauge.loops import registry
 
 
@@ -28,7 +29,7 @@ class Result:
     tier: str
     group: str
     test: str
-    outcome: str  # passed, failed, crashed, hung, skipped (by CPython itself)
+    outcome: Ending
     white_box: str
     detail: str
 
@@ -71,20 +72,18 @@ HEADINGS = ["class", "passed", "failed", "white-box passed", "white-box failed",
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    if options.loop:
-        os.environ[target.VARIABLE] = registry.resolve(options.loop).factory
-    parent.HANG_AFTER = options.hang_after
+    spec = registry.resolve(options.loop)
+    target = Target(name=spec.name, factory=spec.factory, arguments=spec.arguments)
     results: list[Result] = []
     rows: list[Row] = []
-    for tier in options.tier or sorted(TIERS):
-        for found, row in _run(tier, options.only, options.jobs):
-            results += found
-            rows.append(row)
-            print(f"{row.name}: {row.passed} passed, {row.failed} failed", file=sys.stderr)
+    for found, row in _run(target, options):
+        results += found
+        rows.append(row)
+        print(f"{row.name}: {row.passed} passed, {row.failed} failed", file=sys.stderr)
     if options.json:
-        print(json.dumps(_document(results, rows), indent=1))
+        print(json.dumps(_document(target, results, rows), indent=1))
     else:
-        _print(rows, results)
+        _print(target, rows, results)
     return 1 if any(row.failed or row.unused for row in rows) else 0
 
 
@@ -93,7 +92,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="scripts/dev cpython",
         description="CPython's own tests on a loop, each in a process of its own.",
     )
-    parser.add_argument("--loop", help="a name of `bench list loops`, or module:factory")
+    parser.add_argument(
+        "--loop", default="epoll", help="a name of `bench list loops`, or module:factory"
+    )
     parser.add_argument("--tier", action="append", choices=sorted(TIERS))
     parser.add_argument("--only", default="", help="only tests whose name contains this")
     parser.add_argument("--json", action="store_true", help="every test with its outcome")
@@ -104,36 +105,38 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(tier: str, only: str, jobs: int) -> Iterable[tuple[list[Result], Row]]:
-    """Class by class, as they finish."""
-    listed = [test for test in parent.list_tests(tier) if only in test.id]
-    reasons = annotations.read()
-    lane = parent.Lane(tier, listed, isolate=True, jobs=jobs)
+def _run(target: Target, options: argparse.Namespace) -> Iterator[tuple[list[Result], Row]]:
+    """Class by class, in the order of the catalogue, as they finish."""
+    tiers = options.tier or sorted(TIERS)
+    listed = [t for t in parent.list_tests() if t.tier in tiers and options.only in t.id]
+    run = parent.Run(
+        target,
+        listed,
+        isolate=True,
+        jobs=options.jobs,
+        environment=os.environ,
+        patience=options.hang_after,
+    )
+    reasons = read()
     try:
-        for entry in TIERS[tier]:
-            tests = [test.id for test in listed if test.group == entry.name]
-            if tests:
-                yield _of_class(tier, entry, tests, lane, reasons)
+        for group in dict.fromkeys(test.group for test in listed):
+            yield _of_class([test for test in listed if test.group == group], run, reasons)
     finally:
-        lane.close()
+        run.close()
 
 
-def _of_class(
-    tier: str,
-    entry: LaneClass,
-    tests: list[str],
-    lane: parent.Lane,
-    reasons: dict[str, list[annotations.Annotation]],
-) -> tuple[list[Result], Row]:
-    row = Row(entry.name)
+def _of_class(tests: list[Listed], run: parent.Run, reasons: Table) -> tuple[list[Result], Row]:
+    row = Row(tests[0].group)
     results = []
     for test in tests:
-        ended = lane.outcome(test)
-        reason = annotations.white_box_reason(test, reasons) or ""
-        results.append(Result(tier, entry.name, test, ended.outcome, reason, ended.detail))
-        row.add(results[-1])
+        ended = run.outcome(test.id)
+        reason = white_box_reason(test.id, reasons)
+        found = Result(test.tier, test.group, test.id, ended.ending, reason, ended.detail)
+        results.append(found)
+        row.add(found)
     ran = row.passed + row.white_box_passed
-    row.unused = entry.loops and ran > 0 and lane.loops_made(tests) == 0
+    made = run.loops_made([test.id for test in tests])
+    row.unused = tests[0].loops and ran > 0 and made == 0
     return results, row
 
 
@@ -148,9 +151,9 @@ def _total(rows: Iterable[Row]) -> Row:
     return total
 
 
-def _document(results: list[Result], rows: list[Row]) -> dict[str, object]:
+def _document(target: Target, results: list[Result], rows: list[Row]) -> dict[str, object]:
     return {
-        "loop": target.target_name(),
+        "loop": target.factory,
         "python": platform.python_version(),
         "together": asdict(_total(rows)),
         "classes": [asdict(row) for row in rows],
@@ -158,10 +161,10 @@ def _document(results: list[Result], rows: list[Row]) -> dict[str, object]:
     }
 
 
-def _print(rows: list[Row], results: list[Result]) -> None:
+def _print(target: Target, rows: list[Row], results: list[Result]) -> None:
     table = [HEADINGS, *(row.cells() for row in rows), _total(rows).cells()]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEADINGS))]
-    print(f"{target.target_name()} on Python {platform.python_version()}\n")
+    print(f"{target.factory} on Python {platform.python_version()}\n")
     for line in table:
         first, *numbers = (
             cell.rjust(width) if column else cell.ljust(width)

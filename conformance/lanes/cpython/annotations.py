@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-
-from loop_testing import target
 
 FILE = Path(__file__).with_name("annotations.toml")
 
@@ -29,41 +26,37 @@ class Annotation:
         return _version(self.since) <= version <= _version(self.until)
 
 
-def read() -> dict[str, list[Annotation]]:
+Table = Mapping[str, Sequence[Annotation]]
+
+
+def read() -> Table:
     table: dict[str, list[Annotation]] = {}
-    for entry in tomllib.loads(FILE.read_text())["annotation"]:
+    for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["annotation"]:
         annotation = Annotation(**entry)
         table.setdefault(annotation.test, []).append(annotation)
     return table
 
 
-def skip_reason(test: str, table: dict[str, list[Annotation]]) -> str | None:
-    """Why `test` is left out on the loop under test in this Python, None where it must pass."""
+def excuse(test: str, table: Table, foreign: bool) -> str:
+    """Why `test` says nothing about a loop in this Python, "" where it must pass.
+
+    `foreign`: the loop is no subclass of asyncio's own. Such a subclass has promised the private
+    attributes and is asked nearly everything.
+    """
     for annotation in table.get(test, []):
-        if annotation.binds() and (annotation.skip == "always" or not _keeps_private_names()):
+        if annotation.binds() and (annotation.skip == "always" or foreign):
             return _told(annotation)
-    return None
+    return ""
 
 
-def white_box_reason(test: str, table: dict[str, list[Annotation]]) -> str | None:
-    """Why a correct loop may fail `test` in this Python, None where none may."""
-    for annotation in table.get(test, []):
-        if annotation.binds():
-            return _told(annotation)
-    return None
+def white_box_reason(test: str, table: Table) -> str:
+    """Why a correct loop may fail `test` in this Python, "" where none may."""
+    return excuse(test, table, foreign=True)
 
 
 def _told(annotation: Annotation) -> str:
     touched = f" (touches {annotation.touches})" if annotation.touches else ""
     return annotation.reason + touched
-
-
-@cache
-def _keeps_private_names() -> bool:
-    """A subclass of asyncio's own loop has promised the private attributes: it is asked."""
-    loop = target.target_factory()()
-    loop.close()
-    return isinstance(loop, asyncio.SelectorEventLoop)
 
 
 def _version(text: str) -> tuple[int, int]:
