@@ -104,6 +104,15 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
             return await super().sock_accept(sock)
         return done
 
+    async def _sock_sendfile_fallback(
+        self, sock: socket.socket, file: Any, offset: int, count: int | None
+    ) -> int:
+        # Before 3.14 CPython starts at the file's position where the offset is 0.
+        if hasattr(file, "seek"):
+            file.seek(offset)
+        sent: int = await super()._sock_sendfile_fallback(sock, file, offset, count)  # type: ignore[misc]
+        return sent
+
     async def getaddrinfo(
         self,
         host: Any,
