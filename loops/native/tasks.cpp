@@ -60,6 +60,30 @@ PyObject* call_factory(LoopBase* loop, PyObject* const* args, PyObject* kwnames,
   return PyObject_Vectorcall(factory.get(), stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
 }
 
+#if PY_VERSION_HEX >= 0x030D0000
+// factory(loop, coro), with context= where there is one, and the name set afterwards, as the
+// documentation of 3.13.0 to 3.13.2 has it: their own code names a task without a name "None".
+PyObject* call_factory_and_name(LoopBase* loop, PyObject* const* args, PyObject* kwnames,
+                                Py_ssize_t keywords) {
+  const Ref factory = Ref::borrow(loop->task_factory);
+  PyObject* name = nullptr;
+  PyObject* stack[] = {nullptr, as_object(loop), args[0], nullptr};
+  for (Py_ssize_t i = 0; i < keywords; ++i) {
+    PyObject* value = Py_IsNone(args[1 + i]) ? nullptr : args[1 + i];
+    const bool is_name =
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), "name") == 0;
+    (is_name ? name : stack[3]) = value;
+  }
+  const Ref context_keyword(stack[3] ? Py_BuildValue("(s)", "context") : nullptr);
+  if (stack[3] && !context_keyword)
+    return nullptr;
+  Ref task(PyObject_Vectorcall(factory.get(), stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               context_keyword.get()));
+  const Ref named(task && name ? PyObject_CallMethod(task.get(), "set_name", "O", name) : nullptr);
+  return name && !named ? nullptr : task.release();
+}
+#endif
+
 PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   LoopBase* loop = as_loop(self);
   ModuleState* state = loop->state;
@@ -68,6 +92,10 @@ PyObject* create_task(PyObject* self, PyObject* const* args, Py_ssize_t nargs, P
   if (loop->task_factory && few && state->task_takes_any_keyword) {
     return check_closed(self) < 0 ? nullptr : call_factory(loop, args, kwnames, keywords);
   }
+#if PY_VERSION_HEX >= 0x030D0000
+  if (loop->task_factory && few && keywords_fit(state, kwnames))
+    return check_closed(self) < 0 ? nullptr : call_factory_and_name(loop, args, kwnames, keywords);
+#endif
   if (loop->task_factory || !few || !keywords_fit(state, kwnames)) {
     const Ref name(PyUnicode_InternFromString("create_task"));
     return name ? call_stock(loop, name.get(), args, nargs, kwnames) : nullptr;

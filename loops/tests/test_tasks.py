@@ -155,6 +155,13 @@ def test_factory_gets_what_stock_gives() -> None:
     on_both(scenario)
 
 
+def test_task_of_a_factory_keeps_its_automatic_name(loop) -> None:
+    loop.set_task_factory(lambda loop, coro, **kwargs: asyncio.Task(coro, loop=loop, **kwargs))
+    tasks = [loop.create_task(value()), loop.create_task(value(), name=None)]
+    loop.run_until_complete(asyncio.gather(*tasks))
+    assert [task.get_name()[:5] for task in tasks] == ["Task-", "Task-"]
+
+
 def test_factory_is_checked_and_returned(loop) -> None:
     with pytest.raises(TypeError):
         loop.set_task_factory(5)
