@@ -26,6 +26,11 @@ COMMANDS = {
         "Say which promises of asyncio a loop keeps.",
         "bench conformance --loop uvloop",
     ),
+    "validate": CommandEntry(
+        "loopgauge.harness.cli.validate:validate",
+        "Check a loop of your own: promises, next steps, speed.",
+        "bench validate my_pkg:new_event_loop",
+    ),
     "repro": CommandEntry(
         "loopgauge.harness.cli.repro:repro",
         "Print a stand-alone script of one conformance case.",

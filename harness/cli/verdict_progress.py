@@ -37,9 +37,10 @@ class Display(Protocol):
     def say(self, line: str) -> None: ...
 
 
-def verdict_display() -> Display:
+def verdict_display(*, counts_only: bool) -> Display:
+    """`counts_only`: without a line for every unexpected verdict."""
     console = stderr_console()
-    return Bars(console) if live_display_wanted() else Lines(console)
+    return Bars(console) if live_display_wanted() else Lines(console, counts_only)
 
 
 class Bars:
@@ -96,8 +97,9 @@ class Bars:
 class Lines:
     """One line for each loop and lane and for every unexpected verdict; no control characters."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, counts_only: bool = False) -> None:
         self.console = console
+        self.counts_only = counts_only
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +116,7 @@ class Lines:
         self.say(f"{loop}: {lane}, {questions} {'case' if questions == 1 else 'cases'}")
 
     def asked(self, verdict: Verdict | None) -> None:
-        if verdict is not None and verdict.status != "expected":
+        if verdict is not None and verdict.status != "expected" and not self.counts_only:
             what = "a known fault is gone" if verdict.status == "fixed" else verdict.reason
             level = f" [{verdict.level}]" if verdict.level else ""
             self.say(f"  {verdict.verdict:<13} {verdict.case}{level} {' '.join(what.split())}")

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class Shown:
     """A listener of a conformance session; live within its `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts_only: bool = False) -> None:
         self.verdicts: list[Verdict] = []
         self.left_out: list[str] = []
-        self.display = verdict_display()
+        self.display = verdict_display(counts_only=counts_only)
 
     def __enter__(self) -> Self:
         self.display.__enter__()

@@ -27,6 +27,7 @@ ALLOWED = {
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
         "loopgauge.conformance.model",
+        "loopgauge.conformance.next_steps",
         "loopgauge.conformance.catalogue",
         "loopgauge.conformance.profiles",
         "loopgauge.conformance.store",
