@@ -76,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     command("tsan", _tsan, "C++ tests under ThreadSanitizer")
     made = command("fuzz", _fuzz, "every libFuzzer target")
     made.add_argument("seconds", nargs="?", type=int, default=60, help="for each; default 60")
+    made = command(
+        "conformance", _conformance, "the conformance rules on all five Pythons", passes_on=True
+    )
+    made.add_argument("--only", action="append", choices=pythons.SUPPORTED, metavar="VERSION")
     command("cpython", _cpython, "CPython's own tests on a loop, class by class", passes_on=True)
     made = command("mutants", _mutants, "do the conformance rules notice deliberate faults?")
     mutants.add_arguments(made)
@@ -140,7 +144,14 @@ def _format(arguments: argparse.Namespace) -> int:
 def _matrix(arguments: argparse.Namespace) -> int:
     packages.ensure(tests=True)
     versions = arguments.only or pythons.SUPPORTED
-    return matrix.matrix(versions, arguments.rest, tests=not arguments.no_tests)
+    job = (lambda python: "ok") if arguments.no_tests else matrix.tests(arguments.rest)
+    return matrix.matrix(versions, job)
+
+
+def _conformance(arguments: argparse.Namespace) -> int:
+    packages.ensure(tests=True)
+    versions = arguments.only or pythons.SUPPORTED
+    return matrix.matrix(versions, matrix.conformance(arguments.rest))
 
 
 def _python(arguments: argparse.Namespace) -> int:
