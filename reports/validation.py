@@ -8,6 +8,7 @@ from pathlib import Path
 from loopgauge.conformance.next_steps import Step
 from loopgauge.conformance.profiles import FULL
 from loopgauge.conformance.summary import LoopSummary, Summary
+from loopgauge.reports.conformance.matrix import file_name
 from loopgauge.reports.pages import environment, write
 
 CONFORMANCE = "conformance"  # the folder beside the page with every case
@@ -19,10 +20,10 @@ def render_validation(
 ) -> Path:
     """Writes `folder`/index.html and returns it; the other pages are somebody else's.
     `not_measured`: why there is no measurement, "" if there is one. Raises OSError."""
-    page = environment().get_template("validation.html.j2")
+    page = environment(file_name=file_name).get_template("validation.html.j2")
     text = page.render(
         summary=summary,
-        loop=loop,
+        subject=loop,
         steps=steps,
         verdict=verdict(summary, loop),
         measured=not not_measured,

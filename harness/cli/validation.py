@@ -117,11 +117,11 @@ def step_table(steps: Sequence[Step]) -> Table:
 
 def write_report(found: Validation, folder: Path) -> Path:
     """The front page in `folder`, every case beside it, and the page of the measurement."""
+    from loopgauge.harness.cli.matrix import make_site
     from loopgauge.reports import render
-    from loopgauge.reports.conformance.site import render_site
     from loopgauge.reports.validation import CONFORMANCE, MEASUREMENT, render_validation
 
-    render_site([found.results], folder / CONFORMANCE)
+    make_site([found.results], folder / CONFORMANCE)
     if found.measurement is not None:
         render([found.measurement], folder / MEASUREMENT)
     return render_validation(found.summary, found.standing, found.steps, found.not_measured, folder)
