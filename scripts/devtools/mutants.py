@@ -31,6 +31,34 @@ ENOUGH_RATE = 0.95
 GOOD = frozenset({"PASS", "NON_STRICT", "INFO"})
 BAD = frozenset({"UNIMPLEMENTED", "FAIL", "ERROR", "HANG", "CRASH", "LEAK"})
 
+#: Which areas of the catalogue are asked first for a fault of an area: most are caught there, in a
+#: tenth of the time. What they do not catch, the whole lane is asked.
+ASKED_FIRST = {
+    "TCP client": ("TCPC", "SOCK"),
+    "TCP server": ("SRVR", "CACC"),
+    "TLS": ("TLSS", "STRM"),
+    "async generators": ("AGEN",),
+    "datagrams": ("UDPD",),
+    "debug mode": ("EXCH", "RUNR"),
+    "descriptors": ("FDRW", "PIPE"),
+    "exception handler": ("EXCH",),
+    "executor": ("EXEC",),
+    "handles": ("HNDL",),
+    "name resolution": ("DNS",),
+    "pipes": ("PIPE",),
+    "resources": ("LEAK", "LIFE"),
+    "scheduling": ("SOON",),
+    "sendfile": ("SNDF",),
+    "signals": ("SIGN",),
+    "sock_*": ("SOCK",),
+    "stop and close": ("LIFE",),
+    "stream transports": ("TRAN", "PROT", "BUFP"),
+    "subprocesses": ("PROC",),
+    "tasks": ("TASK",),
+    "threadsafe wake-up": ("SOON", "THRD"),
+    "timers": ("TIME",),
+}
+
 #: Seconds without a verdict after which a lane is given up: more than any case may take.
 PATIENCE = 300
 
@@ -67,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="N",
-        help="go on to the next fault when N cases have caught one; 0: ask all; default 10",
+        help="go on when N cases, or a whole likely area, have caught one; 0: ask all; default 10",
     )
 
 
@@ -135,7 +163,9 @@ class Check:
         started = time.monotonic()
         try:
             with self._copy.planted(fault):
-                verdicts = self._ask(stop=self._has_enough)
+                verdicts = self._ask_first(fault)
+                if not self._lost(verdicts):
+                    verdicts = self._ask(stop=self._has_enough)
                 if lost := self._lost(verdicts):
                     again = self._ask(self._quickest(verdicts))
                     if self._lost(again):
@@ -144,6 +174,11 @@ class Check:
             result.note = str(error)
         result.seconds = round(time.monotonic() - started, 1)
         return result
+
+    def _ask_first(self, fault: Fault) -> Verdicts:
+        areas = ASKED_FIRST[fault.area] if self._enough else ()
+        cases = sorted(case for case in self._passing if case.partition("-")[0] in areas)
+        return self._ask(cases, self._has_enough) if cases else {}
 
     def _lost(self, verdicts: Verdicts) -> list[str]:
         """The cases that pass on the sound loop, and fail here."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from loopgauge.conformance import catalogue
 from loopgauge.conformance.lanes import rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ rounds.write_text(str(count))
 if "breaks the lane" in text:
     sys.exit(3)
 verdicts = {
-    "sees": "FAIL" if "fault" in text else "PASS",
+    "SNDF-sees": "FAIL" if "fault" in text else "PASS",
     "hangs": "HANG" if "fault" in text else "PASS",
     "blind": "PASS",
     "always-bad": "FAIL",
@@ -57,17 +58,19 @@ def tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     def check(*replacements: str, enough: int = 0) -> list[Any]:
         planted = [
-            faults.Fault(f"f{i}", "area", "loop.py", "sound", text, "")
+            faults.Fault(f"f{i}", "sendfile", "loop.py", "sound", text, "")
             for i, text in enumerate(replacements)
         ]
         return mutants.Check(copy, 1, enough).all(planted, [].append)  # type: ignore[no-any-return]
 
-    return SimpleNamespace(check=check, copy=copy, faults=faults, sources=sources, builds=builds)
+    return SimpleNamespace(
+        check=check, copy=copy, faults=faults, sources=sources, builds=builds, mutants=mutants
+    )
 
 
 def test_a_fault_is_caught_by_the_cases_that_fail_because_of_it(tools: Any) -> None:
     (result,) = tools.check("a fault")
-    assert result.cases == ["hangs", "sees"]
+    assert result.cases == ["SNDF-sees", "hangs"]
     assert result.is_caught
 
 
@@ -79,9 +82,20 @@ def test_what_fails_once_by_chance_catches_nothing(tools: Any) -> None:
     assert not result.note
 
 
+def test_likely_areas_are_asked_first(tools: Any) -> None:
+    (result,) = tools.check("a fault", enough=9)
+    assert result.cases == ["SNDF-sees"]
+
+
 def test_the_rest_of_the_lane_is_spared_when_enough_cases_have_failed(tools: Any) -> None:
     (result,) = tools.check("a fault", enough=1)
-    assert result.cases == ["sees"]
+    assert result.cases == ["SNDF-sees"]
+
+
+def test_every_area_of_a_fault_has_cases_to_begin_with(tools: Any) -> None:
+    known = set(catalogue.areas())
+    for fault in tools.faults.load():
+        assert known.issuperset(tools.mutants.ASKED_FIRST[fault.area])
 
 
 def test_a_lane_that_breaks_down_is_no_catch(tools: Any) -> None:
