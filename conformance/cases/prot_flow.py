@@ -107,7 +107,6 @@ def in_pairs(t: Trial, kind: str) -> None:
     "PROT-013.writelines",
     variants=STREAMS,
     expected="pause_writing comes while writelines() is still called",
-    since="3.12",
 )
 def paused_by_writelines(t: Trial, kind: str) -> None:
     """One callback calls writelines() with 64 KiB pieces until pause_writing() was called."""

@@ -93,9 +93,10 @@ async def _served(t: Trial, kind: str, factory: Callable[[], P], small: bool) ->
 
     listening = listener("tcp", t.directory, buffer=SMALL_BUFFER if small else 0)
     listening.setblocking(False)
+    address = listening.getsockname()
     context = server_context(t.directory) if kind == "served-tls" else None
     server = await loop.create_server(remember, sock=listening, ssl=context)
-    peer = dial(listening.getsockname(), SMALL_BUFFER if small else 0)
+    peer = dial(address, SMALL_BUFFER if small else 0)
     if kind == "served-tls":
         peer = await in_thread(tls_client_side, peer, client_context(), HOSTNAME)
     protocol = await made
