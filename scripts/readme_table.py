@@ -1,4 +1,5 @@
-"""Fills the results of README.md, or of another page, from a committed run file, or checks them.
+"""Fills the results of README.md, or of another page, from a committed result file, or checks them:
+a run file, or the verdicts of a conformance run.
 
     python scripts/readme_table.py --run reports/results/NAME.jsonl.gz
     python scripts/readme_table.py            # the same run again
@@ -15,12 +16,17 @@ import lzma
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from loopgauge.conformance import store
+from loopgauge.conformance import summary as conformance
 from loopgauge.harness.errors import HarnessError
-from loopgauge.harness.store import RunFile, read_run
+from loopgauge.harness.store import read_run
 from loopgauge.harness.summary import summarise
 from loopgauge.reports.exports.compact import compact
+from loopgauge.reports.exports.promises import promises
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -36,7 +42,7 @@ def main() -> int:
     try:
         text = arguments.readme.read_text(encoding="utf-8")
         wanted = with_results(text, arguments.run, arguments.root)
-    except (OSError, ValueError, HarnessError) as error:
+    except (OSError, ValueError, HarnessError, store.UnreadableResult) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if wanted == text:
@@ -73,22 +79,35 @@ def with_results(text: str, run: str | None, root: Path) -> str:
 
 
 def results(source: str, root: Path) -> str:
-    run = load(root / source)
+    with unpacked(root / source) as path:
+        with path.open("rb") as file:
+            verdicts = store.is_result([file.readline()])
+        table = of_verdicts(path) if verdicts else of_run(path)
+    return f"<!-- from {source} -->\n{table}\n"
+
+
+def of_run(path: Path) -> str:
+    run = read_run(path)
     labels = {arm.label for arm in run.header.arms}
-    summaries = {name: summarise(run, name) for name in REFERENCES if name in labels}
-    return f"<!-- from {source} -->\n{compact(summaries, LOOP)}\n"
+    return compact({name: summarise(run, name) for name in REFERENCES if name in labels}, LOOP)
 
 
-def load(path: Path) -> RunFile:
-    """Reads a run file, unpacked first where it is packed."""
+def of_verdicts(path: Path) -> str:
+    return promises(conformance.summarise(store.read(path)))
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The file as it was written, where it is packed in a place of its own."""
     packers = {".gz": gzip.decompress, ".xz": lzma.decompress}
     unpack = packers.get(path.suffix)
     if unpack is None:
-        return read_run(path)
+        yield path
+        return
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.stem
         plain.write_bytes(unpack(path.read_bytes()))
-        return read_run(plain)
+        yield plain
 
 
 if __name__ == "__main__":
