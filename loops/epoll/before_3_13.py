@@ -1,10 +1,13 @@
-"""The two halves of run_forever() as 3.13 names them, for 3.11 and 3.12."""
+"""What 3.13 has and 3.11 or 3.12 lacks: the two halves of run_forever() by name, and a time limit
+of shutdown_default_executor() that works."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
+import warnings
 from typing import Any
 
 
@@ -32,3 +35,49 @@ class RunForeverParts:
         if self._old_agen_hooks is not None:
             sys.set_asyncgen_hooks(*self._old_agen_hooks)
             self._old_agen_hooks = None
+
+
+class ExecutorTimeout:
+    """shutdown_default_executor() as 3.12.3 repaired it (gh-111358): before, its time limit began
+    when the work was done."""
+
+    async def shutdown_default_executor(self: Any, timeout: float | None = None) -> None:
+        self._executor_shutdown_called = True
+        executor = self._default_executor
+        if executor is None:
+            return
+        ended = self.create_future()
+        thread = threading.Thread(target=_wait_for, args=(self, executor, ended))
+        thread.start()
+        try:
+            async with asyncio.timeout(timeout):
+                await ended
+        except TimeoutError:
+            warnings.warn(
+                f"The executor did not finishing joining its threads within {timeout} seconds.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            executor.shutdown(wait=False)
+        else:
+            thread.join()
+
+
+def _wait_for(loop: Any, executor: Any, ended: asyncio.Future[None]) -> None:
+    """In a thread: until the executor's work is done. Nobody may wait any more then."""
+    error: BaseException | None = None
+    try:
+        executor.shutdown(wait=True)
+    except Exception as raised:
+        error = raised
+    with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+        loop.call_soon_threadsafe(_tell, ended, error)
+
+
+def _tell(ended: asyncio.Future[None], error: BaseException | None) -> None:
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)

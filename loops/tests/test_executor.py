@@ -88,7 +88,7 @@ def test_shutdown_waits_without_blocking_the_loop(loop_factory) -> None:
     loop.close()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="3.12.1 awaits the work before the timeout")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="timeout= came with 3.12")
 def test_shutdown_timeout_warns(loop_factory) -> None:
     loop = loop_factory()
     release = threading.Event()
