@@ -25,6 +25,10 @@ else:
 class SSLProtocolTransport(_core.TLSTransportBase, sslproto._SSLProtocolTransport):
     """What an application writes to."""
 
+    def is_reading(self) -> bool:
+        """False also when closing or closed, where asyncio's says True or raises."""
+        return not self.is_closing() and bool(super().is_reading())
+
     _closed: bool
     _ssl_protocol: Any
 

@@ -169,7 +169,9 @@ Py_ssize_t as_limit(PyObject* value) {
   if (PyLong_Check(value)) {
     int overflow;
     const long long limit = PyLong_AsLongLongAndOverflow(value, &overflow);
-    return overflow > 0 ? PY_SSIZE_T_MAX : overflow < 0 ? -1 : static_cast<Py_ssize_t>(limit);
+    if (overflow > 0)
+      return PY_SSIZE_T_MAX;
+    return overflow < 0 || limit < 0 ? -1 : static_cast<Py_ssize_t>(limit);
   }
   const double limit = PyFloat_AsDouble(value);
   if (limit == -1.0 && PyErr_Occurred())

@@ -75,6 +75,7 @@ CALLS: dict[str, Call] = {
     "resume": lambda t: (t.resume_reading(), t.is_reading()),
     "resume twice": lambda t: (t.resume_reading(), t.resume_reading(), t.is_reading()),
     "limits negative": lambda t: t.set_write_buffer_limits(-1),
+    "limits both negative": lambda t: t.set_write_buffer_limits(-1, -2),
     "limits crossed": lambda t: t.set_write_buffer_limits(high=1, low=2),
     "limits low negative": lambda t: t.set_write_buffer_limits(low=-1),
     "limits text": lambda t: t.set_write_buffer_limits("high"),
@@ -104,6 +105,8 @@ CALLS: dict[str, Call] = {
 
 #: On TLS stock forgets its protocol in the second close(): every later call is an AttributeError.
 CLOSED_TWICE = {"abort and close"}
+#: Calls that ask is_reading(), which differs for a TLS transport that is closing (event-loop.md).
+ASKS_READING = {"pause twice", "resume", "resume twice", "closing"}
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +150,8 @@ def test_same_answer(loop_factory: LoopFactory, family: str, name: str) -> None:
     different = {}
     for state in STATES:
         if family == "tls" and (state in ("eof", "closing") or name in CLOSED_TWICE):
+            continue
+        if family == "tls" and state == "aborted" and name in ASKS_READING:
             continue
         if name.startswith("writelines") and state in ("closing", "aborted"):
             continue  # each version of stock looks at the arguments then or does not
