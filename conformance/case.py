@@ -70,6 +70,10 @@ class Case:
 
 
 _declared: dict[str, Case] = {}
+_programs: dict[str, Case] = {}
+
+#: What a program of another lane is a case of: no rule. Never shown.
+_NO_RULE = Rule(id="", level="SHOULD", since="3.11", text="", source="", rationale="")
 
 
 def case(
@@ -113,6 +117,56 @@ def case(
         return body
 
     return declare
+
+
+def program(
+    id: str,
+    *,
+    expected: str,
+    variants: tuple[str, ...] = (),
+    leaves: tuple[Resource, ...] = (),
+    seconds: float = SECONDS,
+) -> Callable[[Body], Body]:
+    """Declares what another lane than our rules asks, as a case of no rule; `id` is
+    "lane:name". It runs and is judged like a case."""
+
+    def declare(body: Body) -> Body:
+        for variant in variants or ("",):
+            made = Case(
+                id=f"{id}-{variant}" if variant else id,
+                rule=_NO_RULE,
+                description=_described(id, body),
+                expected=expected,
+                profile="Core",
+                since="3.11",
+                until="",
+                leaves=frozenset(leaves),
+                alone=False,
+                seconds=seconds,
+                body=body,
+                variant=variant,
+            )
+            _programs[made.id] = made
+        return body
+
+    return declare
+
+
+def programs_of(*modules: str) -> list[Case]:
+    """The programs that these modules declare, in that order."""
+    for module in modules:
+        importlib.import_module(module)
+    return [
+        made for module in modules for made in _programs.values() if made.body.__module__ == module
+    ]
+
+
+def find(id: str, module: str) -> Case:
+    """The case or program `id`, which `module` declares."""
+    if id not in all_cases():
+        importlib.import_module(module)
+        return _programs[id]
+    return all_cases()[id]
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from loopgauge.conformance.case import Case
 from loopgauge.conformance.model import Lane
 from loopgauge.conformance.runner.messages import Outcome, Target
 from loopgauge.conformance.runner.pool import Pool
@@ -45,10 +46,29 @@ class LaneMissing(Exception):
     """The lane needs something that is not installed here; the message says what and the cure."""
 
 
+def questions_of(programs: Sequence[Case]) -> list[Question]:
+    """Of a lane whose questions are programs (`case.program`)."""
+    return [Question(id=p.id, description=p.description, expected=p.expected) for p in programs]
+
+
+def answer_with(
+    programs: Sequence[Case],
+    questions: Sequence[Question],
+    target: Target,
+    pool: Pool,
+    done: Done,
+) -> None:
+    """Runs the programs that are asked, each in a process of its own."""
+    asked = {question.id: question for question in questions}
+    chosen = [program for program in programs if program.id in asked]
+    pool.run(chosen, target, lambda program, outcome: done(asked[program.id], outcome))
+
+
 #: In the order in which they are run.
 MODULES: dict[Lane, str] = {
     "rules": "loopgauge.conformance.lanes.rules",
     "cpython": "loopgauge.conformance.lanes.cpython.lane",
+    "ecosystem": "loopgauge.conformance.lanes.ecosystem.lane",
 }
 
 

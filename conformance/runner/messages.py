@@ -20,6 +20,7 @@ class Order(msgspec.Struct, kw_only=True):
     what a loop makes once per process is not taken for a leak."""
 
     case: str
+    module: str  # that declares it
     target: Target
     directory: str  # exists, empty; the case's own, and where its evidence goes
     seconds: float

@@ -118,7 +118,8 @@ def _child(order: Order, folder: Path) -> None:
         own = folder / "own"
         own.mkdir()
         pid = os.getpid()
-        outcome = perform(declared.all_cases()[order.case], order.target, own, order.twice)
+        case = declared.find(order.case, order.module)
+        outcome = perform(case, order.target, own, order.twice)
         faulthandler.cancel_dump_traceback_later()
         if os.getpid() == pid:
             _write(folder / OUTCOME, outcome)

@@ -109,7 +109,8 @@ class Pool:
         return outcome
 
     def _seconds(self, case: Case, target: Target) -> float:
-        many = self._hangs.get(target.name, 0) >= MANY_HANGS
+        """Programs of other lanes are few, and long: they keep their time."""
+        many = case.rule.id and self._hangs.get(target.name, 0) >= MANY_HANGS
         return min(case.seconds, SHORT_SECONDS) if many else case.seconds
 
     @contextlib.contextmanager
@@ -179,7 +180,12 @@ class _Nursery:
         folder = self._folder / str(self._number)
         folder.mkdir()
         order = Order(
-            case=case.id, target=target, directory=str(folder), seconds=seconds, twice=twice
+            case=case.id,
+            module=case.body.__module__,
+            target=target,
+            directory=str(folder),
+            seconds=seconds,
+            twice=twice,
         )
         try:
             return self._asked(order)

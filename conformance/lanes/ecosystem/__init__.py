@@ -1,0 +1,1 @@
+"""Small real programs over libraries that people use: does the loop carry them?"""
