@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from asyncio.base_events import _ipaddr_info  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,25 @@ class Streams(_Base):  # type: ignore[misc]
             sock, protocol_factory, None, None
         )
         return connected
+
+    if sys.version_info < (3, 14):
+
+        async def _create_connection_transport(
+            self, sock: socket.socket, protocol_factory: Any, *arguments: Any, **options: Any
+        ) -> tuple[Any, Any]:
+            """Closes the socket of a connection whose factory raises, as CPython 3.14 does."""
+
+            def factory() -> Any:
+                try:
+                    return protocol_factory()
+                except BaseException:
+                    sock.close()
+                    raise
+
+            made: tuple[Any, Any] = await super()._create_connection_transport(
+                sock, factory, *arguments, **options
+            )
+            return made
 
     def _accept_connection(
         self,
