@@ -6,6 +6,7 @@ own, so that thousands of pages stay small.
 
 from __future__ import annotations
 
+import platform
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from jinja2 import Environment
 
 from loopgauge.conformance.model import GOOD
 from loopgauge.conformance.store import Results
-from loopgauge.reports.conformance import answers
+from loopgauge.conformance.surface import surface
+from loopgauge.reports.conformance import answers, interface
 from loopgauge.reports.conformance.citations import linked
 from loopgauge.reports.conformance.matrix import (
     STOCK,
@@ -47,6 +49,7 @@ def render_site(sources: Sequence[Results], out: Path, scripts: Scripts = no_scr
     site = Site(out, made, matrix)
     site.shared()
     site.index()
+    site.surface()
     for section in matrix.sections:
         for rule in section.rules:
             site.rule(section, rule)
@@ -96,7 +99,6 @@ class Site:
         self.out = out
         self.environment = made
         self.matrix = matrix
-        self.surface = False
         self.groups = groups(matrix.columns)
         self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
 
@@ -111,7 +113,6 @@ class Site:
             columns=self.matrix.columns,
             groups=self.groups,
             root=depth,
-            surface=self.surface,
             **context,
         )
         return write(text, self.out / file)
@@ -128,6 +129,10 @@ class Site:
             rules=len(rules),
             untested=[rule for rule in rules if rule.rule and not rule.cases],
         )
+
+    def surface(self) -> None:
+        found = interface.parts(surface(), self.matrix.columns)
+        self.page("surface", "surface.html", parts=found, python=platform.python_version())
 
     def rule(self, section: Section, rule: RuleRow) -> None:
         if rule.rule is not None:

@@ -32,6 +32,7 @@ ALLOWED = {
         "loopgauge.conformance.profiles",
         "loopgauge.conformance.store",
         "loopgauge.conformance.summary",
+        "loopgauge.conformance.surface",
     ),
 }
 
