@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loopgauge.conformance.model import GOOD
+from loopgauge.conformance.model import GOOD, Lane
 from loopgauge.conformance.profiles import NAMES, Standing
 from loopgauge.conformance.summary import LoopSummary, Summary
 from loopgauge.reports.wording import DASH
@@ -33,7 +33,7 @@ def _caption(summary: Summary) -> str:
     return f"CPython {summary.python}, {asked} questions to each loop, {when}."
 
 
-def _row(loop: LoopSummary, lanes: Sequence[str]) -> list[str]:
+def _row(loop: LoopSummary, lanes: Sequence[Lane]) -> list[str]:
     name = f"{loop.loop} {loop.version}".strip()
     if not loop.available:
         return [name, *[DASH] * (len(NAMES) + 1 + len(lanes))]
