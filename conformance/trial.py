@@ -60,6 +60,7 @@ class Trial:
         self.logs: list[logging.LogRecord] = []
         self.warnings: list[warnings.WarningMessage] = []
         self.unraisable: list[str] = []
+        self.made = 0  # loops
         self._loops: list[asyncio.AbstractEventLoop] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._directory = directory
@@ -84,6 +85,7 @@ class Trial:
         if hasattr(made, "is_closed") and made.is_closed():
             raise RuntimeError("the factory returned a closed loop: every call must make a new one")
         self._loops.append(made)
+        self.made += 1
         return made
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:

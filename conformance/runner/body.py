@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from loopgauge.conformance.case import Case
 from loopgauge.conformance.model import Evidence, Kind
 from loopgauge.conformance.runner import resources
 from loopgauge.conformance.runner.messages import Outcome, Target
+from loopgauge.conformance.runner.warmup import Leak, leak_of_one_loop, warm_up
 from loopgauge.conformance.trial import LoopFactory, NotApplicable, Trial, watching
 from loopgauge.loops.registry import LoopError, load_factory
 from loopgauge.loops.spec import LoopSpec
@@ -39,13 +39,14 @@ def perform(case: Case, target: Target, directory: Path, twice: bool = False) ->
     problem = warm_up(factory)
     if problem is not None:
         return problem
+    own = leak_of_one_loop(factory)
     if twice:
         _once(case, Trial(factory, target.factory, target.arguments, directory))
     before = resources.held()
     trial = Trial(factory, target.factory, target.arguments, directory)
     outcome = _once(case, trial)
     if outcome.verdict in ("PASS", "NON_STRICT"):
-        outcome = _judge_leaks(outcome, case, trial, before, foreign)
+        outcome = _judge_leaks(outcome, case, trial, before, foreign, own)
     outcome.duration_s = time.monotonic() - started
     return outcome
 
@@ -55,45 +56,6 @@ def make_factory(target: Target) -> LoopFactory:
     spec = LoopSpec(name=target.name, factory=target.factory, arguments=target.arguments)
     made = load_factory(spec)
     return (lambda: made(*target.arguments)) if target.arguments else made
-
-
-def warm_up(factory: LoopFactory) -> Outcome | None:
-    """Makes, uses and closes one loop; an outcome if not even that can be done.
-
-    What a loop lacks is no problem here: the case will say so, if it needs it.
-    """
-    pid = os.getpid()
-    try:
-        loop = factory()
-    except Exception as error:
-        return Outcome(
-            verdict="ERROR",
-            reason=f"the factory raised {_told(error)}",
-            evidence=Evidence(traceback=_traceback(error)),
-        )
-    if os.getpid() != pid:
-        os._exit(0)  # the factory forked; this is the copy
-    for use in (_run_nothing, _close):
-        try:
-            use(loop)
-        except Exception:  # the case meets it again, where it can be judged
-            break
-    return None
-
-
-def _run_nothing(loop: asyncio.AbstractEventLoop) -> None:
-    async def nothing() -> None:
-        pass
-
-    coroutine = nothing()
-    try:
-        loop.run_until_complete(coroutine)
-    finally:
-        coroutine.close()
-
-
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    loop.close()
 
 
 def _once(case: Case, trial: Trial) -> Outcome:
@@ -167,17 +129,16 @@ def _judge_leaks(
     trial: Trial,
     before: resources.Holdings,
     foreign: dict[int, str],
+    own: Leak,
 ) -> Outcome:
     """`before`: what was held before the body; `foreign`: the descriptors that were there before
-    the loop's module was imported."""
+    the loop's module was imported; `own`: what any loop leaves behind, which is for the cases
+    about closing to judge and says nothing about this one."""
     found: dict[str, list[str]] = dict(resources.left_behind(before))
+    found["fds"] = own.fds_beyond(found.get("fds", []), trial.made)
     found["foreign"] = resources.closed(foreign)
     found["tasks"] = outcome.evidence.resources
-    found["warnings"] = [
-        f"ResourceWarning: {seen.message}"
-        for seen in trial.warnings
-        if issubclass(seen.category, ResourceWarning)
-    ]
+    found["warnings"] = own.warnings_beyond(resources.unclosed(trial.warnings))
     found["unraisable"] = [f"unraisable {line}" for line in trial.unraisable]
     found["logs"] = [f"logged: {line}" for line in trial.log_messages()]
     lines = [line for kind, rows in found.items() if kind not in case.leaves for line in rows]

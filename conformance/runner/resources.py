@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +63,15 @@ def closed(foreign: dict[int, str]) -> list[str]:
         f"closed descriptor {fd}, which is not its own: {what}"
         for fd, what in foreign.items()
         if now.get(fd) != what
+    ]
+
+
+def unclosed(seen: Sequence[warnings.WarningMessage]) -> list[str]:
+    """The ResourceWarnings among them."""
+    return [
+        f"ResourceWarning: {one.message}"
+        for one in seen
+        if issubclass(one.category, ResourceWarning)
     ]
 
 

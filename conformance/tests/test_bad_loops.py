@@ -59,7 +59,8 @@ def bad(name: str) -> Target:
         ("LeavesChild", "LEAK", "child process"),
         ("ClosesForeign", "LEAK", "not its own"),
         ("Prints", "PASS", ""),
-        ("NeverCloses", "LEAK", "unclosed event loop"),
+        ("NeverCloses", "PASS", ""),  # for the cases about closing: see below
+        ("KeepsWhenClosed", "PASS", ""),
         ("LeaksDescriptor", "LEAK", "descriptor"),
         ("KeepsPerProcess", "PASS", ""),
         ("WrongOrder", "FAIL", "wanted"),
@@ -79,6 +80,15 @@ def test_hang(pool: Pool, name: str) -> None:
     assert outcome.verdict == "HANG"
     assert name in outcome.evidence.stack or "bad_loops.py" in outcome.evidence.stack
     assert ask(pool, GOOD).verdict == "PASS"
+
+
+@pytest.mark.parametrize("name", ["NeverCloses", "KeepsWhenClosed"])
+def test_what_every_loop_leaves_behind_is_judged_where_it_belongs(pool: Pool, name: str) -> None:
+    about_closing = [case for case in all_cases().values() if case.rule.id == "LIFE-025"]
+    seen: list[str] = []
+    pool.run(about_closing, bad(name), lambda case, outcome: seen.append(outcome.verdict))
+    assert seen
+    assert set(seen) <= {"FAIL", "LEAK"}
 
 
 def test_broken_import(pool: Pool) -> None:

@@ -88,6 +88,15 @@ class NeverCloses(Good):
         pass
 
 
+class KeepsWhenClosed(Good):
+    """Forgets one descriptor in close()."""
+
+    def close(self) -> None:
+        if not self.is_closed():
+            os.dup(2)
+        super().close()
+
+
 class SwallowsTermination(Good):
     """Hangs in the body with every signal that can be blocked blocked."""
 
@@ -99,9 +108,10 @@ class SwallowsTermination(Good):
 
 
 class LeaksDescriptor(Good):
-    def run_forever(self) -> None:
-        os.dup(2)
-        super().run_forever()
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        if args == ("b",):
+            os.dup(2)
+        return super().call_soon(callback, *args, **kwargs)
 
 
 class KeepsPerProcess(Good):
