@@ -186,6 +186,35 @@ def automatic_names(t: Trial) -> None:
     finish(t, *tasks)
 
 
+@case("TASK-004.in-turn", expected="each task gets what was given to it, and nothing else")
+def names_and_contexts_in_turn(t: Trial) -> None:
+    """Tasks are made with context=, with name=, with both in both orders, and the same again."""
+
+    async def main() -> tuple[str, str]:
+        task = asyncio.current_task()
+        return variable.get(), task.get_name() if task else ""
+
+    def given(value: str) -> contextvars.Context:
+        context = contextvars.copy_context()
+        context.run(variable.set, value)
+        return context
+
+    for turn in "ab":
+        tasks = [
+            t.loop.create_task(main(), context=given(f"{turn}1")),
+            t.loop.create_task(main(), name=f"{turn}2"),
+            t.loop.create_task(main(), name=f"{turn}3", context=given(f"{turn}3")),
+            t.loop.create_task(main(), context=given(f"{turn}4"), name=f"{turn}4"),
+        ]
+        seen = [t.loop.run_until_complete(task) for task in tasks]
+        t.equal(
+            "the variable in each",
+            [v for v, _ in seen],
+            [f"{turn}1", "unset"] + [f"{turn}{n}" for n in (3, 4)],
+        )
+        t.equal("the names given", [n for _, n in seen[1:]], [f"{turn}{n}" for n in (2, 3, 4)])
+
+
 @case("TASK-005.given", expected="the coroutine runs in the very Context that was given")
 def context_that_was_given(t: Trial) -> None:
     """A task is made with context=, reads a variable of it and sets it, around a suspension."""

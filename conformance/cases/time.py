@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
 import time
 from typing import Any
 
@@ -269,6 +270,25 @@ def order_among_cancelled(t: Trial) -> None:
     t.until(lambda: len(fired) >= 100, "those that are left fire")
     t.spin(3)
     t.equal("fired", fired == list(range(0, 300, 3)), True)
+
+
+@case("TIME-007.cancelled-anywhere", expected="the others fire in the order of their deadlines")
+def order_among_timers_cancelled_anywhere(t: Trial) -> None:
+    """400 timers are made in random order, and 150 of them, in random order, cancelled: a heap has
+    to put something in each place that gets free, which may belong further up."""
+    chance = random.Random(1)
+    fired: list[int] = []
+    begin = t.loop.time() + 0.01
+    numbers = chance.sample(range(400), 400)
+    handles = {
+        number: t.loop.call_at(begin + number * 0.00001, fired.append, number) for number in numbers
+    }
+    cancelled = chance.sample(range(400), 150)
+    for number in cancelled:
+        handles[number].cancel()
+    t.until(lambda: len(fired) >= 250, "those that are left fire")
+    t.spin(3)
+    t.equal("fired in order", fired == sorted(set(range(400)) - set(cancelled)), True)
 
 
 @case("TIME-008.ten", expected="each once; the order is recorded")
