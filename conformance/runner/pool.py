@@ -165,6 +165,8 @@ class _Nursery:
         self._folder = Path(tempfile.mkdtemp(prefix="lg-"))
         self._process = self._start()
         self._number = 0
+        self._closed = False
+        self._lock = threading.Lock()
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -204,11 +206,16 @@ class _Nursery:
         if line:
             return msgspec.json.decode(line, type=Outcome)
         status = self._process.wait()
-        self._process = self._start()
+        with self._lock:
+            if not self._closed:
+                self._process = self._start()
         return Outcome(verdict="HARNESS", reason=f"the runner's own process ended ({status})")
 
     def close(self) -> None:
-        self._process.terminate()
+        """From another thread than the one that asks: that one must not start it again."""
+        with self._lock:
+            self._closed = True
+            self._process.terminate()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:

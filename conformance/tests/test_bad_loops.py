@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +134,35 @@ def test_parallel_and_serial_agree() -> None:
     serial = verdicts(jobs=1)
     assert serial == verdicts(jobs=4)
     assert serial[CASE] == "FAIL"
+
+
+def test_an_interrupted_pool_starts_nothing_again() -> None:
+    """Closed while a case hangs, as by Ctrl-C."""
+    before = set(psutil.Process(os.getpid()).children(recursive=True))
+    outcomes: list[Outcome] = []
+    pool = Pool(1, path=[HERE])
+    case = limited(all_cases()[CASE], 600.0)
+    asking = threading.Thread(
+        target=pool.run,
+        args=([case], bad("hangs"), lambda case, outcome: outcomes.append(outcome)),
+        daemon=True,
+    )
+    asking.start()
+    family = wait_for_family(before)
+    pool.close()
+    asking.join(30)
+    psutil.wait_procs(family, timeout=30)
+    assert set(psutil.Process(os.getpid()).children(recursive=True)) <= before
+    assert [process for process in family if process.is_running()] == []
+    assert [outcome.verdict for outcome in outcomes] == ["HARNESS"]
+
+
+def wait_for_family(before: set[psutil.Process]) -> set[psutil.Process]:
+    """The nursery and the process of its case, once both are there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        family = set(psutil.Process(os.getpid()).children(recursive=True)) - before
+        if len(family) == 2:
+            return family
+        time.sleep(0.01)  # polls: nothing tells of grandchildren
+    raise AssertionError("the case was not started")
