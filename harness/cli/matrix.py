@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loopgauge.harness.cli.exit_codes import ExitCode
 from loopgauge.harness.cli.runs import shown
 
 if TYPE_CHECKING:
+    from loopgauge.conformance.difference import Difference
     from loopgauge.conformance.store import Results
 
 
@@ -35,16 +37,38 @@ def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> None:
     from loopgauge.conformance import store
 
     results = [store.read(path) for path in paths]
-    index = make_site(results, out or paths[0].with_suffix(""))
-    click.echo(f"html: {shown(index)}", err=True)
+    _say(make_site(results, out or paths[0].with_suffix("")), open_it=open_it)
+
+
+def report_difference(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> ExitCode:
+    """Prints what changed from the first file to the second, and writes the folder of the second
+    with a page about it. Raises UnreadableResult."""
+    from loopgauge.conformance import store
+    from loopgauge.conformance.difference import compare
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.verdict_table import print_difference
+
+    if len(paths) != 2:
+        raise click.UsageError("--diff compares two results: the old one, then the new one.")
+    old, new = map(store.read, paths)
+    difference = compare(old, new)
+    print_difference(difference, stdout_console())
+    _say(make_site([new], out or paths[1].with_suffix(""), difference), open_it=open_it)
+    return ExitCode.CONFORMANCE if difference.of("regression") else ExitCode.OK
+
+
+def _say(page: Path, *, open_it: bool) -> None:
+    click.echo(f"html: {shown(page)}", err=True)
     if open_it:
-        click.launch(str(index.absolute()))
+        click.launch(str(page.absolute()))
 
 
-def make_site(results: Sequence[Results], folder: Path) -> Path:
+def make_site(
+    results: Sequence[Results], folder: Path, difference: Difference | None = None
+) -> Path:
     from loopgauge.reports.conformance.site import render_site
 
-    return render_site(results, folder, scripts())
+    return render_site(results, folder, scripts(), difference)
 
 
 def scripts() -> Callable[[str, str], str]:

@@ -24,11 +24,13 @@ Examples:
   bench report .bench/runs/RUN.jsonl --format png --format svg --out plots
   bench report latest --format md >> RESULTS.md
   bench report .bench/conformance/A.jsonl .bench/conformance/B.jsonl --out matrix
+  bench report --diff OLD.jsonl NEW.jsonl
 
 \b
 Results of `bench conformance`, of several Pythons at best, make a folder with
 the matrix of loops and rules and a page per case: --out, or one beside the
-first file.
+first file. --diff compares two of them and ends with 5 if something
+that conformed fails now.
 
 \b
 Without --out, html is written beside the (first) run file, images into a
@@ -48,9 +50,12 @@ is a folder. A truncated run is reported as far as it goes, with exit code 7.
     help="What to make (repeat). Default: html, one file that needs no network.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE|FOLDER", help="Where to.")
+@click.option(
+    "--diff", is_flag=True, help="What changed between two conformance results, OLD and NEW."
+)
 @click.option("--open", "open_it", is_flag=True, help="Show the HTML page in the browser.")
 def report(
-    runs: tuple[str, ...], formats: tuple[str, ...], out: Path | None, open_it: bool
+    runs: tuple[str, ...], formats: tuple[str, ...], out: Path | None, diff: bool, open_it: bool
 ) -> None:
     """Make a report from result files.
 
@@ -63,8 +68,14 @@ def report(
     if matrix.are_verdicts(runs):
         if chosen != ("html",):
             raise click.UsageError("Conformance results make html only.")
-        matrix.report([Path(name) for name in runs], out, open_it=open_it)
+        paths = [Path(name) for name in runs]
+        if diff:
+            code = matrix.report_difference(paths, out, open_it=open_it)
+            click.get_current_context().exit(code)
+        matrix.report(paths, out, open_it=open_it)
         return
+    if diff:
+        raise click.UsageError("--diff compares two results of `bench conformance`.")
     if open_it and "html" not in chosen:
         raise click.UsageError("--open shows the HTML page; add --format html.")
     summaries, problems = read(runs)

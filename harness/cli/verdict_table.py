@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from loopgauge.conformance.difference import Change, Difference
     from loopgauge.conformance.profiles import Standing
     from loopgauge.conformance.summary import LoopSummary, Notable, Summary
 
@@ -134,3 +135,32 @@ def cards(found: Iterable[Notable]) -> Group:
 def reason(one: Notable) -> Text:
     text = textwrap.shorten(one.reason, REASON_LENGTH, placeholder=" …")
     return Text(text or "no reason given", style="dim", overflow="fold")
+
+
+def print_difference(difference: Difference, console: Console) -> None:
+    from loopgauge.conformance.difference import WAYS
+
+    old, new = difference.old, difference.new
+    console.print(Text(f"{old.path.name} -> {new.path.name}", style="bold"))
+    for way, meaning in WAYS.items():
+        found = difference.of(way)
+        if not found:
+            continue
+        style = {"regression": "bold red", "repaired": "bold green"}.get(way, "bold")
+        console.print(Text.assemble((f"{len(found)} {way}", style), f": {meaning}"))
+        for change in found[:LISTED]:
+            console.print(indented(change_line(change)))
+        if len(found) > LISTED:
+            console.print(indented(Text(f"and {len(found) - LISTED} more")))
+    console.print(Text(f"{difference.same} the same", style="dim"))
+
+
+def change_line(change: Change) -> Text:
+    before, after = (one.verdict if one else "not asked" for one in (change.before, change.after))
+    line = Text.assemble(
+        (change.case, "bold"), f" {change.level}".rstrip(), f" {change.loop}: {before} -> {after}"
+    )
+    reason = " ".join(change.reason.split())
+    if change.way in ("regression", "changed") and reason:
+        line.append(f": {textwrap.shorten(reason, REASON_LENGTH, placeholder=' …')}", style="dim")
+    return line

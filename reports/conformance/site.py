@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
+from loopgauge.conformance.difference import WAYS, Difference
 from loopgauge.conformance.model import GOOD
 from loopgauge.conformance.store import Results
 from loopgauge.conformance.surface import surface
@@ -42,11 +43,17 @@ def no_scripts(case: str, loop: str) -> str:
     return ""
 
 
-def render_site(sources: Sequence[Results], out: Path, scripts: Scripts = no_scripts) -> Path:
-    """Writes the folder `out` and returns its first page. Raises OSError."""
+def render_site(
+    sources: Sequence[Results],
+    out: Path,
+    scripts: Scripts = no_scripts,
+    difference: Difference | None = None,
+) -> Path:
+    """Writes the folder `out` and returns its first page; that is the page of the `difference` to
+    an older run, where there is one. Raises OSError."""
     matrix = matrix_of(sources)
     made = page_environment()
-    site = Site(out, made, matrix)
+    site = Site(out, made, matrix, difference)
     site.shared()
     site.index()
     site.surface()
@@ -55,7 +62,7 @@ def render_site(sources: Sequence[Results], out: Path, scripts: Scripts = no_scr
             site.rule(section, rule)
             for row in rule.cases:
                 site.case(section, rule, row, scripts)
-    return out / "index.html"
+    return out / "index.html" if difference is None else site.changes()
 
 
 def page_environment() -> Environment:
@@ -95,10 +102,13 @@ def groups(columns: Sequence[Column]) -> list[Group]:
 class Site:
     """The pages of one matrix."""
 
-    def __init__(self, out: Path, made: Environment, matrix: Matrix) -> None:
+    def __init__(
+        self, out: Path, made: Environment, matrix: Matrix, difference: Difference | None = None
+    ) -> None:
         self.out = out
         self.environment = made
         self.matrix = matrix
+        self.difference = difference
         self.groups = groups(matrix.columns)
         self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
 
@@ -113,6 +123,7 @@ class Site:
             columns=self.matrix.columns,
             groups=self.groups,
             root=depth,
+            difference=self.difference,
             **context,
         )
         return write(text, self.out / file)
@@ -133,6 +144,14 @@ class Site:
     def surface(self) -> None:
         found = interface.parts(surface(), self.matrix.columns)
         self.page("surface", "surface.html", parts=found, python=platform.python_version())
+
+    def changes(self) -> Path:
+        return self.page(
+            "diff",
+            "diff.html",
+            ways=WAYS,
+            pages={row.id: row.file for row in self.matrix.cases},
+        )
 
     def rule(self, section: Section, rule: RuleRow) -> None:
         if rule.rule is not None:

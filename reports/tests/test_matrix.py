@@ -9,6 +9,7 @@ from report_testing.pages import Page
 from report_testing.verdicts import EVIL, KINDS
 
 from loopgauge.conformance import catalogue
+from loopgauge.conformance.difference import compare
 from loopgauge.conformance.model import End, Subject
 from loopgauge.reports.conformance.matrix import file_name, matrix_of
 from loopgauge.reports.conformance.site import render_site
@@ -292,3 +293,31 @@ def test_thousands_of_cases_stay_small(tmp_path):
     assert index.stat().st_size < 1000 * 500
     sizes = [page.stat().st_size for page in (tmp_path / "site/case").iterdir()]
     assert max(sizes) < 8000
+
+
+def difference_page(tmp_path, old, new, **members):
+    before = verdicts.results(tmp_path / "old.jsonl", old, selection=["SOON"], **members)
+    after = verdicts.results(tmp_path / "new.jsonl", new, selection=["SOON"])
+    page = render_site([after], tmp_path / "site", difference=compare(before, after))
+    assert page == tmp_path / "site" / "diff.html"
+    return Site(tmp_path / "site").page("diff.html")
+
+
+def test_what_changed_since_an_older_run(tmp_path):
+    old = [verdicts.verdict(), verdicts.verdict("SOON-002.gone", reason=EVIL, verdict="FAIL")]
+    new = [verdicts.verdict(verdict="HANG", reason=EVIL), verdicts.verdict("SOON-003.new")]
+    page = difference_page(tmp_path, old, new, end=None)
+    assert (page.misplaced, page.open) == ([], [])
+    assert "1 regression before" in page.text
+    assert "not finished" in page.text
+    assert page.text.index("Regression") < page.text.index("Added") < page.text.index("Removed")
+    assert "<script>alert(1)</script>" in page.text
+    assert "case/SOON-001.three.html#epoll-3.13.0" in page.values("href")
+    assert "<script>alert" not in page.html
+    assert "diff.html" in Site(tmp_path / "site").page("index.html").values("href")
+
+
+def test_nothing_changed(tmp_path):
+    page = difference_page(tmp_path, [verdicts.verdict()], [verdicts.verdict()])
+    assert "Nothing changed" in page.text
+    assert "1 the same" in page.text

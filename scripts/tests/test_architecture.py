@@ -29,6 +29,7 @@ ALLOWED = {
         "loopgauge.conformance.model",
         "loopgauge.conformance.next_steps",
         "loopgauge.conformance.catalogue",
+        "loopgauge.conformance.difference",
         "loopgauge.conformance.profiles",
         "loopgauge.conformance.store",
         "loopgauge.conformance.summary",

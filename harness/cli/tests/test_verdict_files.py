@@ -125,3 +125,26 @@ def test_a_broken_line_is_named(bench: Bench) -> None:
     done = bench("report", "a.jsonl")
     assert done.returncode == 7
     assert "a.jsonl, line 2" in done.stderr
+
+
+def test_a_regression_between_two_results(bench: Bench) -> None:
+    written(bench.folder / "old.jsonl", verdict(), verdict("SOON-002.x", verdict="FAIL"))
+    written(bench.folder / "new.jsonl", verdict(verdict="HANG", reason="no end"))
+    done = bench("report", "--diff", "old.jsonl", "new.jsonl", "--out", "pages")
+    assert done.returncode == 5, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "old.jsonl -> new.jsonl"
+    assert lines[1].startswith("1 regression")
+    assert lines[2].strip() == "SOON-001.three MUST uvloop: PASS -> HANG: no end"
+    assert "1 removed" in done.stdout
+    assert "html: pages/diff.html" in done.stderr
+    back = bench("report", "--diff", "new.jsonl", "old.jsonl")
+    assert back.returncode == 0
+
+
+@pytest.mark.parametrize("names", [["a.jsonl"], ["a.jsonl", "a.jsonl", "a.jsonl"]])
+def test_a_difference_has_two_sides(bench: Bench, names: list[str]) -> None:
+    written(bench.folder / "a.jsonl", verdict())
+    done = bench("report", "--diff", *names)
+    assert done.returncode == 2
+    assert "two results" in done.stderr
