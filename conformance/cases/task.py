@@ -294,6 +294,17 @@ def context_of_done_callbacks(t: Trial) -> None:
     t.saw("given", "of the coroutine")
 
 
+@case("TASK-021.kinds", variants=("object", "number", "dict"), expected="TypeError, and no task")
+def context_that_is_none(t: Trial, kind: str) -> None:
+    """create_task is given an object, a number, and a dictionary as context."""
+    things: dict[str, Any] = {"object": object(), "number": 1, "dict": {}}
+    coroutine = nothing()
+    with t.raises(TypeError):
+        t.loop.create_task(coroutine, context=things[kind])
+    coroutine.close()
+    t.equal("tasks of the loop", len(asyncio.all_tasks(t.loop)), 0)
+
+
 @case("TASK-006.closed", expected="RuntimeError; the coroutine was not started")
 def task_on_a_closed_loop(t: Trial) -> None:
     """create_task is called after close(), with and without a task factory."""
