@@ -108,6 +108,12 @@ Exit codes:
     help="Also write JUnit XML; known faults are skipped there, with their reason.",
 )
 @click.option(
+    "--badge",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.svg",
+    help="Also write a badge for the one --loop, and FILE.json for shields.io's endpoint.",
+)
+@click.option(
     "--report", metavar="[=FOLDER]", help="Also make the HTML matrix, with a page per case."
 )
 def conformance(
@@ -124,6 +130,7 @@ def conformance(
     out: Path | None,
     as_json: bool,
     junit: Path | None,
+    badge: Path | None,
     report: str | None,
 ) -> None:
     """Say which promises of asyncio a loop keeps, with the evidence."""
@@ -147,6 +154,8 @@ def conformance(
         if len(loops) != 1:
             raise click.UsageError("--expectations belongs to one loop; name just one --loop.")
         request.expectations[loops[0]] = expected
+    if badge is not None and (len(names) != 1 or "all" in names or badge.suffix != ".svg"):
+        raise click.UsageError("--badge belongs to one loop, and to a file that ends in .svg.")
     variables_set = questions.key_values(variables)
     shown = Shown()
     path = out or store.new_path()
@@ -164,7 +173,15 @@ def conformance(
         say_what_is_kept(path)
         raise
     code = shown.exit_code(request.header)
-    present(path, as_json=as_json, junit=junit, report=report, left_out=shown.left_out, code=code)
+    present(
+        path,
+        as_json=as_json,
+        junit=junit,
+        badge=badge,
+        report=report,
+        left_out=shown.left_out,
+        code=code,
+    )
     if update_expectations:
         update(request, store.read(path).verdicts)
         return

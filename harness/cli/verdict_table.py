@@ -147,7 +147,8 @@ def print_difference(difference: Difference, console: Console) -> None:
         if not found:
             continue
         style = {"regression": "bold red", "repaired": "bold green"}.get(way, "bold")
-        console.print(Text.assemble((f"{len(found)} {way}", style), f": {meaning}"))
+        plural = "s" if way == "regression" and len(found) > 1 else ""
+        console.print(Text.assemble((f"{len(found)} {way}{plural}", style), f": {meaning}"))
         for change in found[:LISTED]:
             console.print(indented(change_line(change)))
         if len(found) > LISTED:

@@ -64,6 +64,7 @@ def present(
     *,
     as_json: bool = False,
     junit: Path | None = None,
+    badge: Path | None = None,
     report: str | None = None,
     left_out: Sequence[str] = (),
     code: ExitCode | None = None,
@@ -90,6 +91,11 @@ def present(
         from loopgauge.reports.conformance.junit import write_junit
 
         click.echo(f"junit: {shown(write_junit(results, junit))}", err=True)
+    if badge is not None:
+        from loopgauge.reports.conformance.badge import write_badge
+
+        made = write_badge(summary.loops[-1], summary.python, badge)
+        click.echo(f"badge: {' and '.join(map(shown, made))}", err=True)
     click.echo(f"result: {shown(path)}", err=True)
     if report is None:
         click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)

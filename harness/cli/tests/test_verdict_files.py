@@ -48,7 +48,8 @@ def verdict(case: str = "SOON-001.three", **members: object) -> Verdict:
 
 
 def test_a_run_with_everything_that_can_be_made_of_it(bench: Bench) -> None:
-    done = bench(*ONE, "--json", "--junit", "out/j.xml", "--report=pages", "--out", "r.jsonl")
+    done = bench(*ONE, "--json", "--junit", "out/j.xml", "--report=pages", "--badge", "b.svg",
+                 "--out", "r.jsonl")  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["kind"], summary["exit_code"]) == ("conformance-summary", 0)
@@ -59,6 +60,8 @@ def test_a_run_with_everything_that_can_be_made_of_it(bench: Bench) -> None:
     assert suite.get("tests") == "1"
     assert (bench.folder / "pages/case/SOON-001.three.html").exists()
     assert "report: pages/index.html" in done.stderr
+    assert json.loads((bench.folder / "b.json").read_text())["message"] == "not decided"
+    assert "badge: b.svg and b.json" in done.stderr
     for line in (bench.folder / "r.jsonl").read_text().splitlines():
         jsonschema.validate(json.loads(line), json_schema())
 
@@ -148,3 +151,9 @@ def test_a_difference_has_two_sides(bench: Bench, names: list[str]) -> None:
     done = bench("report", "--diff", *names)
     assert done.returncode == 2
     assert "two results" in done.stderr
+
+
+def test_a_badge_is_that_of_one_loop(bench: Bench) -> None:
+    done = bench("conformance", "SOON-001.three", "--loop", "all", "--badge", "b.svg")
+    assert done.returncode == 2
+    assert "--badge belongs to one loop" in done.stderr
