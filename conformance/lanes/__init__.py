@@ -68,6 +68,7 @@ def answer_with(
 MODULES: dict[Lane, str] = {
     "rules": "loopgauge.conformance.lanes.rules",
     "cpython": "loopgauge.conformance.lanes.cpython.lane",
+    "differential": "loopgauge.conformance.lanes.differential.lane",
     "ecosystem": "loopgauge.conformance.lanes.ecosystem.lane",
 }
 

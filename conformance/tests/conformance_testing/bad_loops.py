@@ -160,3 +160,22 @@ class Foreign(asyncio.AbstractEventLoop):
 
     def close(self) -> None:
         pass
+
+
+class Swaps(Good):
+    """Two callbacks that are registered one after the other change places."""
+
+    _ready: Any
+
+    def call_soon(self, callback: Any, *args: Any, **kwargs: Any) -> asyncio.Handle:
+        handle = super().call_soon(callback, *args, **kwargs)
+        if len(self._ready) == 2:
+            self._ready.rotate(1)
+        return handle
+
+
+class AbortsInTimers(Good):
+    """Survives until somebody sets a timer."""
+
+    def call_later(self, *args: Any, **kwargs: Any) -> NoReturn:
+        os.abort()

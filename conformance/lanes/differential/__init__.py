@@ -1,0 +1,1 @@
+"""Generated programs on the loop and on stock asyncio: do they see the same happen?"""
