@@ -113,6 +113,14 @@ class SocketMethods(_core.LoopBase, asyncio.SelectorEventLoop):
         sent: int = await super()._sock_sendfile_fallback(sock, file, offset, count)  # type: ignore[misc]
         return sent
 
+    async def _sendfile_fallback(
+        self, transp: asyncio.WriteTransport, file: Any, offset: int, count: int | None
+    ) -> int:
+        if hasattr(file, "seek"):  # the same
+            file.seek(offset)
+        sent: int = await super()._sendfile_fallback(transp, file, offset, count)  # type: ignore[misc]
+        return sent
+
     async def getaddrinfo(
         self,
         host: Any,
