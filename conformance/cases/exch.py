@@ -105,9 +105,9 @@ def handler_for_a_reader(t: Trial) -> None:
             raise ValueError("meant")
         t.event(ours.recv(1).decode())
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.until(lambda: t.events, "the reader is called again")
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.equal("calls of the handler", len(seen), 1)
@@ -375,13 +375,13 @@ def slow_callback_in_debug_mode(t: Trial) -> None:
     peer.send(b"x")
 
     def readable() -> None:
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
         time.sleep(0.03)
         t.event("read")
 
     t.loop.set_debug(True)
     t.loop.slow_callback_duration = 0.01
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.until(lambda: t.events, "the reader is called")
     t.loop.set_debug(False)
     ours.close()

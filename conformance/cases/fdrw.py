@@ -48,7 +48,7 @@ def reader_is_called(t: Trial) -> None:
         t.event(f"{word}: {sock.recv(10).decode()}")
 
     with pair() as (ours, peer):
-        t.loop.add_reader(ours, readable, ours, "read")
+        t.loop.add_reader(ours.fileno(), readable, ours, "read")
         t.spin(3)
         t.equal("calls without data", len(t.events), 0)
         peer.send(b"one")
@@ -57,7 +57,7 @@ def reader_is_called(t: Trial) -> None:
         peer.send(b"two")
         t.until(lambda: len(t.events) > 1, "the reader is called again")
         t.spin(3)
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
     t.saw("read: one", "read: two")
 
 
@@ -66,9 +66,9 @@ def writer_is_called(t: Trial) -> None:
     """A writer with two arguments is added to a socket that can be written to."""
     seen: list[tuple[Any, ...]] = []
     with pair() as (ours, _peer):
-        t.loop.add_writer(ours, lambda *args: seen.append(args), 1, "two")
+        t.loop.add_writer(ours.fileno(), lambda *args: seen.append(args), 1, "two")
         t.until(lambda: len(seen) >= 3, "the writer is called three times")
-        t.loop.remove_writer(ours)
+        t.loop.remove_writer(ours.fileno())
         t.equal("arguments", set(seen), {(1, "two")})
         count = len(seen)
         t.spin(5)
@@ -79,11 +79,11 @@ def writer_is_called(t: Trial) -> None:
 def reader_is_level_triggered(t: Trial) -> None:
     """Five bytes come at once, and the reader takes one of them at a time."""
     with pair() as (ours, peer):
-        t.loop.add_reader(ours, lambda: t.event(ours.recv(1).decode()))
+        t.loop.add_reader(ours.fileno(), lambda: t.event(ours.recv(1).decode()))
         peer.send(b"abcde")
         t.until(lambda: len(t.events) == 5, "the reader is called five times")
         t.spin(3)
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
     t.saw("a", "b", "c", "d", "e")
 
 
@@ -92,12 +92,12 @@ def writer_waits_for_room(t: Trial) -> None:
     """A writer is added to a socket whose buffer is full; then the peer reads all of it."""
     with pair() as (ours, peer):
         fill(ours)
-        t.loop.add_writer(ours, t.event, "writable")
+        t.loop.add_writer(ours.fileno(), t.event, "writable")
         t.spin(5)
         t.equal("calls while it is full", len(t.events), 0)
         drain(peer)
         t.until(lambda: t.events, "the writer is called")
-        t.loop.remove_writer(ours)
+        t.loop.remove_writer(ours.fileno())
 
 
 def fill(sock: socket.socket) -> None:
@@ -123,10 +123,10 @@ def second_callback_replaces_the_first(t: Trial, which: str) -> None:
     """Two callbacks are added one after the other for a socket that is ready."""
     with pair() as (ours, peer):
         peer.send(b"x")
-        add(t.loop, which, ours, t.event, "first")
-        add(t.loop, which, ours, t.event, "second")
+        add(t.loop, which, ours.fileno(), t.event, "first")
+        add(t.loop, which, ours.fileno(), t.event, "second")
         t.until(lambda: len(t.events) >= 3, "a callback is called")
-        remove(t.loop, which, ours)
+        remove(t.loop, which, ours.fileno())
         t.equal("called", set(t.events), {"second"})
         count = len(t.events)
         t.spin(3)
@@ -139,13 +139,13 @@ def replaced_by_itself(t: Trial, which: str) -> None:
 
     def first() -> None:
         t.event("first")
-        add(t.loop, which, ours, t.event, "second")
+        add(t.loop, which, ours.fileno(), t.event, "second")
 
     with pair() as (ours, peer):
         peer.send(b"x")
-        add(t.loop, which, ours, first)
+        add(t.loop, which, ours.fileno(), first)
         t.until(lambda: len(t.events) >= 3, "the second one is called")
-        remove(t.loop, which, ours)
+        remove(t.loop, which, ours.fileno())
     t.equal("called", t.events[:3], ["first", "second", "second"])
 
 
@@ -154,8 +154,8 @@ def removal_of_a_registered_one(t: Trial, which: str) -> None:
     """A callback is added and removed; then it is not called though the socket is ready."""
     with pair() as (ours, peer):
         peer.send(b"x")
-        add(t.loop, which, ours, t.event, "called")
-        removed = remove(t.loop, which, ours)
+        add(t.loop, which, ours.fileno(), t.event, "called")
+        removed = remove(t.loop, which, ours.fileno())
         t.spin(3)
         t.saw()
         t.equal("the result of the removal", removed, True)
@@ -165,16 +165,16 @@ def removal_of_a_registered_one(t: Trial, which: str) -> None:
 def removal_of_nothing(t: Trial, which: str) -> None:
     """A removal for a socket that was never added."""
     with pair() as (ours, _peer):
-        t.equal("the result of the removal", remove(t.loop, which, ours), False)
+        t.equal("the result of the removal", remove(t.loop, which, ours.fileno()), False)
 
 
 @case("FDRW-004.twice", variants=BOTH, expected="False")
 def second_removal(t: Trial, which: str) -> None:
     """A callback is added and removed twice."""
     with pair() as (ours, _peer):
-        add(t.loop, which, ours, t.event, "called")
-        remove(t.loop, which, ours)
-        t.equal("the result of the second removal", remove(t.loop, which, ours), False)
+        add(t.loop, which, ours.fileno(), t.event, "called")
+        remove(t.loop, which, ours.fileno())
+        t.equal("the result of the second removal", remove(t.loop, which, ours.fileno()), False)
 
 
 @case("FDRW-004.other", variants=BOTH, expected="False")
@@ -182,9 +182,9 @@ def removal_of_the_other_direction(t: Trial, which: str) -> None:
     """A reader is added and a writer removed, and the other way round."""
     other = "writer" if which == "reader" else "reader"
     with pair() as (ours, _peer):
-        add(t.loop, other, ours, t.event, "called")
-        result = remove(t.loop, which, ours)
-        remove(t.loop, other, ours)
+        add(t.loop, other, ours.fileno(), t.event, "called")
+        result = remove(t.loop, which, ours.fileno())
+        remove(t.loop, other, ours.fileno())
         t.equal("the result of the removal", result, False)
 
 
@@ -193,9 +193,9 @@ def removal_from_a_closed_loop(t: Trial, which: str) -> None:
     """A callback is added, the loop closed, and the callback removed."""
     loop = t.factory()
     with pair() as (ours, _peer):
-        add(loop, which, ours, t.event, "called")
+        add(loop, which, ours.fileno(), t.event, "called")
         loop.close()
-        t.equal("the result of the removal", remove(loop, which, ours), False)
+        t.equal("the result of the removal", remove(loop, which, ours.fileno()), False)
 
 
 @case("FDRW-005.both", expected="both are called; the removal of one leaves the other")
@@ -204,30 +204,30 @@ def reader_and_writer(t: Trial) -> None:
     writer."""
     with pair() as (ours, peer):
         peer.send(b"x")
-        t.loop.add_reader(ours, t.event, "reader")
-        t.loop.add_writer(ours, t.event, "writer")
+        t.loop.add_reader(ours.fileno(), t.event, "reader")
+        t.loop.add_writer(ours.fileno(), t.event, "writer")
         t.until(lambda: {*t.events} == {"reader", "writer"}, "both are called")
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
         t.events.clear()
         t.until(lambda: t.events, "the writer is called")
         t.equal("called without the reader", {*t.events}, {"writer"})
-        t.loop.add_reader(ours, t.event, "reader")
-        t.loop.remove_writer(ours)
+        t.loop.add_reader(ours.fileno(), t.event, "reader")
+        t.loop.remove_writer(ours.fileno())
         t.events.clear()
         t.until(lambda: t.events, "the reader is called")
         t.equal("called without the writer", {*t.events}, {"reader"})
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
 
 
 @case("FDRW-005.one-ready", expected="only the writer is called")
 def only_one_direction_is_ready(t: Trial) -> None:
     """A socket without data has a reader and a writer."""
     with pair() as (ours, _peer):
-        t.loop.add_reader(ours, t.event, "reader")
-        t.loop.add_writer(ours, t.event, "writer")
+        t.loop.add_reader(ours.fileno(), t.event, "reader")
+        t.loop.add_writer(ours.fileno(), t.event, "writer")
         t.until(lambda: len(t.events) > 3, "a callback is called")
-        t.loop.remove_reader(ours)
-        t.loop.remove_writer(ours)
+        t.loop.remove_reader(ours.fileno())
+        t.loop.remove_writer(ours.fileno())
     t.equal("called", {*t.events}, {"writer"})
 
 
@@ -331,10 +331,10 @@ def context_of_callbacks(t: Trial, which: str) -> None:
     with pair() as (ours, peer):
         peer.send(b"x")
         VARIABLE.set("added")
-        add(t.loop, which, ours, lambda: t.event(VARIABLE.get()))
+        add(t.loop, which, ours.fileno(), lambda: t.event(VARIABLE.get()))
         VARIABLE.set("later")
         t.until(lambda: len(t.events) >= 2, "the callback is called twice")
-        remove(t.loop, which, ours)
+        remove(t.loop, which, ours.fileno())
     t.equal("values seen", {*t.events}, {"added"})
 
 
@@ -349,9 +349,9 @@ def context_is_kept_between_calls(t: Trial) -> None:
 
     with pair() as (ours, peer):
         VARIABLE.set("first")
-        t.loop.add_reader(ours, readable)
+        t.loop.add_reader(ours.fileno(), readable)
         peer.send(b"xx")
         t.until(lambda: len(t.events) == 2, "the reader is called twice")
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
     t.saw("first", "second")
     t.equal("outside", VARIABLE.get(), "first")

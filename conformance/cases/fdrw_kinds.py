@@ -44,11 +44,11 @@ def removed_in_the_same_batch(t: Trial) -> None:
 
     def ready(number: int) -> None:
         t.event("called")
-        t.loop.remove_reader(socks[1 - number])
-        t.loop.remove_reader(socks[number])
+        t.loop.remove_reader(socks[1 - number].fileno())
+        t.loop.remove_reader(socks[number].fileno())
 
     for number in range(2):
-        t.loop.add_reader(socks[number], ready, number)
+        t.loop.add_reader(socks[number].fileno(), ready, number)
     t.until(lambda: t.events, "a reader is called")
     t.spin(3)
     close_all(socks, peers)
@@ -63,14 +63,14 @@ def replaced_in_the_same_batch(t: Trial) -> None:
 
     def ready(number: int) -> None:
         t.event("old")
-        t.loop.remove_reader(socks[number])
-        t.loop.add_reader(socks[1 - number], t.event, "new")
+        t.loop.remove_reader(socks[number].fileno())
+        t.loop.add_reader(socks[1 - number].fileno(), t.event, "new")
 
     for number in range(2):
-        t.loop.add_reader(socks[number], ready, number)
+        t.loop.add_reader(socks[number].fileno(), ready, number)
     t.until(lambda: "new" in t.events, "the new callback is called")
     for sock in socks:
-        t.loop.remove_reader(sock)
+        t.loop.remove_reader(sock.fileno())
     close_all(socks, peers)
     t.equal("calls of old callbacks", t.events.count("old"), 1)
 
@@ -84,9 +84,9 @@ def removed_by_itself(t: Trial, which: str) -> None:
 
     def ready() -> None:
         t.event("called")
-        remove(ours)
+        remove(ours.fileno())
 
-    (t.loop.add_reader if which == "reader" else t.loop.add_writer)(ours, ready)
+    (t.loop.add_reader if which == "reader" else t.loop.add_writer)(ours.fileno(), ready)
     t.until(lambda: t.events, "the callback is called")
     t.spin(3)
     ours.close()
@@ -102,11 +102,11 @@ def reader_removes_the_writer(t: Trial) -> None:
 
     def ready() -> None:
         t.event("called")
-        t.loop.remove_reader(ours)
-        t.loop.remove_writer(ours)
+        t.loop.remove_reader(ours.fileno())
+        t.loop.remove_writer(ours.fileno())
 
-    t.loop.add_reader(ours, ready)
-    t.loop.add_writer(ours, ready)
+    t.loop.add_reader(ours.fileno(), ready)
+    t.loop.add_writer(ours.fileno(), ready)
     t.until(lambda: t.events, "a callback is called")
     t.spin(3)
     ours.close()
@@ -293,13 +293,13 @@ def reader_sees_a_reset(t: Trial) -> None:
         peer, _ = listening.accept()
 
     def readable() -> None:
-        t.loop.remove_reader(ours)
+        t.loop.remove_reader(ours.fileno())
         try:
             ours.recv(10)
         except ConnectionResetError:
             t.event("reset")
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.spin(2)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     peer.close()

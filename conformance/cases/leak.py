@@ -134,19 +134,22 @@ def descriptors_of_servers(t: Trial) -> None:
     t.equal("descriptors more than before", rounds(t, one_round, 20), 0)
 
 
-@case("LEAK-001.refused", expected="no descriptor more than after the first")
-def descriptors_of_failed_connections(t: Trial) -> None:
-    """Fifteen connections to a port where nobody listens, and to a path that is not there."""
+@case(
+    "LEAK-001.refused", variants=("tcp", "unix"), expected="no descriptor more than after the first"
+)
+def descriptors_of_failed_connections(t: Trial, kind: str) -> None:
+    """Fifteen connections to a port where nobody listens, or to a path that is not there."""
     closed = socket.create_server(("127.0.0.1", 0))
     port = closed.getsockname()[1]
     closed.close()
 
     async def one_round() -> None:
         loop = asyncio.get_running_loop()
-        with t.raises(OSError, what="TCP"):
-            await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
-        with t.raises(OSError, what="Unix"):
-            await loop.create_unix_connection(asyncio.Protocol, str(t.directory / "nothing"))
+        with t.raises(OSError):
+            if kind == "tcp":
+                await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
+            else:
+                await loop.create_unix_connection(asyncio.Protocol, str(t.directory / "nothing"))
 
     t.equal("descriptors more than before", rounds(t, one_round, 15), 0)
 
@@ -337,7 +340,7 @@ def closed_with_work_left(t: Trial) -> None:
     loop.call_soon(t.event, "called")
     loop.call_soon_threadsafe(t.event, "called")
     loop.call_later(0, t.event, "called")
-    loop.add_reader(ours, t.event, "called")
+    loop.add_reader(ours.fileno(), t.event, "called")
     loop.create_future().add_done_callback(lambda _: t.event("called"))
     loop.close()
     del loop

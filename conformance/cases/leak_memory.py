@@ -62,12 +62,12 @@ def memory_of_readers(t: Trial) -> None:
         for _ in range(50):
             ours, peer = socket.socketpair()
             peer.send(b"x")
-            loop.add_reader(ours, int)
-            loop.add_writer(ours, int)
-            loop.add_reader(ours, str)
+            loop.add_reader(ours.fileno(), int)
+            loop.add_writer(ours.fileno(), int)
+            loop.add_reader(ours.fileno(), str)
             await asyncio.sleep(0)
-            loop.remove_reader(ours)
-            loop.remove_writer(ours)
+            loop.remove_reader(ours.fileno())
+            loop.remove_writer(ours.fileno())
             ours.close()
             peer.close()
 
@@ -140,8 +140,8 @@ def closed_loop_is_freed(t: Trial) -> None:
         "    loop.call_soon_threadsafe(int)\n"
         "    await loop.run_in_executor(None, int)\n"
         "    ours, peer = socket.socketpair()\n"
-        "    loop.add_reader(ours, int)\n"
-        "    loop.remove_reader(ours)\n"
+        "    loop.add_reader(ours.fileno(), int)\n"
+        "    loop.remove_reader(ours.fileno())\n"
         "    ours.close(), peer.close()\n"
         "loop = new_loop()\n"
         "ref = weakref.ref(loop)\n"

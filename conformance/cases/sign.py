@@ -37,7 +37,6 @@ def handler_is_called(t: Trial) -> None:
     t.loop.call_soon(send, signal.SIGUSR1)
     t.until(lambda: seen, "the handler is called")
     t.spin(3)
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.equal("calls", seen, [(1, "two", True)])
 
 
@@ -53,8 +52,6 @@ def several_signals(t: Trial) -> None:
             count = turn * 3 + number + 1
             t.until(lambda count=count: len(t.events) >= count, "a handler is called")  # type: ignore[misc]
     t.spin(3)
-    for signum in signals:
-        t.loop.remove_signal_handler(signum)
     t.saw(*["SIGUSR1", "SIGUSR2", "SIGHUP"] * 2)
 
 
@@ -71,7 +68,6 @@ def failing_handler(t: Trial) -> None:
     for count in (1, 2):
         t.loop.call_soon(send, signal.SIGUSR1)
         t.until(lambda count=count: len(reports) == count, "the error is reported")  # type: ignore[misc]
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     names = [type(report["exception"]).__name__ for report in reports]
     t.equal("exceptions", names, ["ValueError", "ValueError"])
 
@@ -84,7 +80,6 @@ def context_of_the_handler(t: Trial) -> None:
     VARIABLE.set("later")
     t.loop.call_soon(send, signal.SIGUSR1)
     t.until(lambda: t.events, "the handler is called")
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw("added")
 
 
@@ -94,7 +89,6 @@ def handler_for_sigint(t: Trial) -> None:
     t.loop.add_signal_handler(signal.SIGINT, t.event, "SIGINT")
     t.loop.call_soon(send, signal.SIGINT)
     t.until(lambda: t.events, "the handler is called")
-    t.loop.remove_signal_handler(signal.SIGINT)
     t.saw("SIGINT")
 
 
@@ -203,7 +197,6 @@ def signal_before_the_run(t: Trial) -> None:
     send(signal.SIGUSR1)
     t.equal("calls before the run", len(t.events), 0)
     t.until(lambda: t.events, "the handler is called")
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw("called")
 
 
@@ -214,7 +207,6 @@ def signal_between_runs(t: Trial) -> None:
     t.spin(2)
     send(signal.SIGUSR1)
     t.until(lambda: t.events, "the handler is called")
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw("called")
 
 
@@ -226,7 +218,6 @@ def signal_before_an_idle_run(t: Trial) -> None:
     send(signal.SIGUSR1)
     t.loop.run_forever()
     t.event("ended")
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw("ended")
 
 
@@ -243,7 +234,6 @@ def signal_wakes_the_loop(t: Trial) -> None:
         thread = when_asleep(lambda: send(signal.SIGUSR1))
         t.loop.run_forever()
         thread.join(JOIN_SECONDS)
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw("called", "called", "called")
 
 
@@ -266,7 +256,6 @@ def signal_wakes_promptly(t: Trial) -> None:
         thread = when_asleep(timed)
         t.loop.run_forever()
         thread.join(JOIN_SECONDS)
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.between("fastest of 10, seconds", min(took), 0, 0.05)
 
 

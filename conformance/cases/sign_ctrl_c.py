@@ -87,7 +87,6 @@ def ctrl_c_beside_other_handlers(t: Trial) -> None:
     with t.raises(KeyboardInterrupt, what="run_forever raises"):
         t.loop.run_forever()
     thread.join(JOIN_SECONDS)
-    t.loop.remove_signal_handler(signal.SIGUSR1)
     t.saw()
 
 

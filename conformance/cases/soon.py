@@ -137,10 +137,10 @@ def callbacks_do_not_starve_readers(t: Trial) -> None:
             t.loop.stop()
         t.loop.call_soon(again)
 
-    t.loop.add_reader(ours, t.loop.stop)
+    t.loop.add_reader(ours.fileno(), t.loop.stop)
     t.loop.call_soon(again)
     t.loop.run_forever()
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.note("iterations before the reader was called", turns)

@@ -27,7 +27,7 @@ def wakes_a_sleeping_loop(t: Trial, kind: str) -> None:
     ours, peer = socket.socketpair()
     timer = loop.call_later(3600, t.event, "timer") if kind == "far-timer" else None
     if kind == "reader":
-        loop.add_reader(ours, t.event, "reader")
+        loop.add_reader(ours.fileno(), t.event, "reader")
     for _ in range(3):
         thread = when_asleep(lambda: loop.call_soon_threadsafe(loop.stop))
         loop.run_forever()
@@ -35,7 +35,8 @@ def wakes_a_sleeping_loop(t: Trial, kind: str) -> None:
         thread.join(JOIN_SECONDS)
     if timer is not None:
         timer.cancel()
-    loop.remove_reader(ours)
+    if kind == "reader":
+        loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.saw("woken", "woken", "woken")
@@ -54,7 +55,7 @@ def wakes_promptly(t: Trial) -> None:
 
     def work() -> None:
         for _ in range(20):
-            sleeper.until_asleep()
+            sleeper.until_asleep(0.3)
             called = threading.Event()
             begin = time.monotonic()
             loop.call_soon_threadsafe(called.set)

@@ -180,12 +180,13 @@ def idle_loop_sleeps(t: Trial, kind: str) -> None:
     if kind == "cancelled-timer":
         loop.call_later(0.001, t.event, "timer").cancel()
     if kind in ("silent-reader", "removed"):
-        loop.add_reader(ours, t.event, "reader")
+        loop.add_reader(ours.fileno(), t.event, "reader")
     if kind == "removed":
         peer.send(b"x")
-        loop.remove_reader(ours)
+        loop.remove_reader(ours.fileno())
     asleep = seen_asleep(t, loop)
-    loop.remove_reader(ours)
+    if kind == "silent-reader":
+        loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     if timer is not None:
@@ -216,10 +217,10 @@ def busy_reader_and_timer(t: Trial) -> None:
         if t.events or time.monotonic() > begin + 5:
             t.loop.stop()
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.loop.call_later(0.002, t.event, "timer")
     t.loop.run_forever()
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.saw("timer")
@@ -242,10 +243,10 @@ def busy_timer_and_reader(t: Trial) -> None:
         ours.recv(1)
         t.event("reader")
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.loop.call_later(0, again)
     t.loop.run_forever()
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.saw("reader")
@@ -261,10 +262,10 @@ def timer_and_reader_at_once(t: Trial) -> None:
         ours.recv(1)
         t.event("reader")
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.loop.call_at(t.loop.time() - 1, t.event, "timer")
     t.until(lambda: len(t.events) == 2, "both are called")
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.equal("called", sorted(t.events), ["reader", "timer"])
@@ -285,11 +286,11 @@ def order_of_reader_and_timer(t: Trial) -> None:
         while time.monotonic() < end:
             pass
 
-    t.loop.add_reader(ours, readable)
+    t.loop.add_reader(ours.fileno(), readable)
     t.loop.call_later(0.001, t.event, "timer")
     t.loop.call_soon(block)
     t.until(lambda: len(t.events) == 2, "both are called")
-    t.loop.remove_reader(ours)
+    t.loop.remove_reader(ours.fileno())
     ours.close()
     peer.close()
     t.equal("called", sorted(t.events), ["reader", "timer"])

@@ -40,12 +40,12 @@ class Sleeper:
 
 
 def when_asleep(action: Callable[[], object]) -> threading.Thread:
-    """Has a thread call `action` once the calling thread sleeps (after 5 s in any case)."""
+    """Has a thread call `action` once the calling thread sleeps (after 1 s in any case)."""
     sleeper = Sleeper()
 
     def work() -> None:
         try:
-            sleeper.until_asleep()
+            sleeper.until_asleep(1.0)
         finally:
             action()
 
