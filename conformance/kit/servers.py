@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -10,8 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from loopgauge.conformance.kit.peers import listener
-from loopgauge.conformance.kit.tls import server_context
+from loopgauge.conformance.kit.peers import dial, in_thread, listener, tls_client_side
+from loopgauge.conformance.kit.tls import HOSTNAME, client_context, server_context
 
 
 @asynccontextmanager
@@ -23,7 +24,7 @@ async def serving(
     **options: Any,
 ) -> AsyncIterator[asyncio.Server]:
     """A server of `loop` over "tcp", "unix" or "tls" (over TCP); closed at the end, and waited
-    for: the block ends the connections."""
+    for, so the block ends the connections."""
     if kind == "unix":
         made = await loop.create_unix_server(factory, str(directory / "server"), **options)
     else:
@@ -32,9 +33,26 @@ async def serving(
         made = await loop.create_server(factory, "127.0.0.1", 0, **options)
     try:
         yield made
-    finally:
+    except BaseException:
         made.close()
-        await made.wait_closed()
+        raise
+    made.close()
+    await made.wait_closed()
+
+
+async def client_of(server: asyncio.Server, kind: str) -> socket.socket:
+    """A blocking connection to a server of the running loop; with TLS, after its handshake."""
+    made = dial(server.sockets[0].getsockname())
+    if kind == "tls":
+        return await in_thread(tls_client_side, made, client_context(), HOSTNAME)
+    return made
+
+
+def is_refused(address: Any) -> bool:
+    """Whether nobody listens at `address`, on 127.0.0.1 or on the path of a Unix socket."""
+    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    with socket.socket(family) as probe:
+        return probe.connect_ex(address) in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def connected(kind: str, directory: Path) -> tuple[socket.socket, socket.socket]:
