@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from loopgauge.conformance.model import Evidence, Kind
@@ -34,3 +36,20 @@ class Outcome(msgspec.Struct, kw_only=True):
     reason: str = ""
     duration_s: float = 0.0
     evidence: Evidence = msgspec.field(default_factory=Evidence)
+
+
+def encoded(outcome: Outcome) -> bytes:
+    """As JSON. A loop may say anything in its messages, half a surrogate pair too: UTF-8 has no way
+    to write one, so it becomes an escape."""
+    try:
+        return msgspec.json.encode(outcome)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(outcome)))
+
+
+def _escaped(node: Any) -> Any:
+    if isinstance(node, str):
+        return node.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(node, dict):
+        return {_escaped(key): _escaped(value) for key, value in node.items()}
+    return [*map(_escaped, node)] if isinstance(node, list | tuple) else node

@@ -23,7 +23,7 @@ import msgspec
 from loopgauge.conformance import case as declared
 from loopgauge.conformance.model import Evidence
 from loopgauge.conformance.runner.body import LONGEST, perform
-from loopgauge.conformance.runner.messages import Order, Outcome
+from loopgauge.conformance.runner.messages import Order, Outcome, encoded
 
 OUTCOME = "outcome.json"
 STACK = "stack.txt"
@@ -42,7 +42,7 @@ def main() -> int:
     answers = sys.stdout.buffer
     while line := orders.readline():
         outcome = run(msgspec.json.decode(line, type=Order))
-        answers.write(msgspec.json.encode(outcome) + b"\n")
+        answers.write(encoded(outcome) + b"\n")
         answers.flush()
     return 0
 
@@ -55,12 +55,15 @@ def run(order: Order) -> Outcome:
     """Forks, waits, and says how the case ended, whatever it did to its process."""
     started = time.monotonic()
     folder = Path(order.directory)
+    # Not to be ended between the fork and the block that ends the child, too.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
         _child(order, folder)
     with contextlib.suppress(OSError):  # both sides do it: whoever is first
         os.setpgid(pid, pid)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         status = _wait(pid, order.seconds + KILL_AFTER_S)
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -141,7 +144,7 @@ def _confused(error: BaseException) -> Outcome:
 
 def _write(path: Path, outcome: Outcome) -> None:
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(outcome))
+    fresh.write_bytes(encoded(outcome))
     fresh.rename(path)
 
 
