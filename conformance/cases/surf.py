@@ -132,7 +132,7 @@ def keywords_of_create_task(t: Trial) -> None:
     seen: list[dict[str, Any]] = []
 
     def factory(loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        seen.append(options)
+        seen.append({word: value for word, value in options.items() if value is not None})
         return asyncio.Task(coro, loop=loop)
 
     t.loop.set_task_factory(factory)

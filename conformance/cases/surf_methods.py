@@ -13,7 +13,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from loopgauge.conformance.case import case
@@ -92,6 +92,10 @@ def method_exists(t: Trial, name: str) -> None:
     t.true(f"{name} can be called", callable(method_of(t, name)))
 
 
+async def nothing() -> None:
+    pass
+
+
 class Samples:
     """Arguments that do no harm, for methods whose parameters cannot be looked at."""
 
@@ -100,10 +104,14 @@ class Samples:
         self.ours.setblocking(False)
         self.future = t.loop.create_future()
         self.future.set_result(None)
+        self.coroutines: list[Coroutine[Any, Any, None]] = []
 
     def value(self, name: str) -> object:
         if name == "sslcontext":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if name == "coro":
+            self.coroutines.append(nothing())
+            return self.coroutines[-1]
         return {
             "callback": print,
             "when": 1e9,
@@ -130,6 +138,8 @@ class Samples:
         }.get(name)
 
     def close(self) -> None:
+        for coroutine in self.coroutines:
+            coroutine.close()
         self.ours.close()
         self.peer.close()
 
@@ -154,6 +164,7 @@ def takes(t: Trial, name: str, given: list[str], named: list[str]) -> bool:
 def takes_when_called(t: Trial, method: Any, given: list[str], named: list[str]) -> bool:
     """The same by a call: a TypeError is a no."""
     samples = Samples(t)
+    result: Any = None
     try:
         result = method(*map(samples.value, given), **{word: samples.value(word) for word in named})
     except TypeError:
@@ -163,6 +174,8 @@ def takes_when_called(t: Trial, method: Any, given: list[str], named: list[str])
     finally:
         if hasattr(t.loop, "remove_reader"):
             t.loop.remove_reader(samples.ours.fileno())
+        if isinstance(result, asyncio.Task):
+            t.loop.run_until_complete(result)
         samples.close()
     discard(result)
     return True
