@@ -162,13 +162,20 @@ def context_of_the_handler(t: Trial, kind: str) -> None:
     t.saw("of the callback")
 
 
-@case("EXCH-005.logged", leaves=("logs",), expected="one ERROR record, about both; no exception")
-def handler_fails(t: Trial) -> None:
-    """A callback raises, and then the handler raises too."""
+@case(
+    "EXCH-005.logged",
+    variants=("Exception", "BaseException"),
+    leaves=("logs",),
+    expected="one ERROR record, about the handler's exception; the loop goes on",
+)
+def handler_fails(t: Trial, name: str) -> None:
+    """A callback raises, and then the handler raises too: an exception of its own, derived from
+    Exception or from BaseException."""
+    kind = type("Own", (Exception if name == "Exception" else BaseException,), {})
 
     def handler(_loop: object, _context: object) -> None:
         t.event("handler")
-        raise AttributeError("of the handler")
+        raise kind("of the handler")
 
     t.loop.set_exception_handler(handler)
     t.loop.call_soon(fails)
@@ -177,7 +184,7 @@ def handler_fails(t: Trial) -> None:
     t.saw("handler", "after")
     t.equal("records", len(errors(t)), 1)
     told = errors(t)[0].exc_info
-    t.true("it shows the handler's exception", told and told[0] is AttributeError)
+    t.true("it shows the handler's exception", told and told[0] is kind)
 
 
 @case("EXCH-006.record", leaves=("logs",), expected="one ERROR record with message and exc_info")
@@ -303,7 +310,7 @@ def origin_tracking(t: Trial) -> None:
     """The interpreter's tracking of where coroutines come from is read in a run in debug mode, and
     after it."""
     depths: list[bool] = []
-    before = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(0)
     t.loop.set_debug(True)
     t.loop.call_soon(lambda: depths.append(sys.get_coroutine_origin_tracking_depth() > 0))
     t.spin(2)
@@ -311,7 +318,19 @@ def origin_tracking(t: Trial) -> None:
     t.loop.call_soon(lambda: depths.append(sys.get_coroutine_origin_tracking_depth() > 0))
     t.spin(2)
     t.equal("tracked with and without debug mode", depths, [True, False])
-    t.equal("depth afterwards", sys.get_coroutine_origin_tracking_depth(), before)
+    t.equal("depth afterwards", sys.get_coroutine_origin_tracking_depth(), 0)
+
+
+@case("EXCH-010.origin-restored", expected="3 after the run: what the program had set")
+def origin_tracking_is_restored(t: Trial) -> None:
+    """The program tracks origins to a depth of 3 before it runs a loop in debug mode."""
+    sys.set_coroutine_origin_tracking_depth(3)
+    t.loop.set_debug(True)
+    t.spin(2)
+    depth = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(0)
+    t.loop.set_debug(False)
+    t.equal("depth after the run", depth, 3)
 
 
 @case("EXCH-010.origin-running", expected="on soon after the switch")

@@ -330,19 +330,3 @@ def argument_of_a_failing_callback(t: Trial) -> None:
     t.collect()
     t.saw("reported")
     t.equal("the argument is alive", alive() is not None, False)
-
-
-@case(
-    "SOON-014.close", variants=ALL, expected="a closed loop keeps nothing of what it never called"
-)
-def argument_of_a_callback_never_called(t: Trial, how: str) -> None:
-    """A callback is scheduled, and the loop closed without running."""
-    loop = t.factory()
-    thing = Thing()
-    alive = weakref.ref(thing)
-    schedule(loop, how, t.event, "called", thing)
-    del thing
-    loop.close()
-    t.collect()
-    t.equal("the argument is alive", alive() is not None, False)
-    t.saw()

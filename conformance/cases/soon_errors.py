@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from loopgauge.conformance.case import case
@@ -98,12 +99,49 @@ def exits_leave_the_loop(t: Trial, name: str) -> None:
 
     t.loop.call_soon(fails)
     t.loop.call_soon(t.event, "behind it")
+    t.loop.call_later(4, t.loop.stop)
     with t.raises(kind, what="run_forever raises"):
         t.loop.run_forever()
     t.equal("running", t.loop.is_running(), False)
     t.equal("reports", len(reports), 0)
     t.until(lambda: t.events, "the callback behind it is called in the next run")
     t.saw("behind it")
+
+
+@case(
+    "SOON-010.exit-from",
+    variants=("threadsafe", "later", "at", "reader", "writer"),
+    expected="it comes out of run_forever() and is not reported; the loop can be run again",
+)
+def exits_leave_the_loop_from_everywhere(t: Trial, how: str) -> None:
+    """SystemExit is raised by a callback of another kind: of call_soon_threadsafe, of a timer, of a
+    reader, of a writer."""
+    reports = collect_reports(t)
+    ours, peer = socket.socketpair()
+    peer.send(b"x")
+
+    def exits() -> None:
+        t.event("raised")
+        if how in ("reader", "writer"):
+            (t.loop.remove_reader if how == "reader" else t.loop.remove_writer)(ours.fileno())
+        raise SystemExit
+
+    if how == "reader":
+        t.loop.add_reader(ours.fileno(), exits)
+    elif how == "writer":
+        t.loop.add_writer(ours.fileno(), exits)
+    else:
+        schedule(t.loop, how, exits)
+    t.loop.call_later(4, t.loop.stop)
+    with t.raises(SystemExit, what="run_forever raises"):
+        t.loop.run_forever()
+    t.equal("running", t.loop.is_running(), False)
+    t.equal("reports", len(reports), 0)
+    ours.close()
+    peer.close()
+    t.loop.call_soon(t.event, "later")
+    t.spin(3)
+    t.saw("raised", "later")
 
 
 @case("SOON-010.logged", leaves=("logs",), expected="one ERROR record on the logger asyncio")
