@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from loopgauge.conformance.model import GOOD, Verdict
 from loopgauge.reports.conformance.matrix import STOCK, CaseRow, Column
+from loopgauge.reports.conformance.texts import without_runner
 
 LONGEST = 2000  # characters of a value
 LONGEST_TEXT = 20_000  # of a log, an output, a stack
@@ -159,8 +160,8 @@ def texts(verdict: Verdict) -> list[LongText]:
     found = [
         ("Left behind", "\n".join(seen.resources)),
         ("Recorded, not judged", notes),
-        ("Traceback", seen.traceback),
-        ("Stack of every thread", seen.stack),
+        ("Traceback", without_runner(seen.traceback)),
+        ("Stack of every thread", without_runner(seen.stack)),
         ("What asyncio logged", "\n".join(seen.logs)),
         ("Output of the process", seen.output),
     ]
