@@ -12,8 +12,9 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from loopgauge.conformance.lanes.differential import kept
@@ -22,8 +23,8 @@ from loopgauge.conformance.trial import LoopFactory, Mismatch, Trial
 #: Seconds for a family: some seconds on an idle core, and time to make a program smaller.
 SECONDS = 60.0
 
-#: How often a differing program may be run again to find a smaller one.
-SHRINKING = 200
+#: How often, and for how many seconds, smaller programs than one that differs are looked for.
+SHRINKING, SHRINKING_S = 200, 20.0
 
 MARK = "program: "
 
@@ -63,7 +64,8 @@ class Search:
     stock: LoopFactory = asyncio.SelectorEventLoop
     tried: int = 0
     smallest: Difference | None = None
-    _again: int = field(default=0)
+    _again: int = 0
+    _until: float = 0.0
 
     def replay(self) -> None:
         """What failed in former runs comes first."""
@@ -88,7 +90,7 @@ class Search:
         def differ(program: Any) -> None:
             if self.smallest is not None:
                 self._again += 1
-                if self._again > SHRINKING:
+                if self._again > SHRINKING or time.monotonic() > self._until:
                     return
             if self._try(program):
                 raise Differs
@@ -105,6 +107,8 @@ class Search:
             found = self._difference(program)
         if found is None:
             return False
+        if self.smallest is None:
+            self._until = time.monotonic() + SHRINKING_S
         if self.smallest is None or found.size < self.smallest.size:
             self.smallest = found
         return True

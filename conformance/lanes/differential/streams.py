@@ -22,7 +22,7 @@ SIZES = (1, 2, 100, 999, 1000, 1001, 5000, 70_000, 400_000)
 READS = ("readexactly", "read", "line", "until")
 
 #: Seconds in which the end of a conversation must be reached, and in which paused bytes must not.
-PATIENCE, PAUSED = 20.0, 0.003
+PATIENCE, PAUSED = 5.0, 0.003
 
 
 def programs() -> Any:
