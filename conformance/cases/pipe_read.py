@@ -226,7 +226,8 @@ def unclosed(t: Trial) -> None:
     t.close()
     t.collect()
     told = [str(seen.message) for seen in t.warnings if seen.category is ResourceWarning]
-    t.equal("warnings that say 'unclosed'", len([text for text in told if "unclosed" in text]), 1)
+    about = [text for text in told if "unclosed" in text and "<socket.socket" not in text]
+    t.equal("warnings that say 'unclosed', but for sockets", len(about), 1)
     t.equal("the descriptor is open", is_open(fd), False)
     os.close(writing)
 

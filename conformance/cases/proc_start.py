@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,11 +144,11 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-async def refuse(t: Trial, coroutine: Any) -> None:
-    """Awaits a start that has to be refused with ValueError; TypeError is as good."""
+async def refuse(t: Trial, start: Callable[..., Any], *words: Any, **options: Any) -> None:
+    """Calls and awaits what has to be refused with ValueError; TypeError is as good."""
     before = children()
     with t.raises(ValueError, TypeError) as caught:
-        await coroutine
+        await start(asyncio.SubprocessProtocol, *words, **options)
     t.equal("new children", children() - before, set())
     if not isinstance(caught[0], ValueError):
         t.non_strict("TypeError in place of ValueError")
@@ -164,7 +165,7 @@ def wrong_for_exec(t: Trial, name: str) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         options = WRONG.get(name, {"shell": True})
-        await refuse(t, loop.subprocess_exec(asyncio.SubprocessProtocol, "true", **options))
+        await refuse(t, loop.subprocess_exec, "true", **options)
 
     t.run(main())
 
@@ -180,7 +181,7 @@ def wrong_for_shell(t: Trial, name: str) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         options = WRONG.get(name, {"shell": False})
-        await refuse(t, loop.subprocess_shell(asyncio.SubprocessProtocol, "true", **options))
+        await refuse(t, loop.subprocess_shell, "true", **options)
 
     t.run(main())
 
@@ -196,7 +197,7 @@ def wrong_command(t: Trial, kind: str) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         command: Any = {"list": ["true"], "int": 123, "none": None}[kind]
-        await refuse(t, loop.subprocess_shell(asyncio.SubprocessProtocol, command))
+        await refuse(t, loop.subprocess_shell, command)
 
     t.run(main())
 

@@ -51,6 +51,7 @@ async def end(server: asyncio.Server) -> None:
 
 @case(
     "STRM-001.round-trip",
+    seconds=5.0,
     variants=STREAMS,
     expected="each side reads what the other wrote, then the end of the stream",
 )
@@ -86,6 +87,7 @@ def round_trip(t: Trial, kind: str) -> None:
 
 @case(
     "STRM-001.half-closed",
+    seconds=5.0,
     variants=("tcp", "unix"),
     expected="the server reads everything, and the client its answer after it has ended its side",
 )
@@ -410,3 +412,47 @@ def callback_cancelled(t: Trial) -> None:
     t.run(main())
     t.spin(2)
     t.equal("calls of the exception handler", contexts, [])
+
+
+@case(
+    "STRM-011.pipelined",
+    expected="the handshake takes them from the reader's buffer, and succeeds",
+)
+def start_tls_pipelined(t: Trial) -> None:
+    """A client sends a plain word and the first message of its handshake in one go; the server
+    reads the word and calls start_tls(), when the message is already in the reader's buffer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        t.equal("plain", await reader.readexactly(8), b"STARTTLS")
+        await writer.start_tls(server_context(t.directory))
+        writer.write((await reader.readexactly(6)).upper())
+        await writer.drain()
+        await closed(writer)
+        served.set_result(None)
+
+    def talk(address: Any) -> bytes:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_context().wrap_bio(incoming, outgoing, server_hostname=HOSTNAME)
+        with dial(address) as plain:
+            first = b"STARTTLS"
+            for step in (tls.do_handshake, lambda: tls.write(b"secret"), lambda: tls.read(6)):
+                while True:
+                    try:
+                        result = step()
+                    except ssl.SSLWantReadError:
+                        plain.sendall(first + outgoing.read())
+                        first = b""
+                        incoming.write(plain.recv(65536))
+                    else:
+                        break
+        return result if isinstance(result, bytes) else b""
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        t.equal("what the client reads", await in_thread(talk, address), b"SECRET")
+        await served
+        await end(server)
+
+    served: asyncio.Future[None] = t.loop.create_future()
+    t.run(main())

@@ -245,6 +245,7 @@ def wrong_arguments(t: Trial) -> None:
 
 @case(
     "STRM-002.reset",
+    seconds=5.0,
     expected="ConnectionResetError from the read that waits, and from every later one",
 )
 def reset(t: Trial) -> None:

@@ -118,6 +118,7 @@ def drain_after_loss(t: Trial, kind: str) -> None:
 
 @case(
     "STRM-004.waiting-lost",
+    seconds=5.0,
     variants=STREAMS,
     expected="ConnectionResetError or another ConnectionError from the drain() that waits",
 )
@@ -192,6 +193,7 @@ def wait_closed(t: Trial, kind: str) -> None:
 
 @case(
     "STRM-010.reset",
+    seconds=5.0,
     expected="ConnectionResetError from wait_closed()",
 )
 def wait_closed_raises(t: Trial) -> None:
