@@ -16,6 +16,7 @@ from jinja2 import Environment
 
 from loopgauge.conformance.difference import WAYS, Difference
 from loopgauge.conformance.model import GOOD
+from loopgauge.conformance.profiles import Standing
 from loopgauge.conformance.store import Results
 from loopgauge.conformance.surface import surface
 from loopgauge.reports.conformance import answers, interface
@@ -99,6 +100,30 @@ def groups(columns: Sequence[Column]) -> list[Group]:
     return made
 
 
+@dataclass(frozen=True)
+class LoopRow:
+    """A loop on several Pythons: profile -> state -> Python -> standing."""
+
+    loop: str
+    profiles: dict[str, dict[str, dict[str, Standing]]]
+
+
+def overview(found: Sequence[Group]) -> list[LoopRow]:
+    """A row per loop; none where each loop was asked on one Python, and a row per column does."""
+    if all(len(group.columns) == 1 for group in found):
+        return []
+    rows = []
+    for group in found:
+        profiles: dict[str, dict[str, dict[str, Standing]]] = {}
+        for column in group.columns:
+            for one in column.profiles if not column.reason else ():
+                states = profiles.setdefault(one.profile, {})
+                states.setdefault(one.state, {})[column.short_python] = one
+        if profiles:
+            rows.append(LoopRow(group.loop, profiles))
+    return rows
+
+
 class Site:
     """The pages of one matrix."""
 
@@ -135,6 +160,7 @@ class Site:
             "matrix",
             "index.html",
             kinds=kinds,
+            overview=overview(self.groups),
             levels=[*dict.fromkeys(rule.level for rule in rules if rule.level)],
             cases=sum(1 for _ in self.matrix.cases),
             rules=len(rules),

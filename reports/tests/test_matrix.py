@@ -197,6 +197,14 @@ def test_several_pythons_stand_beside_each_other_in_order(tmp_path):
     ]
 
 
+def test_a_loop_on_several_pythons_has_one_row_of_profiles(rendered):
+    old = {"verdicts": [verdicts.verdict(verdict="FAIL", python="3.12.1")], "python": "3.12.1"}
+    new = {"verdicts": [verdicts.verdict()], "python": "3.13.0"}
+    text = rendered({**old, "selection": []}, {**new, "selection": []}).page("index.html").text
+    assert "✗ fails 3.12: 1 ✓ conforms on 3.13" in text
+    assert "Every Python by itself" in text
+
+
 def test_a_later_file_of_the_same_loop_corrects_an_earlier_one(tmp_path):
     one = verdicts.results(tmp_path / "1.jsonl", [verdicts.verdict(verdict="FAIL")])
     two = verdicts.results(tmp_path / "2.jsonl", [verdicts.verdict()], selection=["SOON"])
