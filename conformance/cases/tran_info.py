@@ -174,7 +174,7 @@ def is_open(fd: int) -> bool:
 
 
 @case(
-    "TRAN-027.protocol",
+    "TRAN-034.protocol",
     variants=SIDES,
     expected="the protocol is gone, although the transport is kept",
 )

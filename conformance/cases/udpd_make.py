@@ -121,7 +121,7 @@ def address_in_use(t: Trial) -> None:
     t.run(main())
 
 
-@case("UDPD-001.wrong-address", expected="TypeError or ValueError")
+@case("UDPD-009.wrong-address", expected="TypeError or ValueError")
 def wrong_address(t: Trial) -> None:
     """local_addr is a text, or a triple, without family AF_UNIX."""
 
