@@ -1,8 +1,9 @@
 """Does the rules lane notice? Plants one deliberate fault after the other and asks it.
 
-Everything happens in a copy of the sources. The sound copy is asked first, twice: only cases that
-pass both times count. A fault is caught by cases that now fail, if one of them fails again when it
-is asked a second time: no chance of a busy machine counts as a catch.
+Everything happens in a copy of the sources. The sound copy is asked first: only cases that pass
+count. A fault is caught by cases that now fail, if one of them fails again when it is asked a
+second time. At last the sound copy is asked once more, about the cases that caught something: no
+chance of a busy machine counts as a catch.
 """
 
 from __future__ import annotations
@@ -70,13 +71,15 @@ Verdicts = dict[str, str]
 
 @dataclass
 class Result:
-    """What became of one fault. `note`: why it could not be asked."""
+    """What became of one fault. `note`: why it could not be asked. `struck`: cases that failed, and
+    fail without the fault, too."""
 
     id: str
     area: str
     file: str
     breaks: str
     cases: list[str] = field(default_factory=list)  # that caught it
+    struck: list[str] = field(default_factory=list)
     seconds: float = 0.0
     note: str = ""
 
@@ -147,16 +150,28 @@ class Check:
             result = self._try(fault)
             results.append(result)
             tell(_line(result, self._enough))
+        self._strike(results)
+        for result in results:
+            if result.struck:
+                tell(_line(result, self._enough))
         return results
 
     def _learn_what_passes(self) -> None:
-        rounds = [self._ask() for _ in range(2)]
-        for case in sorted(rounds[0]):
-            if all(verdicts.get(case) in GOOD for verdicts in rounds):
-                self._passing.add(case)
-        say(f"{len(self._passing)} of {len(rounds[0])} cases pass on the sound loop, twice")
+        verdicts = self._ask()
+        self._passing = {case for case, verdict in verdicts.items() if verdict in GOOD}
+        say(f"{len(self._passing)} of {len(verdicts)} cases pass on the sound loop")
         if not self._passing:
             raise SetupError("no case passes on the loop without a fault")
+
+    def _strike(self, results: Sequence[Result]) -> None:
+        """Takes out the cases that fail on the sound loop as well, now and then."""
+        if not (caught := sorted({case for result in results for case in result.cases})):
+            return
+        self._copy.build()
+        by_itself = set(self._lost(self._ask(caught)))
+        for result in results:
+            result.struck = [case for case in result.cases if case in by_itself]
+            result.cases = [case for case in result.cases if case not in by_itself]
 
     def _try(self, fault: Fault) -> Result:
         result = Result(fault.id, fault.area, fault.file, fault.breaks)
