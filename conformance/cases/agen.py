@@ -55,7 +55,7 @@ def shut_down_several(t: Trial) -> None:
         kept = [numbers(t, name) for name in "abc"]
         for generator in kept[:2]:
             await anext(generator)
-        await asyncio.create_task(anext(kept[2]))  # type: ignore[arg-type]
+        await asyncio.create_task(anext(kept[2]))
         finished = numbers(t, "finished")
         await anext(finished)
         await finished.aclose()

@@ -297,7 +297,7 @@ def shutdown_waits_for_work(t: Trial) -> None:
 
     async def main() -> None:
         future = t.loop.run_in_executor(None, work)
-        shutdown = asyncio.ensure_future(t.loop.shutdown_default_executor())
+        shutdown: Any = asyncio.ensure_future(t.loop.shutdown_default_executor())
         for _ in range(10):
             await asyncio.sleep(0)
         t.event("ten turns")

@@ -225,7 +225,9 @@ def timers_have_the_interface(t: Trial, kind: str) -> None:
     if kind == "call-at":
         when = t.loop.time() + 3600.25
         handle = t.loop.call_at(when, t.event, "never")
-        t.equal("when()", handle.when(), when)
+        t.between("when()", handle.when(), when - 0.001, when + 0.001)
+        if handle.when() != when:
+            t.non_strict("when() is not quite what call_at() was given")
     else:
         before = t.loop.time()
         handle = t.loop.call_later(3600.25, t.event, "never")

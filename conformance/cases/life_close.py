@@ -80,7 +80,7 @@ def close_twice(t: Trial) -> None:
     """A loop that never ran is closed, and closed again."""
     loop = t.loop
     t.equal("is_closed() before", loop.is_closed(), False)
-    t.equal("close() returns", loop.close(), None)  # type: ignore[func-returns-value]
+    t.equal("close() returns", loop.close(), None)
     t.equal("is_closed() after", loop.is_closed(), True)
     loop.close()
     t.equal("is_closed() after the second close", loop.is_closed(), True)

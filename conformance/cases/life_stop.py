@@ -247,7 +247,7 @@ def stop_twice_during(t: Trial) -> None:
 @case("LIFE-012.returns", expected="None")
 def stop_returns_nothing(t: Trial) -> None:
     """stop() is called on a loop that is not running; its value is looked at."""
-    t.equal("stop()", t.loop.stop(), None)  # type: ignore[func-returns-value]
+    t.equal("stop()", t.loop.stop(), None)
     t.loop.run_forever()
     t.equal("is_running() after the run", t.loop.is_running(), False)
 

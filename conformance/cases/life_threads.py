@@ -234,7 +234,9 @@ def asyncio_run_in_a_child(t: Trial) -> None:
     """A coroutine forks; the child calls asyncio.run() with the loop under test."""
 
     def child() -> str:
-        return asyncio.run(asyncio.sleep(0.001, "works"), loop_factory=t.factory)
+        run: Any = asyncio.run
+        text: str = run(asyncio.sleep(0.001, "works"), loop_factory=t.factory)
+        return text
 
     async def main() -> str:
         return in_child(child)

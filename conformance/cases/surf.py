@@ -211,7 +211,8 @@ def factory_given_to_run(t: Trial) -> None:
         return asyncio.get_running_loop()
 
     kept: list[object] = []
-    loop = asyncio.run(main(), loop_factory=factory)
+    run: Any = asyncio.run
+    loop = run(main(), loop_factory=factory)
     t.true("it ran on the loop of the factory", made == [loop])
     t.equal("is_closed() afterwards", made[0].is_closed(), True)
     t.saw("the task was cancelled")
@@ -224,7 +225,8 @@ def run_in_debug_mode(t: Trial) -> None:
     async def main() -> bool:
         return asyncio.get_running_loop().get_debug()
 
-    t.equal("get_debug()", asyncio.run(main(), debug=True, loop_factory=t.factory), True)
+    run: Any = asyncio.run
+    t.equal("get_debug()", run(main(), debug=True, loop_factory=t.factory), True)
 
 
 @case("SURF-016.policy", expected="the loop works without any policy; recorded: whether it has one")

@@ -189,7 +189,7 @@ class Plain:
 
 async def talk_to_plain(t: Trial, kind: str) -> None:
     lost = asyncio.get_running_loop().create_future()
-    made = await link(t, kind, lambda: Plain(t, lost))  # type: ignore[type-var,return-value]
+    made = await link(t, kind, lambda: Plain(t, lost))  # type: ignore[type-var]
     await in_thread(made.peer.sendall, b"abc")
     t.equal("what the peer read", await in_thread(receive_exactly, made.peer, 3), b"ABC")
     made.transport.close()

@@ -53,7 +53,8 @@ def callbacks_of_a_future(t: Trial) -> None:
     """Two callbacks are added to a future, which gets its result; then a third is added."""
     future = t.loop.create_future()
     seen: list[object] = []
-    future.add_done_callback(lambda done: (t.event("first"), seen.append(done)))
+    future.add_done_callback(lambda done: t.event("first"))
+    future.add_done_callback(seen.append)
     future.add_done_callback(lambda done: t.event("second"))
     future.set_result(1)
     future.add_done_callback(lambda done: t.event("third"))

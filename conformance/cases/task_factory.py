@@ -14,6 +14,8 @@ variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", defau
 
 Options = dict[str, Any]
 
+EAGER: Any = getattr(asyncio, "eager_task_factory", None)  # 3.12 and newer
+
 
 async def nothing() -> None:
     pass
@@ -180,7 +182,7 @@ def keywords_given(t: Trial, **options: Any) -> Options:
 )
 def keywords_without_options(t: Trial) -> None:
     """create_task is called without options, with a factory that takes (loop, coro) only."""
-    t.loop.set_task_factory(lambda loop, coro: asyncio.Task(coro, loop=loop))  # type: ignore[arg-type,misc]
+    t.loop.set_task_factory(lambda loop, coro: asyncio.Task(coro, loop=loop))
     task = t.loop.create_task(nothing())
     t.equal("the result", finish(t, task), None)
 
@@ -219,7 +221,7 @@ def eager_task_that_never_waits(t: Trial) -> None:
         return "result"
 
     async def main() -> str:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         task = asyncio.create_task(child())
         t.event("made")
         t.equal("done()", task.done(), True)
@@ -240,7 +242,7 @@ def eager_task_that_waits(t: Trial) -> None:
         t.event("end")
 
     async def main() -> None:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         task = asyncio.create_task(child(), name="eager")
         t.event("made")
         t.equal("done()", task.done(), False)
@@ -260,7 +262,7 @@ def current_task_of_eager_tasks(t: Trial) -> None:
         seen.append(asyncio.current_task())
 
     async def main() -> None:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         outer = asyncio.current_task()
         task = asyncio.create_task(child())
         t.true("inside it is the eager task", seen == [task])
@@ -279,7 +281,7 @@ def context_of_eager_tasks(t: Trial) -> None:
         variable.set("by the child")
 
     async def main() -> None:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         variable.set("of the caller")
         await asyncio.create_task(child())
         t.event(variable.get())
@@ -296,7 +298,7 @@ def eager_task_that_raises(t: Trial) -> None:
         raise LookupError("ours")
 
     async def main() -> None:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         task = asyncio.create_task(child())
         t.equal("done()", task.done(), True)
         with t.raises(LookupError, what="awaiting it"):
@@ -318,7 +320,7 @@ def eager_factory_outside_a_run(t: Trial) -> None:
         t.equal("done() of the task inside", task.done(), True)
         return await task
 
-    t.loop.set_task_factory(asyncio.eager_task_factory)
+    t.loop.set_task_factory(EAGER)
     t.equal("the result", t.run(main()), "eager")
 
 
@@ -347,7 +349,7 @@ def eager_start_off(t: Trial) -> None:
         t.event("child")
 
     async def main() -> None:
-        t.loop.set_task_factory(asyncio.eager_task_factory)
+        t.loop.set_task_factory(EAGER)
         task = t.loop.create_task(child(), eager_start=False)  # type: ignore[call-arg]
         t.event("made")
         await task

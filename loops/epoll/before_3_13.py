@@ -41,26 +41,28 @@ class ExecutorTimeout:
     """shutdown_default_executor() as 3.12.3 repaired it (gh-111358): before, its time limit began
     when the work was done."""
 
-    async def shutdown_default_executor(self: Any, timeout: float | None = None) -> None:
-        self._executor_shutdown_called = True
-        executor = self._default_executor
-        if executor is None:
-            return
-        ended = self.create_future()
-        thread = threading.Thread(target=_wait_for, args=(self, executor, ended))
-        thread.start()
-        try:
-            async with asyncio.timeout(timeout):
-                await ended
-        except TimeoutError:
-            warnings.warn(
-                f"The executor did not finishing joining its threads within {timeout} seconds.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            executor.shutdown(wait=False)
-        else:
-            thread.join()
+    if (3, 12) <= sys.version_info < (3, 12, 3):
+
+        async def shutdown_default_executor(self: Any, timeout: float | None = None) -> None:
+            self._executor_shutdown_called = True
+            executor = self._default_executor
+            if executor is None:
+                return
+            ended = self.create_future()
+            thread = threading.Thread(target=_wait_for, args=(self, executor, ended))
+            thread.start()
+            try:
+                async with asyncio.timeout(timeout):
+                    await ended
+            except TimeoutError:
+                warnings.warn(
+                    f"The executor did not finishing joining its threads within {timeout} seconds.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                executor.shutdown(wait=False)
+            else:
+                thread.join()
 
 
 def _wait_for(loop: Any, executor: Any, ended: asyncio.Future[None]) -> None:

@@ -23,17 +23,11 @@ from loopgauge.loops.epoll.tls import TLSConnections
 
 if sys.version_info >= (3, 13):
     _Stock = asyncio.SelectorEventLoop
-elif (3, 12) <= sys.version_info < (3, 12, 3):
+else:
     from loopgauge.loops.epoll.before_3_13 import ExecutorTimeout, RunForeverParts
 
     class _Stock(RunForeverParts, ExecutorTimeout, asyncio.SelectorEventLoop):
         """CPython's loop with what later versions have."""
-
-else:
-    from loopgauge.loops.epoll.before_3_13 import RunForeverParts
-
-    class _Stock(RunForeverParts, asyncio.SelectorEventLoop):
-        """CPython's loop with the two parts of run_forever() that 3.13 gave a name."""
 
 
 _Ts = TypeVarTuple("_Ts")
