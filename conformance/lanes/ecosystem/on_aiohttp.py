@@ -9,7 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from loopgauge.conformance.case import program
-from loopgauge.conformance.lanes.ecosystem.program import BOTH, SECONDS, contexts, library, run
+from loopgauge.conformance.lanes.ecosystem.program import (
+    BOTH,
+    PROGRAM_SECONDS,
+    contexts,
+    library,
+    run,
+)
 from loopgauge.conformance.trial import Trial
 
 CLIENTS = 30
@@ -42,7 +48,7 @@ async def site(
     "ecosystem:aiohttp.requests",
     expected="twenty answers over one connection, and a 404",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def requests(t: Trial, variant: str) -> None:
     """A client asks an aiohttp server twenty times for JSON, then for a path that is not there."""
@@ -69,7 +75,7 @@ def requests(t: Trial, variant: str) -> None:
     "ecosystem:aiohttp.concurrent",
     expected="every client gets its own answer",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def concurrent(t: Trial, variant: str) -> None:
     """Thirty requests are held by the server until all are there, and then answered."""
@@ -97,7 +103,7 @@ def concurrent(t: Trial, variant: str) -> None:
     "ecosystem:aiohttp.bodies",
     expected="one mebibyte arrives whole in both directions",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def bodies(t: Trial, variant: str) -> None:
     """A chunked upload and a streamed download of one mebibyte, with their checksums."""
@@ -140,7 +146,7 @@ def bodies(t: Trial, variant: str) -> None:
     "ecosystem:aiohttp.file",
     expected="the whole file, and a part of it",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def file(t: Trial, variant: str) -> None:
     """A static file is sent, which uses loop.sendfile where there is one; then a range of it."""
@@ -167,7 +173,7 @@ def file(t: Trial, variant: str) -> None:
     "ecosystem:aiohttp.websocket",
     expected="every message comes back",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def websocket(t: Trial, variant: str) -> None:
     """Text and bytes are sent through a WebSocket of aiohttp to a server that echoes them."""
@@ -201,7 +207,7 @@ def websocket(t: Trial, variant: str) -> None:
     "ecosystem:aiohttp.cancelled",
     expected="the handler is cancelled, and the server goes on",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def cancelled(t: Trial, variant: str) -> None:
     """A client gives up while its request is handled, and another asks afterwards."""

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from loopgauge.conformance.case import program
-from loopgauge.conformance.lanes.ecosystem.program import SECONDS, library
+from loopgauge.conformance.lanes.ecosystem.program import PROGRAM_SECONDS, library
 from loopgauge.conformance.trial import Trial
 
 CLIENTS = 20
@@ -48,7 +48,7 @@ async def receive(stream: Any, size: int) -> bytes:
 @program(
     "ecosystem:anyio.tcp",
     expected="every client gets back what it sent; a cancelled wait harms nothing",
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def tcp(t: Trial) -> None:
     """Twenty clients of an echo server in task groups; one first gives up waiting."""
@@ -82,7 +82,7 @@ def tcp(t: Trial) -> None:
 @program(
     "ecosystem:anyio.unix",
     expected="the message and a descriptor that leads to the same file",
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def unix(t: Trial) -> None:
     """A file descriptor is sent through a Unix socket."""
@@ -110,7 +110,7 @@ def unix(t: Trial) -> None:
     t.equal("message and content", run(t, main), (b"here", b"contents"))
 
 
-@program("ecosystem:anyio.udp", expected="every packet is answered", seconds=SECONDS)
+@program("ecosystem:anyio.udp", expected="every packet is answered", seconds=PROGRAM_SECONDS)
 def udp(t: Trial) -> None:
     """A connected and an unconnected UDP socket exchange packets."""
     anyio = library(t, "anyio")
@@ -134,7 +134,7 @@ def udp(t: Trial) -> None:
 @program(
     "ecosystem:anyio.processes",
     expected="its output and exit status, and the signal that ended the other",
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def processes(t: Trial) -> None:
     """A child turns its input into capitals and exits with 3; another is terminated."""
@@ -156,7 +156,7 @@ def processes(t: Trial) -> None:
 @program(
     "ecosystem:anyio.threads",
     expected="every thread gets its answer from the loop",
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def threads(t: Trial) -> None:
     """Twenty worker threads each call a coroutine on the loop and wait for it."""

@@ -8,8 +8,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from loopgauge.conformance.case import program
-from loopgauge.conformance.kit import tls
-from loopgauge.conformance.lanes.ecosystem.program import BOTH, SECONDS, contexts, library, run
+from loopgauge.conformance.kit.tls import HOSTNAME
+from loopgauge.conformance.lanes.ecosystem.program import (
+    BOTH,
+    PROGRAM_SECONDS,
+    contexts,
+    library,
+    run,
+)
 from loopgauge.conformance.trial import Trial
 
 PARSERS = ("h11", "httptools")
@@ -87,7 +93,7 @@ def talk(t: Trial, variant: str, http: str) -> None:
     async def main() -> None:
         async with serving(t, variant, application, http) as port:
             _, client_tls = contexts(t, variant)
-            name = tls.HOSTNAME if client_tls else None
+            name = HOSTNAME if client_tls else None
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", port, ssl=client_tls, server_hostname=name
             )
@@ -104,7 +110,7 @@ def talk(t: Trial, variant: str, http: str) -> None:
     "ecosystem:uvicorn.h11",
     expected="every body comes back; the application is started and shut down once",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def with_h11(t: Trial, variant: str) -> None:
     """Four requests over one connection to uvicorn with the parser in Python."""
@@ -116,7 +122,7 @@ def with_h11(t: Trial, variant: str) -> None:
     "ecosystem:uvicorn.httptools",
     expected="every body comes back; the application is started and shut down once",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def with_httptools(t: Trial, variant: str) -> None:
     """Four requests over one connection to uvicorn with the parser in C."""

@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from loopgauge.conformance.case import program
-from loopgauge.conformance.lanes.ecosystem.program import BOTH, SECONDS, contexts, library, run
+from loopgauge.conformance.lanes.ecosystem.program import (
+    BOTH,
+    PROGRAM_SECONDS,
+    contexts,
+    library,
+    run,
+)
 from loopgauge.conformance.trial import Trial
 
 CLIENTS = 20
@@ -38,7 +44,7 @@ async def echo(connection: Any) -> None:
     "ecosystem:websockets.echo",
     expected="every message comes back, and the ping is answered",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def messages(t: Trial, variant: str) -> None:
     """Text, bytes and a message of half a mebibyte are sent to a server that echoes them."""
@@ -56,7 +62,7 @@ def messages(t: Trial, variant: str) -> None:
 @program(
     "ecosystem:websockets.broadcast",
     expected="every client gets every message in order",
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def broadcast(t: Trial) -> None:
     """The server sends ten messages to twenty clients at once."""
@@ -91,7 +97,7 @@ def broadcast(t: Trial) -> None:
     "ecosystem:websockets.closing",
     expected="both ends see the close code of the one that closed",
     variants=BOTH,
-    seconds=SECONDS,
+    seconds=PROGRAM_SECONDS,
 )
 def closing(t: Trial, variant: str) -> None:
     """One connection is closed by the server, the next by the client."""

@@ -11,13 +11,13 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from loopgauge.conformance.kit import tls
+from loopgauge.conformance.kit.tls import client_context, server_context
 from loopgauge.conformance.trial import Trial
 
 T = TypeVar("T")
 
 #: Seconds for a program, imports included; it needs one or two on an idle core.
-SECONDS = 30.0
+PROGRAM_SECONDS = 30.0
 
 #: Over plain TCP and encrypted.
 BOTH = ("tcp", "tls")
@@ -53,4 +53,4 @@ def contexts(t: Trial, variant: str) -> tuple[ssl.SSLContext | None, ssl.SSLCont
     """For the server and for the client; None over plain TCP."""
     if variant == "tcp":
         return None, None
-    return tls.server_context(t.directory), tls.client_context()
+    return server_context(t.directory), client_context()
