@@ -74,9 +74,12 @@ def _heading(case: Case) -> str:
     paragraphs = [
         f"{case.id}: {case.description}",
         f"Expected: {case.expected}",
-        f"Rule {rule.id} ({rule.level}, since Python {rule.since}): {rule.text}",
-        f"Source: {rule.source}",
     ]
+    if rule.id:
+        paragraphs += [
+            f"Rule {rule.id} ({rule.level}, since Python {rule.since}): {rule.text}",
+            f"Source: {rule.source}",
+        ]
     text = "\n\n".join("\n".join(wrap(paragraph, 96)) for paragraph in paragraphs)
     return text.replace("\\", "\\\\").replace('"""', "'''") + "\n"
 

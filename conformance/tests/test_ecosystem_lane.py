@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from conformance_testing import HERE
 
 from loopgauge.conformance import lanes
+from loopgauge.conformance.case import Case
 from loopgauge.conformance.lanes.ecosystem import lane
 from loopgauge.conformance.lanes.ecosystem.program import library
+from loopgauge.conformance.repro import script
 from loopgauge.conformance.runner.messages import Outcome, Target
 from loopgauge.conformance.runner.pool import Pool
 from loopgauge.conformance.trial import NotApplicable, Trial
@@ -59,3 +63,19 @@ def test_a_library_that_is_not_there(tmp_path: Path) -> None:
     trial = Trial(lambda: None, directory=tmp_path)
     with pytest.raises(NotApplicable, match=r"no_such_library.*pip install no_such_library"):
         library(trial, "no_such_library.server")
+
+
+@pytest.mark.parametrize("program", lane.programs(), ids=lambda program: program.id)
+def test_every_program_can_be_cut_out(program: Case) -> None:
+    text = script(program, Target(name="asyncio", factory="asyncio:SelectorEventLoop"))
+    compile(text, program.id, "exec")
+    assert "loopgauge" not in text
+
+
+def test_a_cut_out_program_runs_alone(pool: Pool, tmp_path: Path) -> None:
+    program = next(program for program in lane.programs() if program.id == ECHO)
+    path = tmp_path / "alone.py"
+    path.write_text(script(program, Target(name="asyncio", factory="asyncio:SelectorEventLoop")))
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the ping is answered" in done.stdout

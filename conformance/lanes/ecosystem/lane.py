@@ -15,13 +15,13 @@ MODULES = ("on_aiohttp", "on_websockets", "on_uvicorn", "on_anyio")
 
 
 @cache
-def _programs() -> list[Case]:
+def programs() -> list[Case]:
     return programs_of(*(HERE + module for module in MODULES))
 
 
 def questions(python: tuple[int, ...]) -> list[Question]:
-    return questions_of(_programs())
+    return questions_of(programs())
 
 
 def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done) -> None:
-    answer_with(_programs(), questions, target, pool, done)
+    answer_with(programs(), questions, target, pool, done)
