@@ -38,6 +38,8 @@ OWNERS: dict[str, tuple[type, ...]] = {
 }
 #: Public methods that are not part of the documented interface, or are no method of the object.
 _NO_METHODS = frozenset({"slow_callback_duration"})
+#: Parameters that are documented, and hidden behind **kwargs by every class.
+_HIDDEN = {"create_task": ("name", "context", *(["eager_start"] * (sys.version_info >= (3, 14))))}
 _RECEIVERS = {
     "loop": re.compile(r"loop$|^running$|^get_running_loop$|^get_event_loop$|factory$"),
     "transport": re.compile(r"transport"),
@@ -119,7 +121,8 @@ def _methods() -> tuple[Method, ...]:
             found = [getattr(kind, name) for kind in classes if hasattr(kind, name)]
             functions = [one for one in found if callable(one)]
             if functions:
-                made.append(Method(owner, name, _parameters(functions)))
+                parameters = (*_parameters(functions), *_HIDDEN.get(name, ()))
+                made.append(Method(owner, name, tuple(dict.fromkeys(parameters))))
     return tuple(made)
 
 
