@@ -40,7 +40,8 @@ def conformance(arguments: Sequence[str]) -> Job:
     """`bench conformance` of stock asyncio and the built-in loop, or as `arguments` say."""
 
     def run(python: Interpreter) -> str:
-        bench = [python.launcher, "-m", "loopgauge.harness.cli", "conformance", *arguments]
+        launcher = str(python.launcher)
+        bench = [launcher, "-m", "loopgauge.harness.cli", "conformance", *arguments]
         code = status(bench)
         return f"FAILED: exit code {code}" if code else "ok"
 
