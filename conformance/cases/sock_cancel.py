@@ -86,7 +86,7 @@ def cancel_accept(t: Trial) -> None:
 def cancel_send(t: Trial) -> None:
     """sock_sendall is cancelled while the socket is full; then the peer reads all there is, and
     the next sock_sendall sends something else."""
-    ours, peer = socket_pair("tcp", t.directory)
+    ours, peer = socket_pair("unix", t.directory)
 
     async def main() -> None:
         before = fill(ours)
@@ -145,7 +145,7 @@ def cancel_connect(t: Trial) -> None:
 @case("SOCK-014.sendfile", expected="CancelledError, nothing is watched, nothing more is sent")
 def cancel_sendfile(t: Trial) -> None:
     """sock_sendfile is cancelled while the socket is full; then the peer reads all there is."""
-    ours, peer = socket_pair("tcp", t.directory)
+    ours, peer = socket_pair("unix", t.directory)
     path = t.directory / "file"
     path.write_bytes(b"x" * 100_000)
 
@@ -343,7 +343,7 @@ def replaced_in_a_turn(t: Trial) -> None:
 )
 def socket_closed(t: Trial, how: str) -> None:
     """The user closes the socket while a call waits on it, and cancels the call turns later."""
-    ours, peer = socket_pair("tcp", t.directory)
+    ours, peer = socket_pair("unix" if how == "sendall" else "tcp", t.directory)
     if how == "accept":
         ours.close()
         ours = listener("tcp", t.directory)
@@ -384,7 +384,7 @@ def transports_socket(t: Trial, how: str) -> None:
     """A sock_* coroutine that would have to wait is given the descriptor of a transport."""
 
     async def main() -> None:
-        made = await link(t, "tcp", lambda: Recorder(t.loop))
+        made = await link(t, "unix", lambda: Recorder(t.loop))
         sock = socket.socket(fileno=made.transport.get_extra_info("socket").fileno())
         sock.setblocking(False)
         if how == "sendall":

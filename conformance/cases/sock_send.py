@@ -10,6 +10,7 @@ from loopgauge.conformance.kit.peers import (
     in_thread,
     receive_all,
     receive_exactly,
+    reset,
     socket_pair,
 )
 from loopgauge.conformance.kit.sockets import (
@@ -101,7 +102,7 @@ def send_all_kinds(t: Trial, kind: str) -> None:
 )
 def send_all_into_full(t: Trial, kind: str) -> None:
     """The socket is full when sock_sendall is called; the peer reads afterwards."""
-    ours, peer = socket_pair("tcp", t.directory)
+    ours, peer = socket_pair("unix", t.directory)
     pattern = bytes(range(250)) * 400
     data: bytes | bytearray | memoryview = pattern
     if kind != "bytes":
@@ -123,13 +124,12 @@ def send_all_into_full(t: Trial, kind: str) -> None:
 
 @case("SOCK-008.error", variants=("there", "later"), expected="an OSError of a broken connection")
 def send_all_after_reset(t: Trial, when: str) -> None:
-    """The peer resets the connection, before sock_sendall is called or while it waits."""
-    ours, peer = socket_pair("tcp", t.directory)
+    """The peer resets the connection before sock_sendall is called, or closes while it waits."""
+    ours, peer = socket_pair("tcp" if when == "there" else "unix", t.directory)
 
     async def main() -> None:
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if when == "there":
-            peer.close()
+            reset(peer)
         else:
             fill(ours)
         task = await begun(t.loop.sock_sendall(ours, bytes(1_000_000)))

@@ -55,7 +55,8 @@ def full_datagram_pair(directory: Path) -> tuple[socket.socket, socket.socket]:
 
 
 def fill(sock: socket.socket) -> int:
-    """Sends on a non-blocking socket until nothing more is taken; how many bytes that were."""
+    """Sends on a non-blocking Unix socket until nothing more is taken; how many bytes that were.
+    A TCP socket is never full for sure: the kernel moves data on and enlarges buffers."""
     count = 0
     try:
         while True:
