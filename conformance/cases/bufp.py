@@ -400,7 +400,8 @@ class Reuses(BufferedRecorder):
     expected="the bytearray can be resized: the loop holds no view of it",
 )
 def released(t: Trial, kind: str) -> None:
-    """buffer_updated() makes the bytearray larger; the peer sends ten words."""
+    """get_buffer() hands out a bytearray, and buffer_updated() makes it larger; the peer sends ten
+    words."""
 
     async def main() -> None:
         made = await link(t, kind, Reuses)

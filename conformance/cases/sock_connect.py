@@ -23,7 +23,7 @@ def unconnected(family: int = socket.AF_INET) -> socket.socket:
     expected="None, and the socket is connected to the listener",
 )
 def connect_hosts(t: Trial, host: str) -> None:
-    """sock_connect is given a numeric address, the name localhost, and an IPv6 address."""
+    """sock_connect is given a numeric address, the name localhost, or an IPv6 address."""
     if host == "ipv6" and not has_ipv6():
         t.not_applicable("this machine has no IPv6")
     family = socket.AF_INET6 if host == "ipv6" else socket.AF_INET

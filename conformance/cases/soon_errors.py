@@ -231,7 +231,7 @@ def wrong_thread(t: Trial, how: str) -> None:
     t.saw()
 
 
-@case("SOON-013.right-thread", variants=ALL, expected="no error; called")
+@case("SOON-013.right-thread", variants=ALL, expected="no error, and the callbacks are called")
 def right_thread(t: Trial, how: str) -> None:
     """In debug mode, the loop's own thread schedules a callback, before the run and within it."""
     t.loop.set_debug(True)

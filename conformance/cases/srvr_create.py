@@ -219,9 +219,10 @@ def reuse_address(t: Trial, kind: str) -> None:
     t.equal("SO_REUSEADDR is on", found, kind != "off")
 
 
-@case("SRVR-009.option", variants=("on", "off", "default"), expected="as asked; off by default")
+@case("SRVR-009.option", variants=("on", "off", "default"), expected="as asked for; off by default")
 def keep_alive(t: Trial, kind: str) -> None:
-    """SO_KEEPALIVE is read from servers with keep_alive=True, False and without it."""
+    """A server is made with keep_alive=True, False, or without a word about it, and SO_KEEPALIVE is
+    read from its socket."""
     options = {} if kind == "default" else {"keep_alive": kind == "on"}
     found = t.run(option(t, socket.SOL_SOCKET, socket.SO_KEEPALIVE, **options))
     t.equal("SO_KEEPALIVE is on", found, kind == "on")

@@ -433,9 +433,10 @@ def context_of_timers(t: Trial, how: str) -> None:
     t.equal("outside", VARIABLE.get(), "current")
 
 
-@case("TIME-017.copied", variants=TIMERS, expected="the value at the time of the call")
+@case("TIME-017.copied", variants=TIMERS, expected="the value when the timer was made")
 def context_of_timers_is_captured(t: Trial, how: str) -> None:
-    """A timer without a context; the variable is changed before it fires."""
+    """A timer is made without a context, and a context variable changed before it fires; the
+    callback reads the variable."""
     VARIABLE.set("scheduled")
     timer(t.loop, how, 0.001, lambda: t.event(VARIABLE.get()))
     VARIABLE.set("later")
