@@ -132,11 +132,14 @@ def _known() -> dict[tuple[str, str], Method]:
 
 
 def _parameters(functions: list[Any]) -> tuple[str, ...]:
-    """Of all the classes that have it: the abstract one often hides some behind **kwargs."""
+    """Of all the classes that have it: the abstract one often hides options behind **kwargs. What
+    has no default has its name from the first."""
     names: dict[str, str] = {}
     for function in functions:
         for parameter in [*inspect.signature(function).parameters.values()][1:]:
             if parameter.kind is parameter.VAR_KEYWORD:
+                continue
+            if function is not functions[0] and parameter.default is parameter.empty:
                 continue
             star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
             names.setdefault(parameter.name, star + parameter.name)

@@ -104,9 +104,15 @@ def present(
 
         folder = Path(report) if report else path.with_suffix("")
         click.echo(f"report: {shown(make_site([results], folder))}", err=True)
-    notable = [one for loop in summary.loops for one in [*loop.unexpected, *loop.fixed]]
-    if notable:
-        click.echo(f"one of them alone: bench repro {shlex.quote(notable[0].case)}", err=True)
+    scripted = [
+        (one.case, loop.loop)
+        for loop in summary.loops
+        for one in [*loop.unexpected, *loop.fixed]
+        if one.lane == "rules"
+    ]
+    if scripted:
+        case, loop = map(shlex.quote, scripted[0])
+        click.echo(f"the first of them alone: bench repro {case} --loop {loop}", err=True)
 
 
 def say_what_is_kept(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -157,3 +158,18 @@ def test_a_badge_is_that_of_one_loop(bench: Bench) -> None:
     done = bench("conformance", "SOON-001.three", "--loop", "all", "--badge", "b.svg")
     assert done.returncode == 2
     assert "--badge belongs to one loop" in done.stderr
+
+
+def test_what_was_asked_before_an_interruption_is_kept(bench: Bench) -> None:
+    with bench.started("conformance", "--loop", "asyncio", "--out", "r.jsonl") as process:
+        assert process.stderr is not None
+        bench.read_until(process.stderr, "asyncio: rules")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "interrupted: the verdicts until then are kept in r.jsonl" in said
+    assert "Traceback" not in said
+    last = json.loads((bench.folder / "r.jsonl").read_text().splitlines()[-1])
+    assert (last["record"], last["complete"]) == ("end", False)
+    assert bench("report", "r.jsonl").returncode == 0
+    assert "did not come to its end" in (bench.folder / "r/index.html").read_text()
