@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from loopgauge.conformance.case import case
@@ -21,6 +21,14 @@ async def numbers(t: Trial, name: str, error: BaseException | None = None) -> As
         t.event(f"{name} closed")
         if error is not None:
             raise error
+
+
+async def turns_until(condition: Callable[[], object]) -> None:
+    """Waits for so many turns as it takes, and no more than a thousand."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
 
 
 def watch(t: Trial) -> list[dict[str, Any]]:
@@ -189,8 +197,7 @@ def generator_that_is_dropped(t: Trial) -> None:
         del generator
         t.collect()
         t.saw()
-        while not t.events:
-            await asyncio.sleep(0)
+        await turns_until(lambda: t.events)
 
     t.run(main())
     t.saw("generator closed")
@@ -231,8 +238,7 @@ def generator_that_is_left(t: Trial) -> None:
             if number == 2:
                 break
         t.event("left")
-        while len(t.events) < 2:
-            await asyncio.sleep(0)
+        await turns_until(lambda: len(t.events) > 1)
 
     t.run(main())
     t.saw("left", "generator closed")
