@@ -89,7 +89,7 @@ def _judged(case: Case, trial: Trial, step: Callable[[], None]) -> Outcome:
         outcome.evidence.missing = _innermost_method(error)
         return outcome
     except AttributeError as error:
-        name = _missing_method(error)
+        name = missing_method(error)
         if not name:
             return _failed("ERROR", _told(error), error)
         outcome = _failed("UNIMPLEMENTED", f"the loop has no {name}()", error)
@@ -108,7 +108,7 @@ def _failed(verdict: Kind, reason: str, error: BaseException) -> Outcome:
     )
 
 
-def _missing_method(error: AttributeError) -> str:
+def missing_method(error: AttributeError) -> str:
     """The name, if it is one of the loop's interface that this loop does not have."""
     name, owner = error.name or "", error.obj
     public = name in vars(asyncio.AbstractEventLoop) and not name.startswith("_")

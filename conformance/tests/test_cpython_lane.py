@@ -75,6 +75,7 @@ def test_a_white_box_test_says_nothing_about_a_foreign_loop(pool: Pool) -> None:
         ("Aborts", "CRASH", "SIGABRT"),
         ("Prints", "PASS", ""),
         ("forks", "PASS", ""),
+        ("Teaching", "UNIMPLEMENTED", "has no attribute"),
         ("there_is_no_such_factory", "ERROR", "there_is_no_such_factory"),
     ],
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import faulthandler
 import os
 import signal
@@ -31,7 +32,7 @@ from loopgauge.conformance.lanes.cpython.messages import (
     Order,
     Start,
 )
-from loopgauge.conformance.runner.body import make_factory
+from loopgauge.conformance.runner.body import make_factory, missing_method
 from loopgauge.conformance.runner.messages import Target
 
 
@@ -103,9 +104,11 @@ class Reporter(unittest.TestResult):
 
 
 def _ending(err: Any) -> Ending:
-    if issubclass(err[0], AssertionError):
+    kind, error, _ = err
+    if issubclass(kind, AssertionError):
         return "failed"
-    return "unimplemented" if issubclass(err[0], NotImplementedError) else "error"
+    lacking = isinstance(error, AttributeError) and missing_method(error)
+    return "unimplemented" if lacking or issubclass(kind, NotImplementedError) else "error"
 
 
 def run_tests(order: Order, results: IO[bytes]) -> None:
@@ -128,7 +131,8 @@ def run_tests(order: Order, results: IO[bytes]) -> None:
 def is_foreign(target: Target) -> bool:
     """A subclass of asyncio's own loop has promised the private attributes; others have not."""
     loop = make_factory(target)()
-    loop.close()
+    with contextlib.suppress(Exception):  # a loop without a close() is asked all the same
+        loop.close()
     return not isinstance(loop, asyncio.SelectorEventLoop)
 
 

@@ -12,7 +12,7 @@ Ending = Literal[
     "passed",
     "failed",  # an assertion
     "error",  # any other exception
-    "unimplemented",  # NotImplementedError
+    "unimplemented",  # the loop says so, or lacks the method
     "skipped",  # by CPython itself
     "crashed",
     "hung",

@@ -92,7 +92,7 @@ def probe(target: Target, environment: Mapping[str, str]) -> Probe:
         said.seek(0)
         text = said.read()
     if status == 0:
-        return Probe(foreign="false" not in text.splitlines()[-1:])
+        return Probe(foreign="false" not in text.splitlines())
     if status > 0 and "Traceback" in text:
         return Probe(True, Outcome("error", text))
     return Probe(True, _broken(status, text, False, MAKING))
