@@ -62,8 +62,9 @@ def makes_non_blocking(t: Trial) -> None:
     protocol = Recorder(t.loop)
 
     async def main() -> None:
-        await t.loop.connect_accepted_socket(lambda: protocol, ours)
-        t.equal("its descriptor blocks", os.get_blocking(ours.fileno()), False)
+        transport, _ = await t.loop.connect_accepted_socket(lambda: protocol, ours)
+        number = transport.get_extra_info("socket").fileno()
+        t.equal("its descriptor blocks", os.get_blocking(number), False)
         await ended(protocol)
 
     with peer:
