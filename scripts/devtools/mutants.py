@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -143,24 +143,32 @@ class Check:
         self._passing: set[str] = set()
 
     def all(self, faults: Sequence[Fault], tell: Callable[[str], object]) -> list[Result]:
-        """Tells a line of each as it is known."""
-        self._learn_what_passes()
-        results = []
-        for fault in faults:
-            result = self._try(fault)
-            results.append(result)
-            tell(_line(result, self._enough))
+        """Tells a line of each as it is known: first what the likely areas catch, then what the
+        whole lane does, and last what does not count."""
+        results = [Result(fault.id, fault.area, fault.file, fault.breaks) for fault in faults]
+        if self._enough:
+            self._learn_what_passes({area for fault in faults for area in ASKED_FIRST[fault.area]})
+            for fault, result in zip(faults, results, strict=True):
+                self._try(fault, result, ASKED_FIRST[fault.area])
+                tell(_line(result, self._enough))
+        rest = [pair for pair in zip(faults, results, strict=True) if not pair[1].cases]
+        if rest:
+            self._learn_what_passes(())
+            for fault, result in rest:
+                self._try(fault, result, ())
+                tell(_line(result, self._enough))
         self._strike(results)
         for result in results:
             if result.struck:
                 tell(_line(result, self._enough))
         return results
 
-    def _learn_what_passes(self) -> None:
-        verdicts = self._ask()
+    def _learn_what_passes(self, areas: Collection[str]) -> None:
+        self._copy.build()
+        verdicts = self._ask(sorted(areas))
         self._passing = {case for case, verdict in verdicts.items() if verdict in GOOD}
         say(f"{len(self._passing)} of {len(verdicts)} cases pass on the sound loop")
-        if not self._passing:
+        if not (self._passing or areas):
             raise SetupError("no case passes on the loop without a fault")
 
     def _strike(self, results: Sequence[Result]) -> None:
@@ -168,32 +176,23 @@ class Check:
         if not (caught := sorted({case for result in results for case in result.cases})):
             return
         self._copy.build()
-        by_itself = set(self._lost(self._ask(caught)))
+        by_itself = {case for case, verdict in self._ask(caught).items() if verdict in BAD}
         for result in results:
             result.struck = [case for case in result.cases if case in by_itself]
             result.cases = [case for case in result.cases if case not in by_itself]
 
-    def _try(self, fault: Fault) -> Result:
-        result = Result(fault.id, fault.area, fault.file, fault.breaks)
+    def _try(self, fault: Fault, result: Result, areas: Sequence[str]) -> None:
         started = time.monotonic()
         try:
             with self._copy.planted(fault):
-                verdicts = self._ask_first(fault)
-                if not self._lost(verdicts):
-                    verdicts = self._ask(stop=self._has_enough)
+                verdicts = self._ask(areas, stop=self._has_enough)
                 if lost := self._lost(verdicts):
                     again = self._ask(self._quickest(verdicts))
                     if self._lost(again):
                         result.cases = [case for case in lost if again.get(case) not in GOOD]
         except SetupError as error:
             result.note = str(error)
-        result.seconds = round(time.monotonic() - started, 1)
-        return result
-
-    def _ask_first(self, fault: Fault) -> Verdicts:
-        areas = ASKED_FIRST[fault.area] if self._enough else ()
-        cases = sorted(case for case in self._passing if case.partition("-")[0] in areas)
-        return self._ask(cases, self._has_enough) if cases else {}
+        result.seconds = round(result.seconds + time.monotonic() - started, 1)
 
     def _lost(self, verdicts: Verdicts) -> list[str]:
         """The cases that pass on the sound loop, and fail here."""
@@ -207,14 +206,13 @@ class Check:
         return 0 < self._enough <= len(self._lost(verdicts))
 
     def _ask(
-        self, cases: Sequence[str] = (), stop: Callable[[Verdicts], bool] = lambda verdicts: False
+        self, words: Sequence[str] = (), stop: Callable[[Verdicts], bool] = lambda verdicts: False
     ) -> Verdicts:
-        """The verdicts of the whole lane, or of some cases, until `stop`. SetupError if the lane
-        breaks down: that says nothing about a fault."""
+        """The verdicts of the whole lane, or of some areas or cases, until `stop`. SetupError if
+        the lane breaks down: that says nothing about a fault."""
         launcher = str(self._copy.python.launcher)
-        words = [launcher, "-P", str(CHILD), LOOP, str(self._jobs), *cases]
         child = subprocess.Popen(
-            words,
+            [launcher, "-P", str(CHILD), LOOP, str(self._jobs), *words],
             cwd=self._copy.folder,
             env={**os.environ, "PYTHONPATH": str(self._copy.pyroot)},
             stdin=subprocess.DEVNULL,
@@ -279,7 +277,7 @@ def _line(result: Result, enough: int) -> str:
     if result.note:
         what = result.note
     elif not result.cases:
-        what = "SURVIVES"
+        what = "not caught"
     else:
         shown = ", ".join(result.cases[:3])
         more = "+" if 0 < enough <= len(result.cases) else ""

@@ -1,9 +1,9 @@
 """Asks one loop every case of the rules lane, or those named, and prints each verdict as it comes.
 
-Run by a Python that imports the copy under test: `rules_child.py LOOP JOBS [CASE]...`. JSON lines
-on stdout: {"case", "verdict"}, and at last {"asked"}. Stock asyncio is not asked, and expectations
-are not read: what counts is the difference from the same loop without a fault. Ends early, and
-leaves no process behind, when it is interrupted.
+Run by a Python that imports the copy under test: `rules_child.py LOOP JOBS [AREA|CASE]...`. JSON
+lines on stdout: {"case", "verdict"}, and at last {"asked"}. Stock asyncio is not asked, and
+expectations are not read: what counts is the difference from the same loop without a fault. Ends
+early, and leaves no process behind, when it is interrupted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from loopgauge.conformance.runner.pool import Pool
 from loopgauge.loops.registry import resolve
 
 
-def main(name: str, jobs: str, *cases: str) -> None:
+def main(name: str, jobs: str, *words: str) -> None:
     spec = resolve(name)
     target = Target(name=spec.name, factory=spec.factory, arguments=spec.arguments)
-    asked = [q for q in rules.questions(sys.version_info[:3]) if not cases or q.id in cases]
+    everything = rules.questions(sys.version_info[:3])
+    asked = [q for q in everything if not words or q.id in words or q.id.split("-")[0] in words]
     with Pool(int(jobs)) as pool:
         rules.answer(asked, target, pool, _tell)
     print(json.dumps({"asked": len(asked)}), flush=True)

@@ -35,7 +35,8 @@ verdicts = {
     "chance": "FAIL" if count == 2 else "PASS",
     "unsteady": "FAIL" if count >= 2 else "PASS",
 }
-asked = sys.argv[3:] or list(verdicts)
+words = sys.argv[3:]
+asked = [c for c in verdicts if not words or c in words or c.split("-")[0] in words]
 for case in asked:
     print(json.dumps({"case": case, "verdict": verdicts[case]}))
 print(json.dumps({"asked": len(asked)}))
@@ -114,7 +115,7 @@ def test_the_copy_is_sound_after_each_fault(tools: Any) -> None:
 
 def test_each_fault_is_compiled_without_the_one_before(tools: Any) -> None:
     tools.check("first", "second")
-    assert tools.builds == ["first\n", "second\n", "sound\n"]
+    assert tools.builds == ["sound\n", "first\n", "second\n", "sound\n"]
 
 
 def test_the_copy_is_sound_after_an_interruption(tools: Any) -> None:
