@@ -48,6 +48,31 @@ def same_addresses(t: Trial, name: str) -> None:
 
 
 @case(
+    "DNS-001.in-turn",
+    variants=("127.0.0.1", "::1", "localhost"),
+    expected="each time what socket.getaddrinfo returns, whatever was asked before",
+)
+def same_address_in_turn(t: Trial, host: str) -> None:
+    """The same host is asked for several times, each time with other arguments, and then again:
+    type, protocol, port, family and flags."""
+    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    questions: list[tuple[Any, dict[str, Any]]] = [
+        (80, {"type": socket.SOCK_STREAM}),
+        (80, {"type": socket.SOCK_DGRAM}),
+        (80, {}),
+        (80, {"proto": socket.IPPROTO_UDP}),
+        (81, {"type": socket.SOCK_STREAM}),
+        (None, {"type": socket.SOCK_STREAM}),
+        (80, {"type": socket.SOCK_STREAM, "family": family}),
+        (80, {"type": socket.SOCK_STREAM, "flags": socket.AI_PASSIVE}),
+    ]
+    for port, options in questions * 2:
+        wanted = socket.getaddrinfo(host, port, **options)
+        found = t.run(t.loop.getaddrinfo(host, port, **options))
+        t.equal(f"the addresses for {port}, {options}", found, wanted)
+
+
+@case(
     "DNS-001.strange-numbers",
     variants=("127.1", "0x7f.1", "127.0.0.01", "1.2.3", "::ffff:127.0.0.1", " 127.0.0.1"),
     expected="the list that socket.getaddrinfo returns for the same arguments, or its error",

@@ -36,8 +36,8 @@ BAD = frozenset({"UNIMPLEMENTED", "FAIL", "ERROR", "HANG", "CRASH", "LEAK"})
 #: tenth of the time. What they do not catch, the whole lane is asked.
 ASKED_FIRST = {
     "TCP client": ("TCPC", "SOCK"),
-    "TCP server": ("SRVR", "CACC"),
-    "TLS": ("TLSS", "STRM"),
+    "TCP server": ("SRVR", "CACC", "TCPC"),
+    "TLS": ("TLSS", "STRM", "SRVR"),
     "async generators": ("AGEN",),
     "datagrams": ("UDPD",),
     "debug mode": ("EXCH", "RUNR"),
