@@ -9,8 +9,7 @@ import ssl
 from typing import Any
 
 from loopgauge.conformance.case import case
-from loopgauge.conformance.kit.links import HALF_CLOSING, Link
-from loopgauge.conformance.kit.links import link as connected
+from loopgauge.conformance.kit.links import HALF_CLOSING, Link, link
 from loopgauge.conformance.kit.peers import (
     in_thread,
     receive_all,
@@ -25,7 +24,7 @@ from loopgauge.conformance.trial import Trial
 
 async def plain_link(t: Trial, kind: str) -> Link[Recorder]:
     loop = asyncio.get_running_loop()
-    return await connected(t, kind, lambda: Recorder(loop))
+    return await link(t, kind, lambda: Recorder(loop))
 
 
 async def upgrade(made: Link[Recorder], context: Any, **options: Any) -> asyncio.Transport:
