@@ -33,7 +33,7 @@ class SSLProtocolTransport(_core.TLSTransportBase, sslproto._SSLProtocolTranspor
     _ssl_protocol: Any
 
     def is_closing(self) -> bool:
-        """Also once the connection below is given up, which CPython before 3.13.1 does not look
+        """Also once the connection below is given up, which CPython up to 3.13.0 does not look
         at: a coroutine in a loop of write() and drain() would never give way to its end."""
         if self._closed or self._ssl_protocol is None:
             return True

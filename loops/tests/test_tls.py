@@ -127,7 +127,7 @@ def test_bad_data(data, method) -> None:
         raised = outcome(call)
         if raised is None:
             # A poisoned backlog shows at the next write, at the latest. is_closing() is not asked:
-            # before 3.13.1 stock's does not tell that the connection was given up.
+            # up to 3.13.0 stock's does not tell that the connection was given up.
             if not connection.told:
                 connection.transport.write(b"more")
             return raised, await connection.outcome()
