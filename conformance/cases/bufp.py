@@ -62,7 +62,7 @@ def sizes(t: Trial, kind: str) -> None:
     expected="buffer_updated(1) for each byte",
 )
 def one_byte(t: Trial, kind: str) -> None:
-    """100 bytes are received into a buffer of one byte."""
+    """get_buffer() hands out a buffer of one byte, and the other end sends 100 bytes."""
 
     async def main() -> None:
         made = await buffered(t, kind, memoryview(bytearray(1)))

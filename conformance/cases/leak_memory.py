@@ -96,10 +96,10 @@ def memory_of_tasks(t: Trial) -> None:
     t.between("blocks added by the median round", sorted(growth(t, one_round))[5], -10_000, 15)
 
 
-@case("LEAK-005.objects", variants=STREAMS, expected="transport and protocol are gone")
+@case("LEAK-005.objects", variants=STREAMS, expected="transport and protocol are freed")
 def objects_of_a_connection(t: Trial, kind: str) -> None:
-    """A connection is made, used and ended; its transport and protocol are looked for while the
-    loop is still running."""
+    """A connection is made, used and aborted, and the case drops transport and protocol; weak
+    references tell whether they are still there, while the loop is running."""
 
     async def use() -> list[weakref.ref[Any]]:
         loop = asyncio.get_running_loop()

@@ -157,18 +157,24 @@ def running_loop_outside(t: Trial) -> None:
 
 @case("LIFE-014.thread", expected="RuntimeError in the other thread, the loop in its own")
 def running_loop_of_a_thread(t: Trial) -> None:
-    """While a loop runs, another thread calls get_running_loop()."""
+    """While a loop runs, another thread calls get_running_loop(), and so does then a callback of
+    the loop."""
     seen: list[object] = []
+
+    def ask_in_loop() -> None:
+        seen.append(running_loop())
+        t.loop.stop()
 
     def ask() -> None:
         seen.append(running_loop())
-        t.loop.call_soon_threadsafe(t.loop.stop)
+        t.loop.call_soon_threadsafe(ask_in_loop)
 
     threads: list[threading.Thread] = []
     t.loop.call_soon(lambda: threads.append(t.thread(ask)))
     t.loop.run_forever()
     threads[0].join()
-    t.equal("the running loop of the other thread", seen, [None])
+    t.equal("the running loop of the other thread", seen[0], None)
+    t.true("the running loop of the callback is the loop", seen[1] is t.loop)
 
 
 @case("LIFE-015.forever", variants=tuple(INTERRUPTS), expected="no loop is running afterwards")

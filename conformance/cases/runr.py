@@ -301,9 +301,9 @@ def run_test_case(t: Trial, made: type[unittest.IsolatedAsyncioTestCase]) -> uni
         asyncio.set_event_loop_policy(None)
 
 
-@case("RUNR-007.order", expected="set-up, test and clean-up run on one loop, and pass")
+@case("RUNR-007.order", expected="they run in this order on one loop, which is closed then")
 def isolated_test_case(t: Trial) -> None:
-    """An IsolatedAsyncioTestCase with asyncSetUp, a test, addAsyncCleanup and asyncTearDown."""
+    """An IsolatedAsyncioTestCase with asyncSetUp, a test, asyncTearDown and a clean-up is run."""
     loops: list[asyncio.AbstractEventLoop] = []
 
     class Tests(unittest.IsolatedAsyncioTestCase):

@@ -25,7 +25,8 @@ def collect_reports(t: Trial) -> list[dict[str, Any]]:
     expected="the exception handler is called once, with message, exception and handle",
 )
 def failing_callback_is_reported(t: Trial, how: str) -> None:
-    """A callback raises ValueError."""
+    """A callback that call_soon, call_soon_threadsafe, call_later or call_at scheduled raises
+    ValueError."""
     reports = collect_reports(t)
     error = ValueError("meant")
 

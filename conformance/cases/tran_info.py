@@ -202,10 +202,11 @@ def protocol_is_released(t: Trial, kind: str) -> None:
 @case(
     "TRAN-027.transport",
     variants=SIDES,
-    expected="transport and protocol are gone",
+    expected="transport and protocol are freed; nothing in the loop keeps them",
 )
 def transport_is_released(t: Trial, kind: str) -> None:
-    """After abort() and connection_lost() protocol and transport are dropped; the loop runs on."""
+    """A connection is aborted, and after connection_lost() the case drops its own references to
+    transport and protocol, while the loop runs on."""
 
     async def main() -> None:
         made = await link(t, kind, recorder)
