@@ -17,6 +17,14 @@ from textwrap import wrap
 from loopgauge.conformance.case import Case
 from loopgauge.conformance.runner.messages import Target
 
+#: What the beginnings of a rule's sources stand for.
+CITED = {
+    "docs ": "asyncio's documentation,",
+    "T:": "CPython's test",
+    "S:": "CPython's source",
+    "eco:": "popular libraries:",
+}
+
 PACKAGE = "loopgauge.conformance."
 TRIAL = PACKAGE + "trial"
 
@@ -42,6 +50,10 @@ if __name__ == "__main__":
             print(f"{{name}}: {{value}}")
         for line in trial.log_messages():
             print("logged:", line)
+        for line in trial.unraisable:
+            print("raised where nobody can catch it:", line)
+        for seen in trial.warnings:
+            print("warned:", seen.category.__name__, seen.message)
 """
 
 
@@ -78,10 +90,23 @@ def _heading(case: Case) -> str:
     if rule.id:
         paragraphs += [
             f"Rule {rule.id} ({rule.level}, since Python {rule.since}): {rule.text}",
-            f"Source: {rule.source}",
+            f"Why it matters: {rule.rationale}",
+            f"Where it is written: {_cited(rule.source)}",
         ]
     text = "\n\n".join("\n".join(wrap(paragraph, 96)) for paragraph in paragraphs)
     return text.replace("\\", "\\\\").replace('"""', "'''") + "\n"
+
+
+def _cited(source: str) -> str:
+    """The source of a rule, with the catalogue's abbreviations written out."""
+    parts = []
+    for part in (part.strip() for part in source.split(";")):
+        for short, words in CITED.items():
+            if part == short.rstrip(": ") or part.startswith(short):
+                part = f"{words} {part[len(short) :].strip()}".strip()
+                break
+        parts.append(part)
+    return "; ".join(parts)
 
 
 @dataclass

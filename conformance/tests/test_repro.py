@@ -36,6 +36,13 @@ def run(case: str, target: Target) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_says_why_the_rule_is_there() -> None:
+    text = script(all_cases()["LIFE-026.never-ran"], STOCK)
+    heading = " ".join(text.split('"""')[1].split())
+    assert "Why it matters: a loop that somebody forgot to close is never noticed" in heading
+    assert "Where it is written: CPython's source base_events.__del__; CPython's test" in heading
+
+
 @pytest.mark.parametrize("case", ["SOON-001.three", "TRAN-001.kinds-tls"])
 def test_passes_alone(case: str) -> None:
     done = run(case, STOCK)
