@@ -43,7 +43,8 @@ def excuse(test: str, table: Table, foreign: bool) -> str:
     `foreign`: the loop is no subclass of asyncio's own. Such a subclass has promised the private
     attributes and is asked nearly everything.
     """
-    for annotation in table.get(test, []):
+    whole_class = test.rpartition(".")[0] + ".*"
+    for annotation in (*table.get(test, ()), *table.get(whole_class, ())):
         if annotation.binds() and (annotation.skip == "always" or foreign):
             return _told(annotation)
     return ""
