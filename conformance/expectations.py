@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from packaging.specifiers import SpecifierSet
 
 from loopgauge.conformance.model import GOOD, Kind, Status, Verdict
@@ -93,18 +94,32 @@ def read(path: Path) -> Expectations:
         return Expectations()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExpectationError(f"{path}: {error}") from error
-    return Expectations([_entry(path, row) for row in document.get("expect", [])])
+    rows = document.pop("expect", [])
+    if document or not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise ExpectationError(f"{path}: there is something else in it than [[expect]] tables")
+    return Expectations([_entry(path, row) for row in rows])
 
 
 def _entry(path: Path, row: dict[str, Any]) -> Expectation:
+    """Every mistake is told here: in a run it would end what was half done, and a verdict that no
+    loop can get would silently explain nothing."""
     wanted = row.get("verdict", [])
-    verdicts = frozenset([wanted] if isinstance(wanted, str) else wanted)
     try:
-        return Expectation(**{**row, "verdict": verdicts})
-    except TypeError as error:
+        unknown = row.keys() - {field.name for field in fields(Expectation)}
+        if unknown:
+            raise ValueError(f"nothing is called {', '.join(sorted(unknown))} there")
+        entry = msgspec.convert(
+            {**row, "verdict": [wanted] if isinstance(wanted, str) else wanted}, Expectation
+        )
+        SpecifierSet(entry.python)
+        SpecifierSet(entry.version)
+        if not entry.verdict:
+            raise ValueError("no verdict is expected there")
+    except ValueError as error:  # msgspec.ValidationError and InvalidSpecifier are such
         raise ExpectationError(f"{path}: {row.get('case', '?')}: {error}") from error
+    return entry
 
 
 def _within(version: str, specifier: str) -> bool:
@@ -113,35 +128,53 @@ def _within(version: str, specifier: str) -> bool:
 
 def update(path: Path, verdicts: Sequence[Verdict]) -> list[str]:
     """Makes the file say what was seen: entries are added for what was unexpected, and those of
-    one case that is fixed are removed. Returns a line for people per change. Comments and the
-    order of the file are kept. A reason that only repeats the observation is to be replaced by
-    somebody who knows why."""
+    one case that is fixed are removed. HARNESS says nothing about the loop and is left alone.
+    Returns a line for people per change. Comments and the order of the file are kept. A reason
+    that only repeats the observation is to be replaced by somebody who knows why."""
     import tomlkit
 
+    known = [*read(path).entries]
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     document = tomlkit.parse(text)
-    entries = document.setdefault("expect", tomlkit.aot())
+    if not document.get("expect"):
+        document["expect"] = tomlkit.aot()
+    entries = document["expect"]
+    if not isinstance(entries, tomlkit.items.AoT):
+        raise ExpectationError(f"{path}: write its entries as [[expect]] tables")
     lines = []
+    changed = False
     for verdict in verdicts:
-        if verdict.status == "fixed":
-            lines.append(_remove(entries, verdict))
-        elif verdict.status == "unexpected":
-            _remove(entries, verdict)
-            entries.append(_written(verdict))
+        if verdict.status == "expected" or verdict.verdict == "HARNESS":
+            continue
+        place = _place(known, verdict)
+        alone = place < len(known) and known[place].case == verdict.case
+        if alone:
+            del entries[place], known[place]
+        if verdict.status == "unexpected":
+            made = _written(verdict)
+            if place < len(known):
+                made.add(tomlkit.nl())
+            # Before the entry for several cases that it is an exception of: the first one binds.
+            entries.insert(place, made)
+            known.insert(place, _entry(path, made.unwrap()))
             lines.append(f"added {verdict.case}: {verdict.verdict}")
-    if lines:
+        elif alone:
+            lines.append(f"removed {verdict.case}: {verdict.verdict}")
+        else:
+            lines.append(f"{verdict.case} is fixed, but its entry is about more: change it by hand")
+        changed |= alone or verdict.status == "unexpected"
+    if changed:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(tomlkit.dumps(document), encoding="utf-8")
     return lines
 
 
-def _remove(entries: Any, verdict: Verdict) -> str:
-    """Takes the entry of just this case out; one for several cases is for a person to change."""
-    for number, entry in enumerate(entries):
-        if entry["case"] == verdict.case and _within(verdict.python, entry.get("python", "")):
-            del entries[number]
-            return f"removed {verdict.case}: {verdict.verdict}"
-    return f"{verdict.case} is fixed, but its entry is about more: change it by hand"
+def _place(known: Sequence[Expectation], verdict: Verdict) -> int:
+    """Where the entry stands that binds this verdict; the end, if there is none."""
+    for number, entry in enumerate(known):
+        if entry.binds(verdict.case, verdict.python, verdict.version):
+            return number
+    return len(known)
 
 
 def _written(verdict: Verdict) -> Any:

@@ -65,8 +65,21 @@ def test_no_file_knows_nothing(tmp_path: Path) -> None:
     assert expectations.read(tmp_path / "none.toml") == Expectations()
 
 
+ENTRY = '[[expect]]\ncase = "X"\nreason = "r"\n'
+
+
 @pytest.mark.parametrize(
-    ("text", "message"), [("[[expect]\n", "none.toml"), ("[[expect]]\nwhat = 1\n", "what")]
+    ("text", "message"),
+    [
+        ("[[expect]\n", "none.toml"),
+        ("[[expect]]\nwhat = 1\n", "what"),
+        ("expect = 3\n", r"\[\[expect\]\]"),
+        ('[[expected]]\ncase = "X"\n', r"\[\[expect\]\]"),
+        (ENTRY, "X: .*no verdict"),
+        (ENTRY + 'verdict = "FIAL"\n', "X: .*FIAL"),
+        (ENTRY + 'verdict = "FAIL"\npython = "banana"\n', "X: .*banana"),
+        (ENTRY + 'verdict = "FAIL"\nstrict = "no"\n', "X: .*strict"),
+    ],
 )
 def test_errors_name_the_place(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "none.toml").write_text(text)
@@ -101,6 +114,35 @@ def test_update(path: Path) -> None:
     assert again.judge("TIME-001.float", "FAIL", "3.12.9", "").status == "expected"
     assert again.judge("TIME-001.float", "FAIL", "3.13.0", "").status == "unexpected"
     assert again.judge("SOON-001.three", "FAIL", "3.12.9", "").status == "unexpected"
+
+
+def test_an_update_binds_before_the_entry_it_is_an_exception_of(path: Path) -> None:
+    seen = [verdict("SOCK-021.tcp", "CRASH", "unexpected")]
+    expectations.update(path, seen)
+    again = expectations.read(path)
+    assert again.judge("SOCK-021.tcp", "CRASH", "3.12.1", "").status == "expected"
+    assert again.judge("SOCK-022.tcp", "HANG", "3.12.1", "").status == "expected"
+
+
+def test_an_update_takes_the_place_of_what_it_corrects(path: Path) -> None:
+    expectations.update(path, [verdict("SOON-001.three", "HANG", "unexpected")])
+    (entry,) = (one for one in expectations.read(path).entries if one.case == "SOON-001.three")
+    assert entry.verdict == {"HANG"}
+
+
+@pytest.mark.parametrize("text", ["", "expect = []\n", "# nothing yet\n"])
+def test_an_update_begins_a_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "new.toml"
+    path.write_text(text)
+    expectations.update(path, [verdict("TIME-001.float", "FAIL", "unexpected")])
+    known = expectations.read(path)
+    assert known.judge("TIME-001.float", "FAIL", "3.12.1", "").status == "expected"
+    assert "nothing yet" not in text or path.read_text().startswith("# nothing yet")
+
+
+def test_harness_is_no_fault_of_the_loop(path: Path) -> None:
+    assert expectations.update(path, [verdict("TIME-001.float", "HARNESS", "unexpected")]) == []
+    assert path.read_text() == TEXT
 
 
 @pytest.mark.parametrize("path", sorted(expectations.FOLDER.glob("*.toml")), ids=lambda p: p.stem)

@@ -138,6 +138,7 @@ def conformance(
     from loopgauge.conformance.runner.pool import InProcess, Pool
     from loopgauge.harness.cli import questions
     from loopgauge.harness.cli.verdicts_shown import Shown, present, say_what_is_kept
+    from loopgauge.loops.registry import known_loops
 
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a console script has its own folder there, not the user's
@@ -150,10 +151,12 @@ def conformance(
     if only is not None:
         request.header.selection = sorted(only)
     request.header.repeat = repeat
-    if expected is not None:
-        if len(loops) != 1:
-            raise click.UsageError("--expectations belongs to one loop; name just one --loop.")
-        request.expectations[loops[0]] = expected
+    if expected is not None and (len(set(loops)) != 1 or "all" in loops):
+        raise click.UsageError("--expectations belongs to one loop; name just one --loop.")
+    if update_expectations and expected is None and not known_loops().keys() >= {*names} - {"all"}:
+        raise click.UsageError("--update-expectations needs --expectations FILE for such a loop.")
+    own = {loops[0]: expected} if expected else {}
+    questions.expect(request, own, begin=update_expectations)
     if badge is not None and (len(names) != 1 or "all" in names or badge.suffix != ".svg"):
         raise click.UsageError("--badge belongs to one loop, and to a file that ends in .svg.")
     variables_set = questions.key_values(variables)
@@ -183,7 +186,10 @@ def conformance(
         code=code,
     )
     if update_expectations:
-        update(request, store.read(path).verdicts)
+        # Stock's own file is changed by those who ask stock, not by all who are compared with it.
+        stock_too = not {session.STOCK, "all"}.isdisjoint(names)
+        seen = store.read(path).verdicts
+        update(request, [one for one in seen if one.loop != session.STOCK or stock_too])
         return
     raise click.exceptions.Exit(code)
 

@@ -103,6 +103,8 @@ def explain(error: Exception) -> Problem | None:
         return Problem(ExitCode.USAGE, str(error))
     if isinstance(error, known("loopgauge.loops.registry", "LoopError")):
         return Problem(ExitCode.NOTHING_MEASURED, str(error))
+    if isinstance(error, known("loopgauge.conformance.expectations", "ExpectationError")):
+        return Problem(ExitCode.USAGE, str(error))
     if isinstance(error, known("loopgauge.conformance.store", "UnreadableResult")):
         return Problem(ExitCode.UNREADABLE, error.cause, error.cure)
     if isinstance(error, OSError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,6 +49,24 @@ def make_request(
         targets.append(target)
     refuse_unknown(what, lanes)
     return session.Request(header=header, targets=targets, selection=[*what])
+
+
+def expect(request: Request, own: Mapping[str, Path], *, begin: bool = False) -> None:
+    """Takes what is known about a loop from the user's file, and reads every file once before
+    anything is asked. Raises Problem, also for a file that is not there, unless it is to `begin`;
+    ExpectationError."""
+    from loopgauge.conformance import expectations
+
+    for path in own.values():
+        if not path.exists() and not begin:
+            raise Problem(
+                ExitCode.USAGE,
+                f"{path} does not exist",
+                "`bench conformance --update-expectations` begins it",
+            )
+    request.expectations.update(own)
+    for subject in request.header.subjects:
+        expectations.read(own.get(subject.loop) or expectations.path_of(subject.loop))
 
 
 def subject_of(spec: LoopSpec) -> tuple[Subject, Target]:

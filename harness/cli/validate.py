@@ -120,8 +120,7 @@ def ask(
 
     request = questions.make_request((), [loop], questions.chosen_lanes(lanes))
     questions.refuse_nobody(request)
-    if expected is not None:
-        request.expectations[loop] = expected
+    questions.expect(request, {loop: expected} if expected else {})
     path = store.new_path()
     listener = Shown(counts_only=True)
     try:

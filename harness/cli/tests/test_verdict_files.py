@@ -173,3 +173,37 @@ def test_what_was_asked_before_an_interruption_is_kept(bench: Bench) -> None:
     assert (last["record"], last["complete"]) == ("end", False)
     assert bench("report", "r.jsonl").returncode == 0
     assert "did not come to its end" in (bench.folder / "r/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--loop", "epoll", "--expectations", "broken.toml"], "broken.toml"),
+        (["--loop", "epoll", "--expectations", "none.toml"], "none.toml does not exist"),
+        (["--loop", "all", "--expectations", "broken.toml"], "name just one --loop"),
+        (["--loop", "m:f", "--update-expectations"], "needs --expectations"),
+    ],
+)
+def test_expectations_are_read_before_anything_is_asked(
+    bench: Bench, words: list[str], complaint: str
+) -> None:
+    (bench.folder / "broken.toml").write_text("[[expect]\n")
+    (bench.folder / "m.py").write_text("from asyncio import SelectorEventLoop as f\n")
+    done = bench("conformance", "SOON-001.three", *words)
+    assert done.returncode == 2, done.stderr
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (bench.folder / ".bench").exists()
+
+
+def test_an_update_is_done_once(bench: Bench) -> None:
+    (bench.folder / "m.py").write_text(
+        "import asyncio\nclass Late(asyncio.SelectorEventLoop):\n    def time(self): return 1\n"
+    )
+    words = ("conformance", "TIME-001", "--loop", "m:Late", "--expectations", "known.toml")
+    assert bench(*words, "--update-expectations").returncode == 0
+    text = (bench.folder / "known.toml").read_text()
+    assert "TIME-001.float" in text
+    assert bench(*words, "--update-expectations").returncode == 0
+    assert (bench.folder / "known.toml").read_text() == text
+    assert bench(*words).returncode == 0
