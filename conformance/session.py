@@ -174,18 +174,18 @@ class _Judge:
         outcomes.append(outcome)
         if len(outcomes) < self.request.repeat:
             return None
-        verdict = self._verdict(question, _merged(outcomes))
-        verdict.tries = dict(Counter(one.verdict for one in outcomes)) if len(outcomes) > 1 else {}
+        verdict = self._verdict(question, outcomes)
         self.verdicts[question.id] = verdict
         return verdict
 
-    def _verdict(self, question: Question, outcome: Outcome) -> Verdict:
+    def _verdict(self, question: Question, outcomes: Sequence[Outcome]) -> Verdict:
         header, subject = self.request.header, self.subject
+        outcome, tries = _merged(outcomes), Counter(one.verdict for one in outcomes)
         stock = self.stock.get(question.id)
         kind, reason = outcome.verdict, outcome.reason
         if stock is not None and stock.status == "unexpected" and stock.verdict in FAILING:
             kind, reason = "HARNESS", f"stock asyncio: {stock.verdict}: {stock.reason}"
-        judgement = self.known.judge(question.id, kind, header.python, subject.version)
+        judgement = self.known.judge(question.id, kind, header.python, subject.version, tries)
         return Verdict(
             lane=self.lane,
             loop=subject.loop,
@@ -202,6 +202,7 @@ class _Judge:
             issue=judgement.issue,
             stock=stock.verdict if stock else "",
             duration_s=outcome.duration_s,
+            tries=dict(tries) if len(outcomes) > 1 else {},
             evidence=outcome.evidence,
             factory=subject.factory,
             version=subject.version,

@@ -61,6 +61,22 @@ def test_judgement(
     assert judged.status == status
 
 
+@pytest.mark.parametrize(
+    ("case", "tries", "status"),
+    [
+        ("SOON-001.three", {"FAIL", "PASS"}, "expected"),
+        ("SOON-001.three", {"FAIL", "HANG", "PASS"}, "unexpected"),
+        ("SOON-001.three", set(), "unexpected"),
+        ("SOCK-021.tcp", {"FAIL", "HANG"}, "expected"),
+        ("SOCK-021.tcp", {"FAIL", "PASS"}, "unexpected"),
+        ("SOON-002.once", {"FAIL", "PASS"}, "unexpected"),
+    ],
+)
+def test_repeats_that_differ(path: Path, case: str, tries: set[Kind], status: Status) -> None:
+    judged = expectations.read(path).judge(case, "FLAKY", "3.12.1", "0.21.0", tries)
+    assert judged.status == status
+
+
 def test_no_file_knows_nothing(tmp_path: Path) -> None:
     assert expectations.read(tmp_path / "none.toml") == Expectations()
 
