@@ -202,7 +202,7 @@ class _Judge:
             issue=judgement.issue,
             stock=stock.verdict if stock else "",
             duration_s=outcome.duration_s,
-            tries=dict(tries) if len(outcomes) > 1 else {},
+            tries={**tries} if len(outcomes) > 1 else {},
             evidence=outcome.evidence,
             factory=subject.factory,
             version=subject.version,
