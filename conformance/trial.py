@@ -163,8 +163,8 @@ class Trial:
         except (Mismatch, NotApplicable):
             raise
         except BaseException as error:
-            if isinstance(error, AttributeError) and any(error.obj is loop for loop in self._loops):
-                raise  # the loop lacks a method: UNIMPLEMENTED
+            if self._is_about_a_missing_method(error):
+                raise  # UNIMPLEMENTED
             observed = f"{type(error).__name__}: {error}"
             self.observations.append((what, names, observed))
             raise Mismatch(f"{what}: wanted {names}, observed {observed}") from error
@@ -172,6 +172,14 @@ class Trial:
             self.observations.append((what, names, "no exception"))
             raise Mismatch(f"{what}: wanted {names}, observed no exception")
         self.observations.append((what, names, f"{type(caught[0]).__name__}: {caught[0]}"))
+
+    def _is_about_a_missing_method(self, error: BaseException) -> bool:
+        """Of the loop's interface; a private attribute that a loop misses is its own fault."""
+        return (
+            isinstance(error, AttributeError)
+            and error.name in vars(asyncio.AbstractEventLoop)
+            and any(error.obj is loop for loop in self._loops)
+        )
 
     def fail(self, what: str) -> None:
         """The loop did what it must not do."""
