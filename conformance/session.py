@@ -202,7 +202,7 @@ class _Judge:
             issue=judgement.issue,
             stock=stock.verdict if stock else "",
             duration_s=outcome.duration_s,
-            tries={**tries} if len(outcomes) > 1 else {},
+            tries={str(kind): n for kind, n in tries.items()} if len(outcomes) > 1 else {},
             evidence=outcome.evidence,
             factory=subject.factory,
             version=subject.version,
