@@ -70,8 +70,8 @@ def new_path(folder: Path = FOLDER) -> Path:
 
 
 def stored(folder: Path = FOLDER) -> list[Path]:
-    """All result files, oldest first."""
-    return sorted(folder.glob("*.jsonl"))
+    """All result files, oldest first; the empty file of a run that could not write is none."""
+    return sorted(path for path in folder.glob("*.jsonl") if path.stat().st_size)
 
 
 def read(path: Path) -> Results:

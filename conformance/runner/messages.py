@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import msgspec
@@ -36,6 +37,14 @@ class Outcome(msgspec.Struct, kw_only=True):
     reason: str = ""
     duration_s: float = 0.0
     evidence: Evidence = msgspec.field(default_factory=Evidence)
+
+
+def signal_name(number: int) -> str:
+    """Real-time signals have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def encoded(outcome: Outcome) -> bytes:

@@ -23,7 +23,7 @@ import msgspec
 from loopgauge.conformance import case as declared
 from loopgauge.conformance.model import Evidence
 from loopgauge.conformance.runner.body import LONGEST, perform
-from loopgauge.conformance.runner.messages import Order, Outcome, encoded
+from loopgauge.conformance.runner.messages import Order, Outcome, encoded, signal_name
 
 OUTCOME = "outcome.json"
 STACK = "stack.txt"
@@ -98,8 +98,7 @@ def _wait(pid: int, seconds: float) -> int | None:
 def _spoken(folder: Path, status: int) -> Outcome:
     """What the case's process wrote; a crash where a signal ended it."""
     if status < 0:
-        name = signal.Signals(-status).name
-        return Outcome(verdict="CRASH", reason=f"ended by {name}")
+        return Outcome(verdict="CRASH", reason=f"ended by {signal_name(-status)}")
     try:
         return msgspec.json.decode((folder / OUTCOME).read_bytes(), type=Outcome)
     except (OSError, msgspec.DecodeError):

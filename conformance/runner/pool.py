@@ -118,8 +118,10 @@ class Pool:
         try:
             nursery = self._idle.get_nowait()
         except queue.Empty:
-            nursery = _Nursery(self.environment)
-            with self._lock:
+            with self._lock:  # so that `close` knows of every one that was begun
+                if self._stopped.is_set():
+                    raise  # nothing to do any more, as with an empty queue
+                nursery = _Nursery(self.environment)
                 self._all.append(nursery)
         try:
             yield nursery
@@ -142,10 +144,13 @@ class Pool:
 
 class InProcess(Pool):
     """Runs the bodies in this very process, one after the other: for a debugger. What a bad loop
-    does to the process it does to us, and nothing ends what hangs."""
+    does to the process it does to us; Ctrl-C ends what hangs, and the run."""
 
-    def __init__(self) -> None:
-        super().__init__(1)
+    def __init__(
+        self, variables: Mapping[str, str] | None = None, path: Sequence[str] = ()
+    ) -> None:
+        super().__init__(1, variables, path)
+        os.environ.update(variables or {})
 
     def run(
         self, cases: Sequence[Case], target: Target, done: Callable[[Case, Outcome], None]
@@ -154,7 +159,7 @@ class InProcess(Pool):
 
         for case in cases:
             with tempfile.TemporaryDirectory(prefix="lg-") as folder:
-                done(case, perform(case, target, Path(folder)))
+                done(case, perform(case, target, Path(folder), passing=KeyboardInterrupt))
 
 
 class _Nursery:
@@ -180,7 +185,9 @@ class _Nursery:
     def ask(self, case: Case, target: Target, seconds: float, twice: bool) -> Outcome:
         self._number += 1
         folder = self._folder / str(self._number)
-        folder.mkdir()
+        with self._lock:
+            if not self._closed:  # else nobody would remove it
+                folder.mkdir()
         order = Order(
             case=case.id,
             module=case.body.__module__,

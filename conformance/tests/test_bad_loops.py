@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from loopgauge.conformance.case import Case, all_cases
+from loopgauge.conformance.runner.body import perform
 from loopgauge.conformance.runner.messages import Outcome, Target
 from loopgauge.conformance.runner.pool import Pool
+from loopgauge.conformance.trial import Trial
 
 HERE = str(Path(__file__).resolve().parent)
 
@@ -38,8 +42,6 @@ def ask(pool: Pool, target: Target, seconds: float = 30.0) -> Outcome:
 
 
 def limited(case: Case, seconds: float) -> Case:
-    from dataclasses import replace
-
     return replace(case, seconds=seconds)
 
 
@@ -56,6 +58,7 @@ def bad(name: str) -> Target:
         ("ends", "CRASH", "exit status 3"),
         ("exits", "ERROR", "SystemExit"),
         ("Aborts", "CRASH", "SIGABRT"),
+        ("dies_of_a_nameless_signal", "CRASH", "ended by signal "),
         ("forks", "LEAK", "child process"),
         ("ForksLate", "LEAK", "child process"),
         ("LeavesChild", "LEAK", "child process"),
@@ -155,6 +158,35 @@ def test_an_interrupted_pool_starts_nothing_again() -> None:
     assert set(psutil.Process(os.getpid()).children(recursive=True)) <= before
     assert [process for process in family if process.is_running()] == []
     assert [outcome.verdict for outcome in outcomes] == ["HARNESS"]
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "NON_STRICT"])
+def test_an_error_of_close_is_not_hidden(tmp_path: Path, verdict: str) -> None:
+    def body(t: Trial) -> None:
+        t.loop.call_soon(t.event, "a")
+        if verdict == "NON_STRICT":
+            t.non_strict("for this test")
+
+    asked = replace(all_cases()[CASE], body=body)
+    outcome = perform(asked, bad("LeavesOnClose"), tmp_path)
+    assert (outcome.verdict, "while the loop was closed" in outcome.reason) == ("ERROR", True)
+
+
+def test_the_second_round_finds_an_empty_folder(tmp_path: Path) -> None:
+    def body(t: Trial) -> None:
+        (t.directory / "socket").touch(exist_ok=False)
+
+    asked = replace(all_cases()[CASE], body=body)
+    assert perform(asked, GOOD, tmp_path, twice=True).verdict == "PASS"
+
+
+def test_a_closed_pool_begins_no_process() -> None:
+    """As by Ctrl-C when the threads that are to ask have only just been started."""
+    pool = Pool(2, path=[HERE])
+    pool.close()
+    with pytest.raises(queue.Empty), pool._nursery():
+        pass
+    assert pool._all == []
 
 
 def wait_for_family(before: set[psutil.Process]) -> set[psutil.Process]:

@@ -131,3 +131,9 @@ def test_unknown_names_are_refused() -> None:
     with pytest.raises(session.UnknownCases) as caught:
         session.chosen(["SON"], ["rules"])
     assert "SOON" in caught.value.known
+
+
+def test_an_empty_file_is_no_result(tmp_path: Path) -> None:
+    run(tmp_path, asyncio=["PASS"])
+    (tmp_path / "z.jsonl").touch()
+    assert store.stored(tmp_path) == [tmp_path / "result.jsonl"]

@@ -142,10 +142,10 @@ def conformance(
 
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a console script has its own folder there, not the user's
-    names, only = questions.last_failed(loops) if last_failed else (loops or DEFAULT_LOOPS, None)
-    request = questions.make_request(
-        what, names, questions.chosen_lanes(lanes), with_stock=not in_process
-    )
+    names, only, asked = [*loops] or [*DEFAULT_LOOPS], None, questions.chosen_lanes(lanes)
+    if last_failed:
+        names, only, asked = questions.last_failed(what, loops, lanes)
+    request = questions.make_request(what, names, asked, with_stock=not in_process)
     questions.refuse_nobody(request)
     request.only = only
     if only is not None:
@@ -160,6 +160,7 @@ def conformance(
     if badge is not None and (len(names) != 1 or "all" in names or badge.suffix != ".svg"):
         raise click.UsageError("--badge belongs to one loop, and to a file that ends in .svg.")
     variables_set = questions.key_values(variables)
+    runner = InProcess(variables_set, [here]) if in_process else Pool(jobs, variables_set, [here])
     shown = Shown()
     path = out or store.new_path()
     if path.exists() and path.stat().st_size:
@@ -167,7 +168,7 @@ def conformance(
     try:
         with (
             termination_as_interrupt(),
-            InProcess() if in_process else Pool(jobs, variables_set, [here]) as pool,
+            runner as pool,
             store.Writer(path) as writer,
             shown,
         ):

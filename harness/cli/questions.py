@@ -113,10 +113,13 @@ def refuse_nobody(request: Request) -> None:
         raise Problem(ExitCode.NOTHING_MEASURED, f"no loop can be asked here: {reasons}")
 
 
-def last_failed(loops: Sequence[str]) -> tuple[list[str], frozenset[str]]:
-    """The loops of the newest result (or `loops`), and every case with which one of them was not
-    content. Raises Problem where there is no result, or where nothing failed."""
-    from loopgauge.conformance import store
+def last_failed(
+    what: Sequence[str], loops: Sequence[str], lanes: Sequence[str]
+) -> tuple[list[str], frozenset[str] | None, list[Lane]]:
+    """The loops of the newest result (or `loops`), every case of `what` with which one of them was
+    not content, and the lanes of these (or `lanes`). Raises Problem where there is no result, or
+    where nothing failed."""
+    from loopgauge.conformance import session, store
     from loopgauge.conformance.model import GOOD
     from loopgauge.conformance.session import STOCK
 
@@ -129,14 +132,18 @@ def last_failed(loops: Sequence[str]) -> tuple[list[str], frozenset[str]]:
         )
     results = store.read(paths[-1])
     names = [*loops] or [s.loop for s in results.header.subjects if s.loop != STOCK] or [STOCK]
-    failed = frozenset(
-        verdict.case
+    failed = {
+        verdict.case: verdict.lane
         for verdict in results.verdicts
         if verdict.loop in names and (verdict.verdict not in GOOD or verdict.status != "expected")
-    )
-    if not failed:
+    }
+    wanted = chosen_lanes(lanes or [*failed.values()])
+    refuse_unknown(what, wanted)
+    there = {q.id for found in session.chosen(what, wanted).values() for q in found}
+    only = frozenset(failed) & there
+    if not only:
         raise Problem(ExitCode.USAGE, f"nothing failed in {paths[-1]} for {', '.join(names)}")
-    return names, failed
+    return names, only, wanted
 
 
 def new_header(lanes: Sequence[Lane], what: Sequence[str]) -> Header:

@@ -31,7 +31,7 @@ from loopgauge.conformance.lanes.cpython.messages import (
     Order,
     Start,
 )
-from loopgauge.conformance.runner.messages import Target
+from loopgauge.conformance.runner.messages import Target, signal_name
 
 #: Seconds a single test may take; CPython's slowest of these needs about two on an idle core.
 PATIENCE = 120.0
@@ -288,5 +288,5 @@ def _broken(status: int, said: str, killed: bool, patience: float) -> Outcome:
     if killed or "Timeout (" in said:
         return Outcome("hung", f"no end after {patience:g} s\n{said}")
     if status < 0:
-        return Outcome("crashed", f"killed by {signal.Signals(-status).name}\n{said}")
+        return Outcome("crashed", f"killed by {signal_name(-status)}\n{said}")
     return Outcome("crashed", f"exit status {status}\n{said}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from typing import Any, ClassVar, NoReturn
@@ -44,6 +45,19 @@ def exits() -> NoReturn:
 class Aborts(Good):
     def call_soon(self, *args: Any, **kwargs: Any) -> NoReturn:
         os.abort()
+
+
+def dies_of_a_nameless_signal() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGRTMIN + 3)
+    raise AssertionError
+
+
+class LeavesOnClose(Good):
+    """A non-strict case on it must not hide that close() raises."""
+
+    def close(self) -> None:
+        super().close()
+        raise OSError(9, "closed twice")
 
 
 def forks() -> Good:
@@ -101,8 +115,6 @@ class SwallowsTermination(Good):
     """Hangs in the body with every signal that can be blocked blocked."""
 
     def run_forever(self) -> None:
-        import signal
-
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         threading.Event().wait()
 

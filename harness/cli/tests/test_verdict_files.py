@@ -18,6 +18,8 @@ from loopgauge.conformance.schema import json_schema
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
 
+STORED = ".bench/conformance/20261122T010837Z-000000.jsonl"
+
 ONE = ("conformance", "SOON-001.three", "--loop", "asyncio", "--jobs", "1")
 
 
@@ -207,3 +209,62 @@ def test_an_update_is_done_once(bench: Bench) -> None:
     assert bench(*words, "--update-expectations").returncode == 0
     assert (bench.folder / "known.toml").read_text() == text
     assert bench(*words).returncode == 0
+
+
+def stored(bench: Bench, *verdicts: Verdict) -> None:
+    path = bench.folder / STORED
+    path.parent.mkdir(parents=True)
+    written(path, *verdicts)
+
+
+def test_what_failed_last_is_asked_in_its_own_lane(bench: Bench) -> None:
+    case = "ecosystem:anyio.udp"
+    failed = {"verdict": "FAIL", "status": "unexpected", "loop": "asyncio"}
+    stored(bench, verdict(lane="ecosystem", **{**failed, "rule": ""}, case=case))
+    done = bench("conformance", "--last-failed", "--loop", "asyncio", "--out", "r.jsonl")
+    assert "asyncio: ecosystem, 1 case\n" in done.stderr
+
+
+@pytest.mark.parametrize("what", [["TIME"], []])
+def test_nothing_that_failed_is_no_success(bench: Bench, what: list[str]) -> None:
+    stored(bench, verdict(verdict="FAIL" if what else "PASS"))
+    done = bench("conformance", *what, "--last-failed")
+    assert done.returncode == 2
+    assert "nothing failed in" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_process(bench: Bench, number: int, code: int) -> None:
+    bench.write(
+        "m.py",
+        """
+        import asyncio, os, sys
+
+        class Hangs(asyncio.SelectorEventLoop):
+            runs = 0
+
+            def run_forever(self):
+                Hangs.runs += 1
+                if Hangs.runs > 2:  # the first ones are not of the case
+                    print(os.environ["SAID"], file=sys.stderr, flush=True)
+                    while True:
+                        pass
+                super().run_forever()
+        """,
+    )
+    words = (
+        "conformance",
+        "SOON-001.three",
+        "--loop",
+        "m:Hangs",
+        "--in-process",
+        "--env",
+        "SAID=hangs",
+    )
+    with bench.started(*words) as process:
+        assert process.stderr
+        bench.read_until(process.stderr, "hangs")
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait(30) == code
+    assert "interrupted: the verdicts until then are kept in" in said
