@@ -21,9 +21,9 @@ from loopgauge.conformance.runner.messages import Order, Outcome, Target
 
 NURSERY = ("-m", "loopgauge.conformance.runner.nursery")
 
-#: A loop that has hung this often does not get the full time any more: it would take for ever.
-MANY_HANGS = 8
-SHORT_SECONDS = 2.5
+#: A loop that has hung so often gets so many seconds and no more: it would take for ever. The first
+#: step is longer than `Trial.until` waits, so that what it calls a FAIL does not become a HANG.
+PATIENCE = ((8, 6.5), (60, 2.5))
 
 #: What a case may find set and must not, unless the user asked for it.
 REMOVED = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONHASHSEED")
@@ -110,8 +110,9 @@ class Pool:
 
     def _seconds(self, case: Case, target: Target) -> float:
         """Programs of other lanes are few, and long: they keep their time."""
-        many = case.rule.id and self._hangs.get(target.name, 0) >= MANY_HANGS
-        return min(case.seconds, SHORT_SECONDS) if many else case.seconds
+        hangs = self._hangs.get(target.name, 0) if case.rule.id else 0
+        limits = [seconds for enough, seconds in PATIENCE if hangs >= enough]
+        return min([case.seconds, *limits])
 
     @contextlib.contextmanager
     def _nursery(self) -> Iterator[_Nursery]:
