@@ -3,7 +3,7 @@
 It has imported the cases and asyncio, and never a backend, so a fork costs milliseconds and no
 case finds anything of another. It reads one `Order` a line from stdin and answers each with one
 `Outcome` on stdout. A case speaks through a file in its folder, because a bad loop may close any
-descriptor or print anything anywhere.
+descriptor or print anything anywhere. Its arguments are folders for the module search path.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ KILL_AFTER_S = 1.0
 def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     declared.all_cases()
+    sys.path[:0] = sys.argv[1:]  # only now: a module of the user's may be called like Python's
     gc.collect()
     gc.freeze()  # what is here now is nobody's garbage: a collection in a case is quick
     orders = sys.stdin.buffer

@@ -19,7 +19,8 @@ from loopgauge.conformance.case import Case
 from loopgauge.conformance.model import GOOD
 from loopgauge.conformance.runner.messages import Order, Outcome, Target
 
-NURSERY = ("-m", "loopgauge.conformance.runner.nursery")
+#: Without the current folder: the user's modules come by `path`, after the suite's own imports.
+NURSERY = ("-P", "-m", "loopgauge.conformance.runner.nursery")
 
 #: A loop that has hung so often gets so many seconds and no more: it would take for ever. The first
 #: step is longer than `Trial.until` waits, so that what it calls a FAIL does not become a HANG.
@@ -39,9 +40,11 @@ class Pool:
     ) -> None:
         self.jobs = jobs
         self.environment = {k: v for k, v in os.environ.items() if k not in REMOVED}
+        self._own_environment = {**self.environment, **(variables or {})}  # of the nurseries
         before = [self.environment["PYTHONPATH"]] if "PYTHONPATH" in self.environment else []
         self.environment["PYTHONPATH"] = os.pathsep.join([*before, *path])
         self.environment.update(variables or {})
+        self._path = [*path]
         self._idle: queue.SimpleQueue[_Nursery] = queue.SimpleQueue()
         self._all: list[_Nursery] = []
         self._lock = threading.Lock()
@@ -122,7 +125,7 @@ class Pool:
             with self._lock:  # so that `close` knows of every one that was begun
                 if self._stopped.is_set():
                     raise  # nothing to do any more, as with an empty queue
-                nursery = _Nursery(self.environment)
+                nursery = _Nursery(self._own_environment, self._path)
                 self._all.append(nursery)
         try:
             yield nursery
@@ -166,8 +169,9 @@ class InProcess(Pool):
 class _Nursery:
     """One nursery process and the folder for the evidence of its cases. Restarted if it dies."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], path: Sequence[str]) -> None:
         self._environment = dict(environment)
+        self._path = path
         self._folder = Path(tempfile.mkdtemp(prefix="lg-"))
         self._process = self._start()
         self._number = 0
@@ -176,7 +180,7 @@ class _Nursery:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, *NURSERY],
+            [sys.executable, *NURSERY, *self._path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=self._environment,

@@ -26,7 +26,7 @@ def chosen_lanes(names: Sequence[str]) -> list[Lane]:
 
 def key_values(variables: Sequence[str]) -> dict[str, str]:
     for text in variables:
-        if "=" not in text:
+        if text.find("=") < 1:
             raise click.UsageError(f"--env wants KEY=VALUE, not {text!r}.")
     return dict(text.split("=", 1) for text in variables)
 

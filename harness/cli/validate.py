@@ -93,9 +93,12 @@ def validate(
     """Say what a new loop keeps, what to do next, and how fast it is."""
     from loopgauge.conformance import store
     from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.cli.selection import chosen_benchmarks
     from loopgauge.harness.cli.validation import Validation, print_as_json, show, write_report
 
     sys.path.insert(0, str(Path.cwd()))  # a console script has its own folder there
+    if not no_measure:
+        chosen_benchmarks(families, "quick", {}, ["python"])  # a wrong name is told now, not later
     path, left_out = ask(loop, lanes or ("all",), expected, jobs)
     run, not_measured = (None, "not asked for") if no_measure else measured(loop, families)
     found = Validation(loop, store.read(path), left_out, run, not_measured)

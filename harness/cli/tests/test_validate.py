@@ -99,6 +99,16 @@ def test_known_faults_are_no_failure(validate: Callable[..., Result], tmp_path: 
     assert validate("mine:Unordered", "--expectations", str(known)).exit_code == 0
 
 
+def test_what_cannot_be_measured_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["validate", "asyncio", "--measure", "nosuch"])
+    assert done.exit_code == 2
+    assert "no scenario matches 'nosuch'" in done.stderr
+    assert not Path(".bench").exists()
+
+
 def test_a_factory_that_raises(validate: Callable[..., Result]) -> None:
     done = validate("mine:broken")
     assert done.exit_code == 5

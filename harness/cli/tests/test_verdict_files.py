@@ -198,6 +198,21 @@ def test_expectations_are_read_before_anything_is_asked(
     assert not (bench.folder / ".bench").exists()
 
 
+@pytest.mark.parametrize("text", ["FOO", "=x"])
+def test_a_variable_has_a_name_and_a_value(bench: Bench, text: str) -> None:
+    done = bench(*ONE, "--env", text)
+    assert done.returncode == 2
+    assert "--env wants KEY=VALUE" in done.stderr
+
+
+def test_modules_of_the_user_that_are_called_like_ours_or_pythons(bench: Bench) -> None:
+    for name in ("queue", "select", "tempfile", "code", "conformance", "case", "trial", "runner"):
+        bench.write(f"{name}.py", f"raise RuntimeError('{name} of the user')")
+    bench.write("mine.py", "from asyncio import SelectorEventLoop as loop")
+    done = bench("conformance", "SOON-001.three", "--loop", "mine:loop", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_update_is_done_once(bench: Bench) -> None:
     (bench.folder / "m.py").write_text(
         "import asyncio\nclass Late(asyncio.SelectorEventLoop):\n    def time(self): return 1\n"
