@@ -87,3 +87,15 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "2.jsonl").write_text('{"record":"verdict"}\n')
     with pytest.raises(NotARunFile, match=r"2\.jsonl, line 1"):
         read_verdicts(tmp_path)
+
+
+def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
+    """Of a run that was killed, or is still writing: what is measured meanwhile must not fail."""
+    whole = msgspec.json.encode(verdict())
+    (tmp_path / "2.jsonl").write_bytes(whole + b"\n" + whole[:40])
+    run = run_of(COSTS, BENCHMARK)
+    for arm in run.header.arms:
+        arm.factory = "x:y" if arm.label == "fast" else "asyncio:SelectorEventLoop"
+    summary = summarise(run, verdicts=read_verdicts(tmp_path))
+    assert status_of_fast(summary)[0] == status_of_fast(summary_with(tmp_path / "a", verdict()))[0]
+    assert status_of_fast(summary)[0] != "ok"
