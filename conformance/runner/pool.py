@@ -135,9 +135,9 @@ class Pool:
     def close(self) -> None:
         """Ends the nurseries and what they run."""
         self._stopped.set()
-        with self._lock:
+        with self._lock, contextlib.ExitStack() as all_of_them:  # whatever happens: Ctrl-C again
             for nursery in self._all:
-                nursery.close()
+                all_of_them.callback(nursery.close)
 
     def __enter__(self) -> Pool:
         return self
@@ -228,9 +228,11 @@ class _Nursery:
         with self._lock:
             self._closed = True
             self._process.terminate()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)

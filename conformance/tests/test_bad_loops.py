@@ -189,6 +189,23 @@ def test_a_closed_pool_begins_no_process() -> None:
     assert pool._all == []
 
 
+def test_ctrl_c_while_a_pool_is_closed_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    pool = Pool(2, path=[HERE])
+    with pool._nursery(), pool._nursery():
+        pass
+    first, second = pool._all
+    monkeypatch.setattr(second._process, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.close()
+    monkeypatch.undo()
+    assert [one._folder.exists() for one in (first, second)] == [False, False]
+    assert second._process.wait(30) is not None
+    pool.close()
+
+
 def wait_for_family(before: set[psutil.Process]) -> set[psutil.Process]:
     """The nursery and the process of its case, once both are there."""
     deadline = time.monotonic() + 60
