@@ -43,6 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("loopgauge_loop")
     if name is None:
         return
+    here = str(config.invocation_params.dir)
+    if here not in sys.path:  # the `pytest` script does not look there; last, to shadow nothing
+        sys.path.append(here)
     chosen = _Chosen(*_find(name))
     config.pluginmanager.register(chosen, "loopgauge_loop")
     previous = _policy()

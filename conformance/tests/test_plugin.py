@@ -293,3 +293,21 @@ def test_a_loop_that_cannot_be_had_is_a_usage_error(tmp_path: Path, loop: str, w
     assert said.returncode == pytest.ExitCode.USAGE_ERROR
     assert "ERROR: --loop: " in said.stderr
     assert words in said.stderr
+
+
+def test_a_loop_of_the_current_folder_is_found(tmp_path: Path) -> None:
+    """As by the `pytest` script, which has another folder in its search path."""
+    (tmp_path / "near.py").write_text("from asyncio import SelectorEventLoop as loop\n")
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    words = ["-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    plugin = ["-p", "loopgauge.conformance.plugin", "--loop", "near:loop"]
+    said = subprocess.run(
+        [sys.executable, *words, *plugin],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "1 passed" in said.stdout
