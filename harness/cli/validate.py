@@ -37,7 +37,7 @@ Exit codes:
   4    the loop cannot be asked or measured at all
   5    conformance: a MUST case or another lane's test fails unexpectedly, or a
        known fault is gone
-  6    finished, but something was left out
+  6    finished, but something was left out, or has no verdict (HARNESS)
   8    environment: disk, result store
   130  interrupted (Ctrl-C); 143 terminated
 \b
@@ -162,5 +162,6 @@ def exit_code(found: Validation, *, measurement_wanted: bool) -> ExitCode:
         fails = verdict.level in ("MUST", "") and verdict.verdict in FAILING
         if verdict.status == "fixed" or (verdict.status == "unexpected" and fails):
             return ExitCode.CONFORMANCE
-    missing = found.left_out or (measurement_wanted and found.run is None)
+    undecided = any(verdict.verdict == "HARNESS" for verdict in found.verdicts)
+    missing = found.left_out or undecided or (measurement_wanted and found.run is None)
     return ExitCode.LEFT_OUT if missing else ExitCode.OK

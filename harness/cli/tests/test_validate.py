@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from loopgauge.conformance.model import Header, Verdict
+from loopgauge.conformance.store import Results
 from loopgauge.harness.cli import main, questions
+from loopgauge.harness.cli.validate import exit_code
+from loopgauge.harness.cli.validation import Validation
 
 LOOPS = """
 import asyncio
@@ -128,3 +132,14 @@ def test_a_loop_that_is_not_there(
     done = validate(loop)
     assert done.exit_code == code
     assert words in done.stderr
+
+
+def test_what_has_no_verdict_is_left_out() -> None:
+    """Where stock asyncio fails unexpectedly, nothing is known about the loop."""
+    header = Header(created="", python="3.13.0")
+    verdict = Verdict(
+        loop="x:y", rule="A-001", case="A-001.b", level="MUST", verdict="HARNESS",
+        status="expected", factory="x:y", python="3.13.0",
+    )  # fmt: skip
+    found = Validation("x:y", Results(Path("r.jsonl"), header, [verdict]), [], None, "")
+    assert exit_code(found, measurement_wanted=False) == 6
