@@ -216,7 +216,7 @@ def test_refused_options() -> None:
 
 @pytest.mark.parametrize(
     ("method", "args", "number"),
-    [("kill", (), 9), ("terminate", (), 15), ("send_signal", (signal.SIGHUP,), 1)],
+    [("kill", (), 9), ("terminate", (), 15), ("send_signal", (signal.SIGUSR1,), 10)],
 )
 def test_signals(loop, method: str, args: tuple[int, ...], number: int) -> None:
     async def main() -> None:
