@@ -104,8 +104,14 @@ def pipes_held() -> int:
 
 
 def children() -> set[int]:
-    """The children of this process, zombies included."""
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        found.update(int(pid) for pid in (task / "children").read_text().split())
-    return found
+    """The children of this process, zombies included. Each belongs to the thread that started it,
+    and passes to another one when that thread ends, so an end while reading begins it again."""
+    while True:
+        try:
+            return {
+                int(pid)
+                for task in Path("/proc/self/task").iterdir()
+                for pid in (task / "children").read_text().split()
+            }
+        except (FileNotFoundError, ProcessLookupError):
+            continue
