@@ -1,6 +1,5 @@
-"""What each exit code means; the same in every command. 1 (regression) and 3 (inconclusive) belong
-to commands that judge speed; `INTERNAL` is BSD's EX_SOFTWARE, so that a bug of ours is never
-taken for a verdict."""
+"""What each exit code means; the same in every command. `INTERNAL` is BSD's EX_SOFTWARE, so that a
+bug of ours is never taken for a verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +20,9 @@ Exit codes:
 
 class ExitCode(IntEnum):
     OK = 0
+    REGRESSION = 1
     USAGE = 2
+    INCONCLUSIVE = 3
     NOTHING_MEASURED = 4
     CONFORMANCE = 5
     LEFT_OUT = 6

@@ -1,0 +1,114 @@
+"""The gate's folder: one `gate.jsonl`, appended to, beside the files of its steps."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness.errors import NewerSchema, NotARunFile, StoreFull
+from loopgauge.harness.gate.model import (
+    GATE_SCHEMA,
+    KIND,
+    AnyGateRecord,
+    GateHeader,
+    GateResult,
+    GateStep,
+    Step,
+)
+
+GATES = Path(".bench/gates")
+FILE = "gate.jsonl"
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyGateRecord)
+
+
+@dataclass
+class GateFile:
+    """`result` is None as long as the gate has not come to an end."""
+
+    folder: Path
+    header: GateHeader
+    steps: list[GateStep] = field(default_factory=list)
+    result: GateResult | None = None
+
+    def state(self, step: Step) -> str:
+        """The newest word on a step; "" where it has not begun."""
+        return next((one.state for one in reversed(self.steps) if one.step == step), "")
+
+    def add(self, record: AnyGateRecord) -> None:
+        if isinstance(record, GateStep):
+            self.steps.append(record)
+        elif isinstance(record, GateResult):
+            self.result = record
+
+
+def append(folder: Path, record: AnyGateRecord) -> None:
+    """On disk when this returns. Raises StoreFull, and then leaves the file as it was."""
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            size = file.tell()
+            try:
+                file.write(_encoder.encode(record) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), size)
+                raise
+    except OSError as error:
+        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise StoreFull(
+            f"{path} cannot be written: {what}", "Make room, then go on with bench gate --resume"
+        ) from error
+
+
+def read_gate(folder: Path) -> GateFile:
+    """Raises NotARunFile and NewerSchema. A last line that was cut is left out: the step it told
+    of is done again."""
+    path = folder / FILE if folder.is_dir() else folder
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise NotARunFile(
+            f"{path} cannot be read: {error.strerror}", "Name the folder of a gate, or latest"
+        ) from error
+    records: list[AnyGateRecord] = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(_decode(line))
+        except msgspec.DecodeError as error:
+            if number == len(lines) > 1 and not text.endswith(b"\n"):
+                break
+            raise _refusal(path, number, line, error) from error
+    if not records or not isinstance(records[0], GateHeader):
+        raise NotARunFile(f"{path} is no result of a gate: it is empty or has no header")
+    found = GateFile(path.parent, records[0])
+    for record in records[1:]:
+        found.add(record)
+    return found
+
+
+def _decode(line: bytes) -> AnyGateRecord:
+    record: AnyGateRecord = _decoder.decode(line)
+    if record.kind != KIND:
+        raise msgspec.ValidationError(f"a record of kind {record.kind!r}")
+    return record
+
+
+def _refusal(path: Path, number: int, line: bytes, error: Exception) -> Exception:
+    try:
+        schema = msgspec.json.decode(line, type=dict[str, object]).get("schema")
+    except msgspec.DecodeError:
+        schema = None
+    if isinstance(schema, int) and schema > GATE_SCHEMA:
+        return NewerSchema(
+            f"{path} was written by a newer loopgauge (schema {schema})", "Upgrade loopgauge"
+        )
+    return NotARunFile(f"{path}, line {number}: no record of a gate ({error})")
