@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from loopgauge.harness.model import Header, Interpreter
+from loopgauge.harness.model import Environment, Header, Interpreter
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import wording
 
@@ -15,8 +15,8 @@ def short(run: RunSummary) -> Facts:
     """For the first screen."""
     header = run.header
     return [
-        ("machine", _machine(header)),
-        ("Python", _pythons(header)),
+        ("machine", machine(header.environment)),
+        ("Python", pythons(header.environment)),
         ("measured", _extent(run)),
         ("when", _moment(header.created)),
         ("conformance", run.conformance),
@@ -26,7 +26,7 @@ def short(run: RunSummary) -> Facts:
 def full(run: RunSummary) -> Facts:
     """Everything that can change a figure, for who wants the same one."""
     header = run.header
-    machine, load = header.environment.machine, header.environment.load
+    host, load = header.environment.machine, header.environment.load
     facts = [
         ("run", header.run),
         ("run file", run.path),
@@ -38,15 +38,15 @@ def full(run: RunSummary) -> Facts:
         ("garbage collector", header.plan.gc),
         ("method", run.method),
         ("margin", f"±{run.margin:.2%}"),
-        ("CPU", f"{machine.cpu_model}, {machine.cpus_logical} logical"),
-        ("CPUs allowed", ", ".join(map(str, machine.cpus_allowed))),
+        ("CPU", f"{host.cpu_model}, {host.cpus_logical} logical"),
+        ("CPUs allowed", ", ".join(map(str, host.cpus_allowed))),
         ("pinned to", ", ".join(map(str, header.cpus or [])) or "not pinned"),
-        ("governor, turbo, SMT", _known(machine.governor, machine.turbo, machine.smt)),
-        ("virtualisation", machine.virtual or "none found"),
-        ("kernel", machine.kernel),
-        ("ASLR", machine.aslr),
-        ("clock source", machine.clocksource),
-        ("memory", f"{machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""),
+        ("governor, turbo, SMT", _known(host.governor, host.turbo, host.smt)),
+        ("virtualisation", host.virtual or "none found"),
+        ("kernel", host.kernel),
+        ("ASLR", host.aslr),
+        ("clock source", host.clocksource),
+        ("memory", f"{host.memory_bytes / 2**30:.1f} GiB" if host.memory_bytes else ""),
         ("load before the run", f"{load.load_1m:.2f}"),
     ]
     facts += [
@@ -65,19 +65,19 @@ def command(header: Header) -> str:
     return shlex.join(words)
 
 
-def _machine(header: Header) -> str:
-    machine = header.environment.machine
-    parts = [machine.cpu_model or "unknown CPU"]
-    if machine.cpus_logical:
-        parts.append(f"{machine.cpus_logical} CPUs")
-    parts.append(f"Linux {machine.kernel}" if machine.kernel else "Linux")
-    if machine.virtual:
-        parts.append(f"virtual ({machine.virtual})")
+def machine(environment: Environment) -> str:
+    found = environment.machine
+    parts = [found.cpu_model or "unknown CPU"]
+    if found.cpus_logical:
+        parts.append(f"{found.cpus_logical} CPUs")
+    parts.append(f"Linux {found.kernel}" if found.kernel else "Linux")
+    if found.virtual:
+        parts.append(f"virtual ({found.virtual})")
     return ", ".join(parts)
 
 
-def _pythons(header: Header) -> str:
-    found = header.environment.interpreters
+def pythons(environment: Environment) -> str:
+    found = environment.interpreters
     if not found:
         return "not recorded"
     return "; ".join(f"CPython {each.version}, {_build(each)}" for each in found.values())

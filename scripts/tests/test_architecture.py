@@ -26,6 +26,8 @@ ALLOWED = {
         "loopgauge.harness.model",
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
+        "loopgauge.harness.gate.model",
+        "loopgauge.harness.gate.store",
         "loopgauge.conformance.model",
         "loopgauge.conformance.next_steps",
         "loopgauge.conformance.catalogue",

@@ -1,0 +1,86 @@
+"""JUnit XML of a gate, for CI servers that read it.
+
+A test suite per tier, a test case per decision. What neither passes nor fails is skipped with its
+reason, so that no reader of the file takes it for a pass.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from loopgauge.harness.gate.model import Decision, GateResult, Verdict
+from loopgauge.harness.gate.store import GateFile
+from loopgauge.reports.conformance.texts import printable
+from loopgauge.reports.gate import words
+
+PASSES: frozenset[Verdict] = frozenset({"EQUIVALENT", "IMPROVED", "REPAIRED"})
+
+
+def write_junit(gate: GateFile, out: Path) -> Path:
+    """Writes the XML to `out` (folders are made) and returns it. Raises OSError."""
+    document = JUnitXml("loopgauge gate")
+    for suite in _suites(gate):
+        suite.timestamp = gate.header.created
+        for side in (gate.header.base, gate.header.head):
+            suite.add_property(side.name, printable(side.title))
+        document.add_testsuite(suite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    # The schema that CI servers publish has this count on each suite only.
+    document._elem.attrib.pop("skipped", None)
+    document.write(str(out), pretty=True)
+    return out
+
+
+def _suites(gate: GateFile) -> list[TestSuite]:
+    result = gate.result
+    if result is None:
+        return [_suite("gate", [_result(TestCase("end", "gate"), Error, words.headline(gate), "")])]
+    suites = []
+    for tier in words.TIERS:
+        cases = [_case(found, result) for found in result.decisions if found.tier == tier]
+        if tier == "timing" and result.self_check:
+            cases.append(_self_check(result))
+        if cases:
+            suites.append(_suite(tier, cases))
+    if result.left_out:
+        suites.append(_suite("left out", [_left_out(line) for line in result.left_out]))
+    return suites
+
+
+def _suite(name: str, cases: list[TestCase]) -> TestSuite:
+    suite = TestSuite(name)
+    suite.add_testcases(cases)
+    return suite
+
+
+def _case(decision: Decision, result: GateResult) -> TestCase:
+    made = TestCase(printable(decision.subject), f"gate.{decision.tier}")
+    made.system_out = printable(f"{decision.verdict}: {words.sentence(decision)}")
+    if words.fails(decision, result):
+        return _result(made, Failure, words.sentence(decision), decision.verdict)
+    if decision.verdict == "REGRESSED":
+        advisory = f"advisory, base differs from itself: {words.sentence(decision)}"
+        return _result(made, Skipped, advisory, decision.verdict)
+    if decision.verdict not in PASSES:
+        return _result(made, Skipped, words.sentence(decision), decision.verdict)
+    return made
+
+
+def _self_check(result: GateResult) -> TestCase:
+    made = TestCase("base against itself", "gate.timing")
+    made.system_out = printable(result.self_check)
+    return _result(made, Skipped, result.self_check, "advisory") if result.advisory else made
+
+
+def _left_out(line: str) -> TestCase:
+    return _result(TestCase(words.one_line(line), "gate"), Skipped, line, "left_out")
+
+
+def _result(
+    case: TestCase, kind: type[Error] | type[Failure] | type[Skipped], reason: str, word: str
+) -> TestCase:
+    case.result = [kind(printable(reason), word)]
+    return case

@@ -1,0 +1,164 @@
+"""The comment under a pull request: what failed, what to look at, and everything else folded away.
+
+GitHub refuses a comment of more than 65 536 characters. Tables give up rows for that, those that
+matter least first, and say how many; the gate's folder holds all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from loopgauge.harness.gate.model import Decision, GateResult
+from loopgauge.harness.gate.store import GateFile
+from loopgauge.reports import facts
+from loopgauge.reports.exports.markdown import escape
+from loopgauge.reports.gate import words
+
+MARKER = "<!-- loopgauge gate -->"  # tells a later run which comment is ours
+MOST = 65_536
+_LINES = 20  # of notes, and of what was left out
+_TABLES = 2 + len(words.TIERS)
+_FRAME = 500  # characters, at most, that a table takes beside its rows
+
+_HEAD = "| verdict | what | tier | change | interval | margin | base → head | why |"
+_RULE = "|---|---|---|---:|---|---:|---|---|"
+
+
+def markdown(gate: GateFile, most: int = MOST) -> str:
+    """At most `most` characters, which is no less than a few thousand."""
+    result = gate.result
+    if result is None:
+        return _without_result(gate)
+    failed = [found for found in result.decisions if words.fails(found, result)]
+    notable = [
+        found
+        for found in result.decisions
+        if found.verdict != "EQUIVALENT" and not words.fails(found, result)
+    ]
+    page = _Page(most, reserved=[*_opening(gate), *_remarks(result), *_circumstances(gate)])
+    page.fixed(_opening(gate))
+    page.table("", words.by_weight(failed))
+    page.fixed(_remarks(result))
+    page.table("Worth a look", words.by_weight(notable))
+    for tier, title in words.TIERS.items():
+        page.folded_table(title, [found for found in result.decisions if found.tier == tier])
+    page.fixed(_circumstances(gate))
+    return page.text()
+
+
+class _Page:
+    """Paragraphs that are there in any case, and tables that share the room that those leave."""
+
+    def __init__(self, most: int, reserved: Iterable[str]) -> None:
+        self._parts: list[str] = []
+        self._room = most - sum(len(part) + 2 for part in reserved) - _FRAME * _TABLES
+
+    def fixed(self, parts: Iterable[str]) -> None:
+        self._parts += parts
+
+    def table(self, title: str, decisions: Sequence[Decision]) -> None:
+        self._add(f"**{title}**\n\n" if title else "", decisions, "")
+
+    def folded_table(self, title: str, decisions: Sequence[Decision]) -> None:
+        counts = words.tally(decisions)
+        opening = f"<details><summary>{title}: {counts}</summary>\n\n"
+        self._add(opening, words.by_weight(decisions), "\n\n</details>")
+
+    def _add(self, opening: str, decisions: Sequence[Decision], closing: str) -> None:
+        if not decisions:
+            return
+        rows: list[str] = []
+        for row in map(_row, decisions):
+            if len(row) + 1 > self._room:
+                break
+            rows.append(row)
+            self._room -= len(row) + 1
+        body = "\n".join([_HEAD, _RULE, *rows]) if rows else ""
+        if len(rows) < len(decisions):
+            body += f"\n\n… and {len(decisions) - len(rows)} more, in the gate's folder."
+        self._parts.append(f"{opening}{body.strip()}{closing}")
+
+    def text(self) -> str:
+        return "\n\n".join(self._parts) + "\n"
+
+
+def _row(decision: Decision) -> str:
+    bold = "**" if decision.verdict in ("REGRESSED", "BROKEN") else ""
+    cells = [
+        f"{bold}{decision.verdict}{bold}",
+        _shown(decision.subject),
+        decision.tier,
+        words.percent(decision.change, decision.tier),
+        words.interval(decision),
+        words.margin(decision),
+        _shown(words.costs(decision)),
+        _shown(words.why(decision)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _opening(gate: GateFile) -> list[str]:
+    base, head = gate.header.base, gate.header.head
+    sides = f"Base {_shown(base.title)}, head {_shown(head.title)}, loop {_shown(head.loop)}"
+    versions = dict.fromkeys(side.version for side in (base, head) if side.version)
+    if versions:
+        sides += f" ({_shown(' → '.join(versions))})"
+    return [MARKER, f"### loopgauge: {_shown(words.headline(gate))}", f"{sides}."]
+
+
+def _remarks(result: GateResult) -> list[str]:
+    parts = []
+    if result.advisory:
+        parts.append(
+            "**Timing is advisory**: base differs from itself on this machine, so no timing "
+            f"verdict fails the gate. {_shown(result.self_check)}"
+        )
+    parts += _listed("Left out", result.left_out)
+    parts += _listed("Notes", result.notes)
+    return parts
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    shown = [f"- {_shown(line)}" for line in lines[:_LINES]]
+    if len(lines) > _LINES:
+        shown.append(f"- … and {len(lines) - _LINES} more.")
+    return ["\n".join([f"**{title}**", "", *shown])]
+
+
+def _circumstances(gate: GateFile) -> list[str]:
+    header, result = gate.header, gate.result
+    rows = [
+        ("machine", facts.machine(header.environment)),
+        ("Python", facts.pythons(header.environment)),
+        ("margin", f"±{100 * header.settings.margin:.3g}% of time"),
+        ("seed", str(header.seed)),
+        ("gate", header.gate),
+        ("began", header.created),
+    ]
+    if result is not None:
+        rows.append(("took", f"{result.wall_s / 60:.1f} min"))
+        rows.append(("self-check", result.self_check))
+    listed = "\n".join(f"- {label}: {_shown(value)}" for label, value in rows if value)
+    meanings = "\n".join(f"- {verdict}: {words.MEANING[verdict]}" for verdict in words.ORDER)
+    again = f"`bench gate --replay {header.gate}` works the verdicts out of the samples again."
+    return [
+        f"<details><summary>How it was measured</summary>\n\n{listed}\n\n{again}\n\n</details>",
+        f"<details><summary>What the verdicts mean</summary>\n\n{meanings}\n\n</details>",
+    ]
+
+
+def _without_result(gate: GateFile) -> str:
+    steps = []
+    for step in gate.steps[-_LINES:]:
+        words_of = f"{step.step}: {step.state.replace('_', ' ')}"
+        steps.append(f"- {words_of}{f', {_shown(step.reason)}' if step.reason else ''}")
+    again = f"`bench gate --resume {gate.header.gate}` goes on where it was."
+    listed = ["\n".join(steps)] if steps else []
+    return "\n\n".join([*_opening(gate), *listed, again]) + "\n"
+
+
+def _shown(text: str) -> str:
+    """Text that stays text: no Markdown, no HTML, and nobody is called by @name."""
+    return escape(words.one_line(text)).replace("@", "@\u200b")

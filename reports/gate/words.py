@@ -1,0 +1,141 @@
+"""The words and figures of a gate's decisions, the same in every form of its result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from loopgauge.harness.gate.model import FAILING, Decision, GateResult, Tier, Verdict
+from loopgauge.harness.gate.store import GateFile
+from loopgauge.reports import wording
+from loopgauge.reports.conformance.texts import printable
+
+TIERS: dict[Tier, str] = {
+    "promises": "promises kept",
+    "instructions": "instructions per operation",
+    "syscalls": "system calls per operation",
+    "allocations": "allocations per operation",
+    "timing": "time per operation",
+}
+
+MEANING: dict[Verdict, str] = {
+    "REGRESSED": "worse by more than the margin, on fresh samples too",
+    "BROKEN": "base can do it, head cannot",
+    "EXPECTED": "worse, and the settings say why",
+    "INCONCLUSIVE": "not enough to say: neither a pass nor a fail",
+    "REMOVED": "only base has it: nothing to compare",
+    "ADDED": "only head has it: nothing to compare",
+    "REPAIRED": "head can do it, base cannot",
+    "IMPROVED": "better by more than the margin, on fresh samples too",
+    "EQUIVALENT": "the same, to within the margin",
+}
+
+ORDER: tuple[Verdict, ...] = tuple(MEANING)
+
+_HEADLINE = {
+    0: "passed",
+    1: "head is slower",
+    3: "inconclusive",
+    4: "nothing was compared",
+    5: "head breaks promises",
+    6: "something was left out",
+}
+
+NAMED_PARTS = 3  # of what changed most in a count
+_SHORT = 300  # characters of one reason
+
+
+def headline(gate: GateFile) -> str:
+    """'head is slower: 1 REGRESSED, 1 INCONCLUSIVE, 8 EQUIVALENT'."""
+    if gate.result is None:
+        return "did not come to an end"
+    code = gate.result.exit_code
+    word = _HEADLINE.get(code, f"ended with exit code {code}")
+    counts = tally(gate.result.decisions)
+    return f"{word}: {counts}" if counts else word
+
+
+def tally(decisions: Sequence[Decision]) -> str:
+    counts = Counter(decision.verdict for decision in decisions)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
+
+
+def fails(decision: Decision, result: GateResult) -> bool:
+    """Whether it is a reason for the gate to fail. Timing on a machine where base differs from
+    itself is none, unless head cannot do the work at all."""
+    if decision.verdict == "REGRESSED" and decision.tier == "timing" and result.advisory:
+        return False
+    return decision.verdict in FAILING
+
+
+def by_weight(decisions: Sequence[Decision]) -> list[Decision]:
+    """What matters most first; equals stay in the order of the file."""
+    return sorted(decisions, key=lambda decision: ORDER.index(decision.verdict))
+
+
+def percent(share: float | None, tier: Tier) -> str:
+    """'+2.1%'. Counts repeat within hundredths of a percent, times do not."""
+    if share is None:
+        return wording.DASH
+    return f"{100 * share:+.{1 if tier == 'timing' else 2}f}%"
+
+
+def interval(decision: Decision) -> str:
+    """'+1.4% to +2.8%'; a dash for what is counted, which has none."""
+    if decision.low is None or decision.high is None:
+        return wording.DASH
+    return f"{percent(decision.low, decision.tier)} to {percent(decision.high, decision.tier)}"
+
+
+def margin(decision: Decision) -> str:
+    return wording.DASH if decision.margin is None else f"±{100 * decision.margin:.3g}%"
+
+
+def costs(decision: Decision) -> str:
+    """'1.20 µs → 1.26 µs'."""
+    if decision.base is None and decision.head is None:
+        return wording.DASH
+    return f"{_cost(decision.base, decision.unit)} → {_cost(decision.head, decision.unit)}"
+
+
+def _cost(value: float | None, unit: str) -> str:
+    if value is None:
+        return wording.DASH
+    if unit == "ns" or unit.startswith("ns/"):
+        return wording.duration(value) + unit[2:]
+    return f"{wording.number(value)} {unit}".strip()
+
+
+def why(decision: Decision) -> str:
+    """The reason, and what changed most in a count; in one line that is not endless."""
+    parts = sorted(decision.by_name.items(), key=lambda part: -abs(part[1]))[:NAMED_PARTS]
+    named = ", ".join(f"{name} {_signed(change)}" for name, change in parts if change)
+    words = [decision.reason, f"most of it: {named}" if named else ""]
+    if decision.stage > 1:
+        words.append("seen again on fresh samples")
+    return one_line("; ".join(word for word in words if word))
+
+
+def _signed(change: float) -> str:
+    return ("+" if change > 0 else "-") + wording.number(abs(change))
+
+
+def one_line(text: str, length: int = _SHORT) -> str:
+    """Fit to be shown: no control characters, no line breaks, at most `length` characters."""
+    return wording.shorten(printable(" ".join(text.split())), length)
+
+
+def sentence(decision: Decision) -> str:
+    """Everything about a decision as plain words: '+2.1% (+1.4% to +2.8%, margin ±1%), ...'."""
+    words = []
+    if decision.change is not None:
+        inside = [interval(decision)] * (decision.low is not None)
+        inside += [f"margin {margin(decision)}"] * (decision.margin is not None)
+        around = f" ({', '.join(inside)})" if inside else ""
+        words.append(f"{percent(decision.change, decision.tier)}{around}")
+    if decision.base is not None or decision.head is not None:
+        words.append(costs(decision))
+    if decision.processes:
+        words.append(f"{decision.processes} processes a side")
+    reason = why(decision)
+    return "; ".join([*words, reason] if reason else words) or MEANING[decision.verdict]

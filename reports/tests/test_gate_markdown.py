@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from report_testing.gates import EVIL, VERDICTS, decision, every_verdict, gate, unfinished
+
+from loopgauge.reports.gate import markdown
+from loopgauge.reports.gate.markdown import MARKER, MOST
+from loopgauge.reports.wording import DASH
+
+
+def rows(page: str) -> list[list[str]]:
+    """Cells of every table row, heads and rules left out."""
+    found = [line for line in page.splitlines() if line.startswith("| ")]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in found]
+    return [[cell.strip() for cell in row] for row in cells if row[0].strip() != "verdict"]
+
+
+def test_the_comment_says_what_failed_before_anything_else():
+    page = markdown(
+        gate(
+            decision(),
+            decision("INCONCLUSIVE", subject="io.tcp_echo"),
+            decision("REGRESSED", subject="timer.schedule_cancel", stage=2),
+            exit_code=1,
+        )
+    )
+    assert page.startswith(MARKER)
+    assert "head is slower: 1 REGRESSED, 1 INCONCLUSIVE, 1 EQUIVALENT" in page
+    assert "Base main (0123456789)" in page
+    first = rows(page)[0]
+    assert first == [
+        "**REGRESSED**", r"timer.schedule\_cancel", "timing", "+2.1%", "+1.4% to +2.8%", "±1%",
+        "1.20 µs → 1.23 µs", "why it is REGRESSED; seen again on fresh samples",
+    ]  # fmt: skip
+    assert page.index("REGRESSED**") < page.index("Worth a look") < page.index("<details>")
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_in_its_tier_and_explained(verdict):
+    page = markdown(gate(decision(verdict)))
+    folded = page[page.index("<details>") :]
+    assert f"<summary>time per operation: 1 {verdict}</summary>" in folded
+    assert f"- {verdict}: " in folded
+    above = page[: page.index("<details>")]
+    assert (verdict in "".join(cell for row in rows(above) for cell in row)) == (
+        verdict != "EQUIVALENT"
+    )
+
+
+def test_a_comment_never_exceeds_what_github_takes():
+    found = [
+        decision("REGRESSED" if number < 500 else "EQUIVALENT", subject=f"a.b{number}", reason=EVIL)
+        for number in range(3000)
+    ]
+    page = markdown(gate(*found, exit_code=1, notes=[EVIL] * 100, left_out=[EVIL] * 100))
+    assert len(page) <= MOST
+    assert len(rows(page)) > 50
+    shown, more = len(rows(page)), [int(n) for n in re.findall(r"and (\d+) more, in the", page)]
+    assert shown + sum(more) == 500 + 3000  # failing ones stand twice
+    assert page.count("<details>") == page.count("</details>")
+    assert "How it was measured" in page
+
+
+def test_texts_stay_texts():
+    page = markdown(gate(decision("BROKEN", subject=EVIL, reason=EVIL), notes=[EVIL]))
+    assert "<b>" not in page.replace(r"\<b\>", "")
+    assert "@everyone" not in page
+    assert "\x1b" not in page
+    assert "\x00" not in page
+    assert {len(row) for row in rows(page)} == {8}
+
+
+def test_timing_that_is_advisory_is_no_failure():
+    page = markdown(
+        gate(decision("REGRESSED"), advisory=True, self_check="base against base: +1.9%")
+    )
+    assert "Timing is advisory" in page
+    assert "base against base: +1.9%" in page
+    assert page.index("Worth a look") < page.index("REGRESSED**")
+
+
+def test_counts_name_what_changed_most():
+    counted = decision(
+        "REGRESSED",
+        tier="syscalls",
+        low=None,
+        high=None,
+        base=6.0,
+        head=7.0,
+        unit="call/message",
+        change=1 / 6,
+        margin=0.0,
+        by_name={"epoll_wait": 1.0, "read": 0.0, "write": -0.5},
+        reason="",
+    )
+    (row, _) = rows(markdown(gate(counted, exit_code=1)))
+    assert row[3:] == [
+        "+16.67%", DASH, "±0%", "6.00 call/message → 7.00 call/message",
+        "most of it: epoll\\_wait +1.00, write -0.500",
+    ]  # fmt: skip
+
+
+def test_what_was_left_out_and_noted_is_said():
+    page = markdown(
+        gate(exit_code=6, left_out=["counts: valgrind is missing"], notes=["both sides are one"])
+    )
+    assert "something was left out" in page
+    assert "- counts: valgrind is missing" in page
+    assert "- both sides are one" in page
+
+
+def test_a_gate_without_an_end_says_so_and_how_to_go_on():
+    page = markdown(unfinished())
+    assert page.startswith(MARKER)
+    assert "did not come to an end" in page
+    assert "- timing: begun" in page
+    assert "bench gate --resume 20261122T041500Z-1a2b3c" in page
+
+
+def test_all_verdicts_together_are_sorted_by_weight():
+    page = markdown(gate(*reversed(every_verdict()), exit_code=1))
+    verdicts = [row[0].strip("*") for row in rows(page[page.index("<details>") :])]
+    assert verdicts[0] == "REGRESSED"
+    assert verdicts[-1] == "EQUIVALENT"
+    assert sorted(verdicts) == sorted(VERDICTS)
