@@ -29,6 +29,18 @@ class InterpreterUnusable(HarnessError):
     """A Python named by the user does not run or cannot import loopgauge."""
 
 
+class BadSettings(HarnessError):
+    """The project's settings hold a key that does not exist, or a value that cannot be meant."""
+
+
+class UnknownSide(HarnessError):
+    """What is to be compared is nothing we know how to find, or is several things at once."""
+
+
+class SideUnusable(HarnessError):
+    """A side was found, and cannot be measured: it does not build, or lacks the loop."""
+
+
 class ResumeMismatch(HarnessError):
     """The run to be resumed belongs to another machine, interpreter or set of loop versions."""
 

@@ -124,7 +124,7 @@ def harness_code(error: Exception) -> ExitCode:
 
     if isinstance(error, harness.RunFileError):
         return ExitCode.UNREADABLE
-    if isinstance(error, harness.PlaceTaken):
+    if isinstance(error, harness.PlaceTaken | harness.BadSettings | harness.UnknownSide):
         return ExitCode.USAGE
     # A run that cannot be taken up again is design.md's "baseline missing or incompatible".
     if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch):
