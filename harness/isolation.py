@@ -36,6 +36,7 @@ class Roster:
         }
         self._own_process = {b.id for b in benchmarks if b.design == "process"}
         self._out: set[tuple[str, str]] = set()  # (benchmark or "*", arm)
+        self._settled: set[str] = set()
         self._alone: set[tuple[str, str]] = set()
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._outside: Counter[tuple[str, str]] = Counter()
@@ -43,6 +44,8 @@ class Roster:
     def apply(self, events: Iterable[Event]) -> None:
         for event in events:
             key = (event.benchmark or ALL_BENCHMARKS, event.arm)
+            if event.event == "settled":
+                self._settled.add(event.benchmark)
             if not event.arm:
                 continue
             if event.event in ENDS_BENCHMARK or event.final:
@@ -56,6 +59,8 @@ class Roster:
 
     def takes_part(self, benchmark: str, arm: str) -> bool:
         role = self._roles.get(arm, "")
+        if benchmark in self._settled:
+            return False
         if role in self._with and benchmark not in self._with[role]:
             return False
         return arm in self._arms and not self._listed(self._out, benchmark, arm)

@@ -38,7 +38,7 @@ class Launcher:
         listener: Callable[[AnyMessage], None],
     ) -> Outcome:
         plan = {
-            **self._envelope(0, 0, "probe"),
+            **self._envelope(0, 0, "probe", arm.python),
             "arms": [arm_plan(arm)],
             "jobs": [
                 {**job_plan(benchmark), "min_time": max(slot_s, benchmark.slot_s)}
@@ -69,23 +69,23 @@ class Launcher:
                     "blocks": units.blocks(header, unit, job),
                 }
             )
+        python = arms[unit.creation[0]].python
         plan = {
-            **self._envelope(process, header.seed, unit.design),
+            **self._envelope(process, header.seed, unit.design, python),
             "gc": header.plan.gc,
             "arms": [arm_plan(arms[label]) for label in unit.creation],
             "jobs": jobs,
         }
-        python = arms[unit.creation[0]].python
         return self._run(python, plan, unit.hash_seed, unit.padding, listener, started)
 
-    def _envelope(self, process: int, seed: int, design: str) -> dict[str, Any]:
+    def _envelope(self, process: int, seed: int, design: str, python: str) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "process": process,
             "seed": seed,
             "design": design,
             "hang_timeout": self._hang_timeout_s,
-            "path": self._path,
+            "path": [*self._path, *self._interpreters[python].path],
         }
 
     def _run(

@@ -29,7 +29,7 @@ from loopgauge.harness.model import (
     Sample,
     Worker,
 )
-from loopgauge.harness.pacing import Pace
+from loopgauge.harness.pacing import Pace, Pacer
 from loopgauge.harness.probe import Findings, probe
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.reception import Reception
@@ -54,27 +54,52 @@ def run(
     the worker program."""
     tracker = Tracker(progress, planning.limits_of(request).budget_s)
     if request.resume is not None:
-        recorded = open_for_resume(request.resume)
-        require_same_circumstances(recorded.header)
-        with RunWriter(request.resume) as writer:
-            session = Session(recorded, writer, tracker, worker)
-            session.record(Event(event="resumed"))
-            session.measure()
-        return request.resume
+        return resume(request.resume, tracker, worker)
     return run_subject(request, subject.resolve(request), tracker, worker)
 
 
 def run_subject(
-    request: RunRequest, what: subject.Subject, tracker: Tracker, worker: Sequence[str]
+    request: RunRequest,
+    what: subject.Subject,
+    tracker: Tracker,
+    worker: Sequence[str] = WORKER_MODULE,
+    pacer: MakePacer | None = None,
 ) -> Path:
     """A new run of what was resolved."""
     path = request.out or new_path()
     require_place(path)
     header, findings = prepare(request, what, path, tracker, worker)
+    return run_header(path, header, findings.events, tracker, worker, pacer)
+
+
+def run_header(
+    path: Path,
+    header: Header,
+    events: Sequence[Event],
+    tracker: Tracker,
+    worker: Sequence[str] = WORKER_MODULE,
+    pacer: MakePacer | None = None,
+) -> Path:
+    """A new run that is planned already; `events` are what its probe found."""
     with RunWriter(path) as writer:
-        writer.append([header, *(stamped(event) for event in findings.events)])
-        run_file = RunFile(path, header, events=list(findings.events))
-        Session(run_file, writer, tracker, worker).measure()
+        writer.append([header, *(stamped(event) for event in events)])
+        run_file = RunFile(path, header, events=list(events))
+        Session(run_file, writer, tracker, worker, pacer).measure()
+    return path
+
+
+def resume(
+    path: Path,
+    tracker: Tracker,
+    worker: Sequence[str] = WORKER_MODULE,
+    pacer: MakePacer | None = None,
+) -> Path:
+    recorded = open_for_resume(path)
+    require_same_circumstances(recorded.header)
+    with RunWriter(path) as writer:
+        session = Session(recorded, writer, tracker, worker, pacer)
+        session.record(Event(event="resumed"))
+        session.measure()
     return path
 
 
@@ -128,9 +153,15 @@ class Session:
     """The measuring part of a run; what it needs to know of the past it reads from `file`."""
 
     def __init__(
-        self, file: RunFile, writer: RunWriter, tracker: Tracker, worker: Sequence[str]
+        self,
+        file: RunFile,
+        writer: RunWriter,
+        tracker: Tracker,
+        worker: Sequence[str],
+        pacer: MakePacer | None = None,
     ) -> None:
         header = file.header
+        self._pacer = pacer
         self.header = header
         self.file = file
         self.writer = writer
@@ -184,15 +215,14 @@ class Session:
 
     def _run_all_rounds(self) -> None:
         done = self._rounds_done()
-        pace = Pace(self.header.plan, done)
+        pace = self._pacer(self, done) if self._pacer else Pace(self.header.plan, done)
         while pace.wants(done, self.tracker.measuring_s, self.tracker.elapsed_s):
             if done >= self.header.plan.rounds:
                 extra = units.pending(self.header, self.roster, self.recorded, done)
                 self.tracker.more_work(self._work_in(extra), len(extra))
             self._run_units(done + 1)
             done += 1
-        if done != self.header.plan.rounds:
-            why = "time was left" if done > self.header.plan.rounds else "time ran short"
+        if why := pace.told(done):
             self.record(Event(event="note", reason=f"{done} rounds were done: {why}"))
 
     @property
@@ -363,6 +393,10 @@ class Session:
         return next(arm.python for arm in self.header.arms if arm.label == label)
 
 
+# Who decides how many rounds there are, given the session and the rounds that are done already.
+MakePacer = Callable[[Session, int], Pacer]
+
+
 def sample_from(message: Samples, unit: Unit, process: int) -> Sample:
     return Sample(
         process=process,
@@ -440,7 +474,7 @@ def require_same_circumstances(header: Header) -> None:
     if (machine.cpu_model, machine.hostname_hash) != (then.cpu_model, then.hostname_hash):
         differences.append("the machine")
     for key, before in header.environment.interpreters.items():
-        now = subject.ask(before.executable, names, header.path)
+        now = subject.ask(before.executable, names, [*header.path, *before.path])
         if (now.interpreter.version, now.interpreter.build_hash) != (
             before.version,
             before.build_hash,

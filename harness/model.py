@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-SCHEMA = 2  # 2: the record `metric`
+SCHEMA = 3  # 2: the record `metric`; 3: events `settled`, Interpreter.path
 KIND = "run"
 
 Measure = Literal["cpu", "wall", "value"]
@@ -33,6 +33,7 @@ EventKind = Literal[
     "left_out",  # asked for, but this machine lacks what it takes, or the loop does not bear it
     "isolated",  # from here on the arm runs in processes of its own ("*": for all benchmarks)
     "protocol",  # a worker sent something that makes no sense; rejected
+    "settled",  # a gate has decided on this benchmark: it is not measured any further
     "interrupted",  # Ctrl-C or SIGTERM
     "resumed",  # the run was taken up again
     "note",  # anything else a reader should know
@@ -133,6 +134,7 @@ class Interpreter(msgspec.Struct, kw_only=True):
     loopgauge: str = ""
     build_hash: str = ""  # of the extension modules: two builds of one version differ here
     engine: str = ""  # Google Benchmark's version, where known
+    path: list[str] = []  # additions to sys.path of its workers, behind Header.path
 
 
 class Machine(msgspec.Struct, kw_only=True):

@@ -19,7 +19,7 @@ PROBE_SHARE = 0.5  # of the budget at most, however long the probe took
 
 
 def limits_of(request: RunRequest) -> Limits:
-    limits = LIMITS[request.setting]
+    limits = request.limits or LIMITS[request.setting]
     if request.budget_s is not None:
         limits = replace(limits, budget_s=request.budget_s)
     if request.rounds is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loopgauge.harness.budget import Limits
 from loopgauge.harness.model import Design, Setting, Tier
 
 REFERENCE = "asyncio"
@@ -31,6 +32,7 @@ class RunRequest:
     command: Sequence[str] = ()  # how the user asked for it; recorded
     rounds: int | None = None  # None: by setting and budget
     budget_s: float | None = None  # None: by setting
+    limits: Limits | None = None  # None: by setting, and the two above
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""What each exit code means; the same in every command. `INTERNAL` is BSD's EX_SOFTWARE, so that a
-bug of ours is never taken for a verdict."""
+"""What the exit codes mean, for `--help`."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from loopgauge.harness.exit_codes import ExitCode as ExitCode  # where the commands look for it
 
 HELP = """\b
 Exit codes:
@@ -16,19 +15,3 @@ Exit codes:
   70   a bug in bench
   130  interrupted (Ctrl-C); 143 terminated
 """
-
-
-class ExitCode(IntEnum):
-    OK = 0
-    REGRESSION = 1
-    USAGE = 2
-    INCONCLUSIVE = 3
-    NOTHING_MEASURED = 4
-    CONFORMANCE = 5
-    LEFT_OUT = 6
-    UNREADABLE = 7
-    ENVIRONMENT = 8
-    INTERNAL = 70
-    INTERRUPTED = 130
-    CLOSED_PIPE = 141
-    TERMINATED = 143

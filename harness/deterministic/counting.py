@@ -129,7 +129,7 @@ class Counting:
             "seed": 0,
             "design": "process",
             "hang_timeout": PHASE_S[how],
-            "path": self._path,
+            "path": [*self._path, *self._interpreters[arm.python].path],
             "arms": [arm_plan(arm)],
             "jobs": [job_plan(benchmark)],
             "how": how,

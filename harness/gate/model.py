@@ -7,6 +7,7 @@ minus one: 0.02 means that the head takes 2 % more. None stands for "no figure".
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
@@ -51,13 +52,18 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     margin: float = 0.01
     margins: dict[str, float] = {}  # glob over benchmark ids -> margin; the last that fits
     minutes: float = 5.0  # for the timing, both stages
-    promises: bool = True  # conformance
-    areas: list[str] = []  # of the rules; []: all
-    counts: bool = True  # the deterministic tier
-    counts_margin: float = 0.003  # of instructions
+    conformance: bool = True
+    areas: list[str] = []  # of its rules; []: all
+    deterministic: bool = True  # instructions, system calls, allocations
+    instructions_margin: float = 0.003
     timing: bool = True
     build: str = ""  # command that installs a side, `{python}` and `{source}` filled in
     expected: list[Expected] = []
+
+    def margin_of(self, benchmark: str) -> float:
+        """The last of `margins` that fits, else `margin`."""
+        fitting = [self.margins[name] for name in self.margins if fnmatchcase(benchmark, name)]
+        return fitting[-1] if fitting else self.margin
 
 
 class Side(msgspec.Struct, kw_only=True):
@@ -110,6 +116,9 @@ class GateHeader(Record, tag="header", kw_only=True):
     settings: Settings
     base: Side
     head: Side
+    benchmarks: list[str] = msgspec.field(default_factory=list)  # ids, of both sides
+    added: list[str] = msgspec.field(default_factory=list)  # only head has them
+    removed: list[str] = msgspec.field(default_factory=list)  # only base has them
     environment: Environment = msgspec.field(default_factory=Environment)
 
 

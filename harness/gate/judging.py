@@ -1,0 +1,205 @@
+"""What the samples of both stages say, benchmark by benchmark. Pure functions of the run files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from loopgauge.harness.gate import looks
+from loopgauge.harness.gate.looks import Judged
+from loopgauge.harness.gate.model import Decision, Settings, Verdict
+from loopgauge.harness.gate.subject import BASE, HEAD, TWIN
+from loopgauge.harness.model import Arm, Benchmark
+from loopgauge.harness.pairing import SampleIndex, log_ratios, slot_costs
+from loopgauge.harness.statistics import Floats
+from loopgauge.harness.status import status_of
+from loopgauge.harness.store import RunFile
+
+AA_SHARE = 0.95  # of the benchmarks whose twin must agree with base
+
+
+def judged_first(file: RunFile, settings: Settings) -> dict[str, Judged | None]:
+    """By benchmark; None where there are too few samples for a look."""
+    index = SampleIndex(file.samples)
+    plan = looks.looks(file.header.plan.rounds)
+    found = {}
+    for benchmark in file.header.benchmarks:
+        logs = log_ratios(index, benchmark, HEAD, BASE)
+        margin = settings.margin_of(benchmark.id)
+        found[benchmark.id] = None if logs is None else looks.first_call(logs, margin, plan)
+    return found
+
+
+def flagged(file: RunFile, settings: Settings) -> list[str]:
+    return [
+        name
+        for name, judged in judged_first(file, settings).items()
+        if judged is not None and judged.call in ("worse", "better")
+    ]
+
+
+def told_of(judged: Judged) -> str:
+    return (
+        f"{judged.call} after {judged.size} processes: {looks.as_change(judged.estimate):+.2%} "
+        f"[{looks.as_change(judged.low):+.2%}, {looks.as_change(judged.high):+.2%}]"
+    )
+
+
+def decisions(first: RunFile, second: RunFile | None, settings: Settings) -> list[Decision]:
+    """One per benchmark, in the order of the run."""
+    judged = judged_first(first, settings)
+    confirmed = judged_again(second, judged, settings) if second else {}
+    return [
+        decided(first, second, benchmark, judged[benchmark.id], confirmed, settings)
+        for benchmark in first.header.benchmarks
+    ]
+
+
+def judged_again(
+    second: RunFile, first: Mapping[str, Judged | None], settings: Settings
+) -> dict[str, tuple[Judged, bool]]:
+    """What the second stage says of the benchmarks that it has: its interval, and whether the
+    flag is confirmed with the error of the family held."""
+    index = SampleIndex(second.samples)
+    names, fresh, margins, signs = [], [], [], []
+    for benchmark in second.header.benchmarks:
+        logs = log_ratios(index, benchmark, HEAD, BASE)
+        flag = first[benchmark.id]
+        if logs is None or len(logs) < looks.LEAST or flag is None:
+            continue
+        names.append(benchmark.id)
+        fresh.append(logs[: second.header.plan.rounds])
+        margins.append(settings.margin_of(benchmark.id))
+        signs.append(1 if flag.call == "worse" else -1)
+    kept = looks.confirmed(fresh, margins, signs)
+    return {
+        name: (looks.judge(logs, margin, looks.ALPHA), keep)
+        for name, logs, margin, keep in zip(names, fresh, margins, kept, strict=True)
+    }
+
+
+def decided(
+    first: RunFile,
+    second: RunFile | None,
+    benchmark: Benchmark,
+    flag: Judged | None,
+    again: Mapping[str, tuple[Judged, bool]],
+    settings: Settings,
+) -> Decision:
+    unable = incomparable(first, benchmark)
+    if unable is not None:
+        return unable
+    made = Decision(
+        tier="timing",
+        subject=benchmark.id,
+        verdict="INCONCLUSIVE",
+        margin=settings.margin_of(benchmark.id),
+        unit="ns" if benchmark.measure != "value" else benchmark.unit,
+    )
+    if flag is None:
+        made.reason = "too few processes were measured for a first look"
+        return made
+    file = first
+    judged = flag
+    if flag.call == "equivalent":
+        made.verdict = "EQUIVALENT"
+    elif flag.call == "open":
+        made.reason = (
+            f"the interval of {flag.size} processes reaches over the margin; "
+            "more minutes, or a quieter machine, would decide it"
+        )
+    elif benchmark.id not in again:
+        made.reason = f"flagged as {flag.call}; the second stage did not get that far"
+    else:
+        assert second is not None
+        file, made.stage = second, 2
+        judged, keep = again[benchmark.id]
+        made.verdict, made.reason = after_confirmation(flag, judged, keep)
+    made.change = looks.as_change(judged.estimate)
+    made.low, made.high = looks.as_change(judged.low), looks.as_change(judged.high)
+    made.processes = judged.size
+    index = SampleIndex(file.samples)
+    made.base, made.head = (median_cost(index, benchmark, arm) for arm in (BASE, HEAD))
+    if made.verdict in ("REGRESSED", "IMPROVED") and (doubt := own_doubt(file, benchmark, made)):
+        made.verdict, made.reason = "INCONCLUSIVE", doubt
+    return made
+
+
+def after_confirmation(flag: Judged, judged: Judged, keep: bool) -> tuple[Verdict, str]:
+    if keep:
+        return ("REGRESSED" if flag.call == "worse" else "IMPROVED"), ""
+    if judged.call == "equivalent":
+        return "EQUIVALENT", f"flagged as {flag.call}, and not so in fresh processes"
+    return "INCONCLUSIVE", f"flagged as {flag.call}; fresh processes did not confirm it"
+
+
+def own_doubt(file: RunFile, benchmark: Benchmark, made: Decision) -> str:
+    """Base against its own twin, in the samples the verdict rests on."""
+    assert made.margin is not None
+    judged = twin_judged(file, benchmark, made.margin)
+    if judged is None or judged.call not in ("worse", "better"):
+        return ""
+    return f"base differs from itself here ({looks.as_change(judged.estimate):+.2%})"
+
+
+def twin_judged(file: RunFile, benchmark: Benchmark, margin: float) -> Judged | None:
+    logs = log_ratios(SampleIndex(file.samples), benchmark, TWIN, BASE)
+    if logs is None or len(logs) < looks.LEAST:
+        return None
+    return looks.judge(logs, margin, looks.ALPHA)
+
+
+def self_check(file: RunFile, settings: Settings) -> tuple[bool, str]:
+    """Whether base agrees with its twin, and a sentence about it."""
+    judged = [
+        twin_judged(file, benchmark, settings.margin_of(benchmark.id))
+        for benchmark in file.header.benchmarks
+    ]
+    known = [one for one in judged if one is not None]
+    if not known:
+        return True, "base against itself: not measured"
+    off = sum(one.call in ("worse", "better") for one in known)
+    worst = max((looks.as_change(one.estimate) for one in known), key=abs)
+    text = (
+        f"base against itself: {len(known) - off} of {len(known)} within the margin "
+        f"(largest difference {worst:+.2%})"
+    )
+    return off <= math.floor((1 - AA_SHARE) * len(known)), text
+
+
+def incomparable(file: RunFile, benchmark: Benchmark) -> Decision | None:
+    """Where one side has no figure at all."""
+    arms = {arm.label: arm for arm in file.header.arms}
+    base, head = (state(file, benchmark, arms[name]) for name in (BASE, HEAD))
+    if base[0] == "ok" and head[0] == "ok":
+        return None
+    made = Decision(tier="timing", subject=benchmark.id, verdict="INCONCLUSIVE")
+    if base[0] == "ok":
+        made.verdict, made.reason = "BROKEN", f"head: {head[0]}: {head[1]}"
+    elif head[0] == "ok":
+        made.verdict, made.reason = "REPAIRED", f"base: {base[0]}: {base[1]}"
+    else:
+        made.reason = f"neither side can: {base[0]}: {base[1]}"
+    return made
+
+
+def state(file: RunFile, benchmark: Benchmark, arm: Arm) -> tuple[str, str]:
+    return status_of(file, benchmark, arm, measured=True)
+
+
+def median_cost(index: SampleIndex, benchmark: Benchmark, arm: str) -> float | None:
+    costs = [float(np.median(slot_costs(benchmark, s))) for s in index.samples(benchmark.id, arm)]
+    return float(np.median(costs)) if costs else None
+
+
+def spread(file: RunFile) -> dict[str, Floats]:
+    """Log-ratios of base to its own twin, by benchmark: what a calibration goes by."""
+    index = SampleIndex(file.samples)
+    found = {}
+    for benchmark in file.header.benchmarks:
+        logs = log_ratios(index, benchmark, TWIN, BASE)
+        if logs is not None and len(logs):
+            found[benchmark.id] = logs
+    return found

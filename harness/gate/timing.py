@@ -1,0 +1,174 @@
+"""How long an operation takes on both sides, in two stages.
+
+The first stage looks at a benchmark at preset sizes and measures it no further once it is decided.
+What it calls worse or better is only flagged: the second stage measures the flagged ones again, in
+fresh processes with a seed of their own, and judges them on those alone. So the chance that a gate
+calls anything changed that is not stays below looks.ALPHA, however many benchmarks there are and
+however often they were looked at.
+
+What is decided follows from the two run files (judging.py); measuring asks the same functions when
+to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness import environment, manager
+from loopgauge.harness.budget import Limits
+from loopgauge.harness.gate import looks
+from loopgauge.harness.gate.judging import flagged, judged_first, told_of
+from loopgauge.harness.gate.looks import Look
+from loopgauge.harness.gate.model import Settings
+from loopgauge.harness.manager import Session
+from loopgauge.harness.model import Event, Header
+from loopgauge.harness.progress import Tracker
+from loopgauge.harness.request import Progress, RunRequest
+from loopgauge.harness.schedule import stream
+from loopgauge.harness.store import RunFile
+from loopgauge.harness.subject import Subject
+
+FIRST_SHARE = 0.6  # of the minutes; what is left is for the second stage
+OVERRUN = 1.5  # of its share, before a stage ends undecided
+CONFIRMATION = 16  # processes of the second stage
+BLOCKS = 18
+SLOT_S = 0.004
+
+
+def limits(settings: Settings) -> Limits:
+    """As many processes as fit the minutes, each with enough slots to be worth its start."""
+    return Limits(
+        budget_s=60 * settings.minutes * FIRST_SHARE,
+        rounds_least=looks.LEAST,
+        rounds_wanted=looks.MOST,
+        rounds_most=looks.MOST,
+        blocks_least=6,
+        blocks_wanted=BLOCKS,
+        blocks_most=BLOCKS,
+        batch=12,
+        slot_s=SLOT_S,
+        hang_timeout_s=20,
+    )
+
+
+def measure_first(
+    subject: Subject, settings: Settings, seed: int, path: Path, listener: Listener
+) -> None:
+    """Makes or continues the run file at `path`."""
+    tracker = Tracker(listener, limits(settings).budget_s)
+    pacer = looking(settings)
+    if path.exists():
+        manager.resume(path, tracker, pacer=pacer)
+        return
+    request = RunRequest(seed=seed, limits=limits(settings), out=path, command=["bench", "gate"])
+    manager.run_subject(request, subject, tracker, pacer=pacer)
+
+
+def measure_again(
+    first: RunFile, settings: Settings, seed: int, path: Path, listener: Listener
+) -> None:
+    """The second stage, of what the first one flagged: the same slots, a schedule of its own."""
+    tracker = Tracker(listener, 60 * settings.minutes * (1 - FIRST_SHARE))
+    if path.exists():
+        manager.resume(path, tracker, pacer=fixed(settings))
+        return
+    names = flagged(first, settings)
+    header = again(first.header, names, seed, path)
+    kept = [event for event in first.events if event.event != "settled" and event.process is None]
+    manager.run_header(path, header, kept, tracker, pacer=fixed(settings))
+
+
+Listener = Callable[[Progress], None]
+
+
+def again(first: Header, names: Sequence[str], seed: int, path: Path) -> Header:
+    plan = msgspec.structs.replace(
+        first.plan,
+        rounds=CONFIRMATION,
+        rounds_least=CONFIRMATION,
+        rounds_most=CONFIRMATION,
+        allocations={name: first.plan.allocations[name] for name in names},
+        expected_s=first.plan.expected_s
+        * CONFIRMATION
+        * len(names)
+        / (first.plan.rounds * len(first.benchmarks)),
+    )
+    return msgspec.structs.replace(
+        first,
+        run=path.stem,
+        created=environment.utc_now(),
+        seed=stream(seed, "confirmation").getrandbits(32),
+        benchmarks=[one for one in first.benchmarks if one.id in names],
+        plan=plan,
+    )
+
+
+@dataclass
+class Looking:
+    """The pacer of the first stage."""
+
+    session: Session
+    settings: Settings
+    plan: list[Look]
+
+    def wants(self, done: int, measuring_s: float, elapsed_s: float) -> bool:
+        if any(done == look.size for look in self.plan):
+            self._settle()
+        if not self._open() or done >= self.plan[-1].size:
+            return False
+        # The clock may end it, but at no smaller size than the first look's.
+        limit_s = OVERRUN * self.session.header.plan.budget_s
+        return done < self.plan[0].size or elapsed_s <= limit_s
+
+    def told(self, done: int) -> str:
+        if not self._open():
+            return "everything was decided" if done < self.plan[-1].size else ""
+        return "" if done >= self.plan[-1].size else "time ran short"
+
+    def _settle(self) -> None:
+        known = settled(self.session.file)
+        for name, judged in judged_first(self.session.file, self.settings).items():
+            if name not in known and judged is not None and judged.call != "open":
+                self.session.record(Event(event="settled", benchmark=name, reason=told_of(judged)))
+
+    def _open(self) -> bool:
+        known = settled(self.session.file)
+        return any(name not in known for name in self.session.header.plan.allocations)
+
+
+@dataclass
+class Fixed:
+    """The pacer of the second stage: one size, and the clock as a limit."""
+
+    plan_rounds: int
+    limit_s: float
+
+    def wants(self, done: int, measuring_s: float, elapsed_s: float) -> bool:
+        return done < self.plan_rounds and (done < looks.LEAST or elapsed_s < self.limit_s)
+
+    def told(self, done: int) -> str:
+        return "" if done >= self.plan_rounds else "time ran short"
+
+
+def looking(settings: Settings) -> manager.MakePacer:
+    def make(session: Session, done: int) -> Looking:
+        return Looking(session, settings, looks.looks(session.header.plan.rounds))
+
+    return make
+
+
+def fixed(settings: Settings) -> manager.MakePacer:
+    limit_s = OVERRUN * 60 * settings.minutes * (1 - FIRST_SHARE)
+
+    def make(session: Session, done: int) -> Fixed:
+        return Fixed(session.header.plan.rounds, limit_s)
+
+    return make
+
+
+def settled(file: RunFile) -> set[str]:
+    return {event.benchmark for event in file.events if event.event == "settled"}
