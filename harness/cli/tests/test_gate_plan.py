@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from loopgauge.harness.cli.gate_plan import show_plan
+from loopgauge.harness.gate.sensitivity import BenchmarkPlan, Cost, Plan
+
+
+def benchmark(name: str, **changed: object) -> BenchmarkPlan:
+    fields: dict[str, object] = {
+        "margin": 0.01,
+        "calibrated": 12,
+        "spread": 0.008,
+        "error": 0.0014,
+        "seconds": 0.5,
+        "power": 0.93,
+        "powers": {"0.01": 0.0, "0.02": 0.93},
+        "smallest": 0.0163,
+        "processes": 24,
+        "equivalent": 0.97,
+    }
+    return BenchmarkPlan(benchmark=name, **(fields | changed))  # type: ignore[arg-type]
+
+
+PLAN = Plan(
+    seed=7,
+    change=0.02,
+    wanted_power=0.9,
+    most=32,
+    fresh=16,
+    benchmarks=[
+        benchmark("tasks.gather[n=10]"),
+        benchmark("loud", power=0.04, smallest=None, processes=None),
+        benchmark("still", power=1.0, smallest=0.013),
+    ],
+    costs=[Cost(processes=32, fresh=16, usual_minutes=1.44, most_minutes=5.0, found=0.62)],
+    left_out=["broken: 0 calibrated processes, 4 are needed"],
+)
+
+
+def test_the_table_has_a_row_for_each_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(PLAN, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:5]}
+    assert rows["tasks.gather[n=10]"] == [
+        "1.00%", "0.80%", "0.14%", "93%", "+1.6%", "24", "97%"
+    ]  # fmt: skip
+    assert rows["loud"][3:6] == ["4%", "nothing", "too"]
+    assert rows["still"][3] == ">99%"
+
+
+def test_below_the_table_are_cost_hopeless_cases_and_what_was_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    show_plan(PLAN, as_json=False)
+    out = capsys.readouterr().out
+    assert (
+        "32 + 16 processes: +2% found in 62% of the cases; 1.4 minutes where nothing changed, "
+        "at most 5.0" in out
+    )
+    assert "finds +2% in: loud." in out
+    assert "left out: broken: 0 calibrated processes" in out
+    assert "seed 7" in out
+
+
+def test_json_has_every_figure_as_a_share(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(PLAN, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], document["kind"]) == (1, "gate-plan")
+    assert document["benchmarks"][0]["smallest"] == 0.0163
+    assert document["benchmarks"][1]["processes"] is None
+    assert document["costs"][0]["most_minutes"] == 5.0
