@@ -97,7 +97,7 @@ def _refuse_unknown(given: Iterable[str], struct: type[msgspec.Struct], where: s
 
 
 def _problems(settings: Settings) -> Iterable[str]:
-    shares = {"margin": settings.margin, "counts_margin": settings.counts_margin}
+    shares = {"margin": settings.margin, "instructions_margin": settings.instructions_margin}
     shares |= {f"margins.{glob!r}": margin for glob, margin in settings.margins.items()}
     for key, share in shares.items():
         if not 0 < share < 1:

@@ -42,7 +42,12 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         at_most = 0.1
         """,
     )
-    assert (found.loop, found.margin, found.minutes, found.promises) == ("mine", 0.02, 3.0, False)
+    assert (found.loop, found.margin, found.minutes, found.conformance) == (
+        "mine",
+        0.02,
+        3.0,
+        False,
+    )
     assert found.margins == {"io.*": 0.05}
     assert found.expected == [
         Expected(benchmark="io.*", reason="checks more", expires="2027-01-31", at_most=0.1)
@@ -73,7 +78,7 @@ def entry(text: str) -> str:
         ("[tool.loopgauge.gate]\nmargin = 2\n", "margin is 2, .* between 0 and 1"),
         ("[tool.loopgauge.gate]\nmargin = nan\n", "margin is nan"),
         ("[tool.loopgauge.gate]\nmargins = { 'io.*' = 0 }\n", r"margins.'io\.\*' is 0"),
-        ("[tool.loopgauge.gate]\ncounts_margin = -0.1\n", "counts_margin is -0.1"),
+        ("[tool.loopgauge.gate]\ninstructions_margin = -0.1\n", "instructions_margin is -0.1"),
         ("[tool.loopgauge.gate]\nminutes = 0\n", "minutes is 0"),
         ("[tool.loopgauge.gate]\nbuild = 'make {pyhton}'\n", r"build has \{pyhton\}"),
         ("[tool.loopgauge.gate]\nexpected = [3]\n", "expected.*Expected object, got int"),
