@@ -30,7 +30,7 @@ def test_everything_that_can_be_set(tmp_path: Path) -> None:
         benchmarks = ["sleep0", "app:main"]
         margin = 0.02
         minutes = 3
-        promises = false
+        conformance = false
         areas = ["timers"]
         build = "cp -r ${SRC:-x} {source} && {python} -c pass"
         [tool.loopgauge.gate.margins]
