@@ -11,6 +11,11 @@ COMMANDS = {
         "Measure event loops.",
         "bench run throughput --quick",
     ),
+    "gate": CommandEntry(
+        "loopgauge.harness.cli.gate:gate",
+        "Say whether a change makes a loop slower or breaks it.",
+        "bench gate --base origin/main",
+    ),
     "list": CommandEntry(
         "loopgauge.harness.cli.list:list_command",
         "Show the loops, scenarios and runs there are.",

@@ -24,7 +24,6 @@ METHOD = "two-stage-pocock-1"
 ALPHA = 0.05  # one-sided, of one comparison over all its looks
 LEAST = 8  # processes: the fewest at which the first look's part can be undercut at all
 MOST = 64
-LOOKS = 4
 
 Call = Literal["worse", "better", "equivalent", "open"]
 
@@ -55,10 +54,12 @@ def spent(share: float, alpha: float = ALPHA) -> float:
 
 
 def looks(most: int, alpha: float = ALPHA) -> list[Look]:
-    """Up to LOOKS sizes, evenly spread, from LEAST processes to `most`."""
-    most = max(LEAST, most)
-    count = min(LOOKS, most // LEAST)
-    sizes = [round(most * number / count) for number in range(1, count + 1)]
+    """Each size is twice the one before it, from LEAST processes or somewhat more to `most`: what
+    is clear is decided early, and what is not is not asked too often."""
+    sizes = [max(LEAST, most)]
+    while sizes[0] >= 2 * LEAST:
+        sizes.insert(0, sizes[0] // 2)
+    most = sizes[-1]
     before = [0.0, *(spent(size / most, alpha) for size in sizes[:-1])]
     after = [spent(size / most, alpha) for size in sizes]
     return [

@@ -20,9 +20,7 @@ def build(base: Side, head: Side, benchmarks: Sequence[tuple[str, Mapping[str, A
     """Base is the reference, and its twin the self-check. Raises NothingToMeasure where a side's
     loop cannot be made, and InterpreterUnusable."""
     shared = (base.executable, base.path) == (head.executable, head.path)
-    on_base = ask(
-        base, [base.loop, head.loop] if shared else [base.loop], "both" if shared else BASE
-    )
+    on_base = ask(base, [base.loop, head.loop] if shared else [base.loop], "" if shared else BASE)
     on_head = on_base if shared else ask(head, [head.loop], HEAD)
     arms = [
         arm_of(base, on_base, BASE, "reference"),
@@ -52,10 +50,11 @@ def build(base: Side, head: Side, benchmarks: Sequence[tuple[str, Mapping[str, A
     )
 
 
-def ask(side: Side, loops: Sequence[str], key: str) -> Python:
+def ask(side: Side, loops: Sequence[str], whose: str) -> Python:
+    """`whose` tells two Pythons of one version apart."""
     found = subject.ask(side.executable, loops, side.path)
     interpreter = msgspec.structs.replace(found.interpreter, path=list(side.path))
-    return Python(key, interpreter, found.loops)
+    return Python(f"{found.key} of {whose}" if whose else found.key, interpreter, found.loops)
 
 
 def arm_of(side: Side, python: Python, label: str, role: str) -> Arm:

@@ -1,0 +1,127 @@
+"""From the files of a gate to its result. Reads nothing else, so that a replay decides the same."""
+
+from __future__ import annotations
+
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness import judgement
+from loopgauge.harness.exit_codes import ExitCode, first
+from loopgauge.harness.gate import counting, judging
+from loopgauge.harness.gate.model import FAILING, Decision, GateResult, Settings
+from loopgauge.harness.gate.store import GateFile
+from loopgauge.harness.store import RunFile, read_run
+
+ORDER = ("BROKEN", "REGRESSED", "INCONCLUSIVE", "EXPECTED", "REMOVED", "ADDED", "REPAIRED",
+         "IMPROVED", "EQUIVALENT")  # fmt: skip
+
+
+def decide(gate: GateFile) -> GateResult:
+    """Raises RunFileError where a step's file cannot be read. What is expected is judged by the day
+    on which the gate began."""
+    settings = gate.header.settings
+    made = one_sided(gate)
+    notes: list[str] = []
+    left_out = [f"{one.step}: {one.reason}" for one in gate.steps if one.state == "left_out"]
+    if counts := step_file(gate, "counts"):
+        made += counting.decisions(counts, step_file(gate, "counts-again"), settings)
+        left_out += counting.left_out(counts)
+    ok, check = True, ""
+    if timed := step_file(gate, "timing"):
+        made += judging.decisions(timed, step_file(gate, "confirmation"), settings)
+        ok, check = judging.self_check(timed, settings)
+        notes += judgement.standing(timed)
+        if not ok:
+            made = [advised(one) for one in made]
+    today = date.fromisoformat(gate.header.created[:10])
+    made = [expected(one, settings, today) for one in made]
+    notes += expired(settings, today)
+    made.sort(key=lambda one: ORDER.index(one.verdict))
+    return GateResult(
+        exit_code=int(exit_code(made, left_out)),
+        decisions=made,
+        self_check=check,
+        advisory=not ok,
+        notes=notes,
+        left_out=left_out,
+    )
+
+
+def step_file(gate: GateFile, name: str) -> RunFile | None:
+    """None where the step did not begin, or was interrupted before its first record."""
+    path = gate.folder / f"{name}.jsonl"
+    return read_run(path) if has_records(path) else None
+
+
+def has_records(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def one_sided(gate: GateFile) -> list[Decision]:
+    header = gate.header
+    return [
+        *(
+            Decision(tier="timing", subject=name, verdict="ADDED", reason="only head has it")
+            for name in header.added
+        ),
+        *(
+            Decision(tier="timing", subject=name, verdict="REMOVED", reason="only base has it")
+            for name in header.removed
+        ),
+    ]
+
+
+def advised(one: Decision) -> Decision:
+    if one.tier != "timing" or one.verdict not in ("REGRESSED", "IMPROVED"):
+        return one
+    return msgspec.structs.replace(
+        one,
+        verdict="INCONCLUSIVE",
+        reason="in this run base differs from itself in many benchmarks",
+    )
+
+
+def expected(one: Decision, settings: Settings, today: date) -> Decision:
+    """A regression that the settings announce, give a reason for, and whose time has not passed."""
+    if one.verdict != "REGRESSED":
+        return one
+    for change in settings.expected:
+        if (
+            not fnmatchcase(one.subject, change.benchmark)
+            or date.fromisoformat(change.expires) < today
+        ):
+            continue
+        if change.at_most is None or (one.change is not None and one.change <= change.at_most):
+            return msgspec.structs.replace(one, verdict="EXPECTED", reason=change.reason)
+        return msgspec.structs.replace(
+            one, reason=f"expected up to {change.at_most:+.1%}: {change.reason}"
+        )
+    return one
+
+
+def expired(settings: Settings, today: date) -> list[str]:
+    return [
+        f"the expected change of {one.benchmark} has expired on {one.expires} and counts no more"
+        for one in settings.expected
+        if date.fromisoformat(one.expires) < today
+    ]
+
+
+def exit_code(decisions: list[Decision], left_out: list[str]) -> ExitCode:
+    codes = set()
+    for one in decisions:
+        if one.verdict in FAILING:
+            promised = one.tier == "promises"
+            codes.add(ExitCode.CONFORMANCE if promised else ExitCode.REGRESSION)
+        elif one.verdict == "INCONCLUSIVE":
+            codes.add(ExitCode.INCONCLUSIVE)
+        elif one.verdict == "REMOVED":
+            codes.add(ExitCode.LEFT_OUT)
+    if left_out:
+        codes.add(ExitCode.LEFT_OUT)
+    if not any(one.verdict not in ("ADDED", "REMOVED") for one in decisions):
+        codes.add(ExitCode.NOTHING_MEASURED)
+    return first(codes)

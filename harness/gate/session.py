@@ -1,0 +1,148 @@
+"""One gate, step by step. A step that is done is not done again; one that was interrupted goes on
+where its file ends. So a first run and a resumed one are the same function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loopgauge.harness import environment
+from loopgauge.harness.errors import ResumeMismatch
+from loopgauge.harness.gate import counting, decision, judging, timing
+from loopgauge.harness.gate.model import AnyGateRecord, GateHeader, GateResult, GateStep, Step
+from loopgauge.harness.gate.store import GateFile, append
+from loopgauge.harness.gate.subject import build
+from loopgauge.harness.model import Environment
+from loopgauge.harness.request import Progress
+from loopgauge.harness.store import read_run
+from loopgauge.harness.subject import APPLICATION_PREFIX, Subject
+from loopgauge.scenarios.registry import parse_benchmark_id
+
+Listener = Callable[[Progress], None]
+# Shows the progress of a step.
+Display = Callable[[Step], AbstractContextManager[Listener]]
+
+
+def start(
+    folder: Path, header: GateHeader, display: Display, say: Callable[[str], None]
+) -> GateResult:
+    """A new gate. Raises HarnessError, and KeyboardInterrupt with what is finished in the files."""
+    subject = subject_of(header)
+    header.environment = subject.environment
+    append(folder, header)
+    return Session(GateFile(folder, header), subject, display, say).run()
+
+
+def go_on(gate: GateFile, display: Display, say: Callable[[str], None]) -> GateResult:
+    """Takes up one that was interrupted. Raises ResumeMismatch, too."""
+    subject = subject_of(gate.header)
+    require_same(gate.header.environment, subject.environment)
+    return Session(gate, subject, display, say).run()
+
+
+@dataclass
+class Session:
+    gate: GateFile
+    subject: Subject
+    display: Display
+    say: Callable[[str], None]
+
+    def run(self) -> GateResult:
+        began = time.monotonic()
+        for step, do in self._wanted().items():
+            self._step(step, do)
+        result = decision.decide(self.gate)
+        result.utc = environment.utc_now()
+        result.wall_s = time.monotonic() - began
+        self._record(result)
+        return result
+
+    def _wanted(self) -> dict[Step, Callable[[], None]]:
+        settings = self.gate.header.settings
+        wanted: dict[Step, Callable[[], None]] = {}
+        if not self.gate.header.benchmarks:
+            return wanted
+        if settings.deterministic:
+            wanted["counts"] = self._counts
+        if settings.timing:
+            wanted["timing"] = self._timing
+            wanted["confirmation"] = self._confirmation
+        return wanted
+
+    def _step(self, step: Step, do: Callable[[], None]) -> None:
+        if self.gate.state(step) in ("done", "left_out"):
+            return
+        self._told(step, "begun")
+        try:
+            do()
+        except KeyboardInterrupt:
+            self._told(step, "interrupted")
+            raise
+        else:
+            self._told(step, "done")
+
+    def _counts(self) -> None:
+        names = [one.id for one in self.subject.benchmarks]
+        with self.display("counts") as listener:
+            counting.count(self.subject, names, self._file("counts"), listener)
+            first = read_run(self._file("counts"))
+            if again := counting.changed(first, self.gate.header.settings):
+                counting.count(self.subject, again, self._file("counts-again"), listener)
+
+    def _timing(self) -> None:
+        header = self.gate.header
+        with self.display("timing") as listener:
+            timing.measure_first(
+                self.subject, header.settings, header.seed, self._file("timing"), listener
+            )
+
+    def _confirmation(self) -> None:
+        header = self.gate.header
+        first = read_run(self._file("timing"))
+        if not judging.flagged(first, header.settings):
+            return
+        with self.display("confirmation") as listener:
+            timing.measure_again(
+                first, header.settings, header.seed, self._file("confirmation"), listener
+            )
+
+    def _file(self, name: str) -> Path:
+        return self.gate.folder / f"{name}.jsonl"
+
+    def _told(self, step: Step, state: Any, reason: str = "") -> None:
+        self._record(GateStep(step=step, state=state, utc=environment.utc_now(), reason=reason))
+
+    def _record(self, record: AnyGateRecord) -> None:
+        append(self.gate.folder, record)
+        self.gate.add(record)
+
+
+def subject_of(header: GateHeader) -> Subject:
+    return build(header.base, header.head, [variant(name) for name in header.benchmarks])
+
+
+def variant(benchmark: str) -> tuple[str, Mapping[str, Any]]:
+    if benchmark.startswith(APPLICATION_PREFIX):
+        return benchmark, {}
+    return parse_benchmark_id(benchmark)
+
+
+def require_same(then: Environment, now: Environment) -> None:
+    """Samples of another machine or build have no like to be paired with."""
+    differences = []
+    machine, before = now.machine, then.machine
+    if (machine.cpu_model, machine.hostname_hash) != (before.cpu_model, before.hostname_hash):
+        differences.append("the machine")
+    for key, known in then.interpreters.items():
+        found = now.interpreters.get(key)
+        if found is None or (found.version, found.build_hash) != (known.version, known.build_hash):
+            differences.append(f"the Python or the build of {key}")
+    if differences:
+        raise ResumeMismatch(
+            f"the gate cannot go on, since something changed: {', '.join(differences)}",
+            "Start a new one; what was measured stays readable",
+        )
