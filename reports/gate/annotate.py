@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from loopgauge.harness.gate.model import Decision, GateResult, Verdict
+from loopgauge.harness.gate.model import Verdict
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.reports.gate import words
 
@@ -17,6 +17,8 @@ Level = Literal["error", "warning", "notice"]
 MOST = 10
 
 _LEVELS: dict[Verdict, Level] = {
+    "BROKEN": "error",
+    "REGRESSED": "error",
     "INCONCLUSIVE": "warning",
     "REMOVED": "warning",
     "EXPECTED": "notice",
@@ -33,7 +35,7 @@ def workflow_commands(gate: GateFile) -> list[str]:
         return [_command("error", "loopgauge", "The gate did not come to an end.")]
     found: dict[Level, list[tuple[str, str]]] = {"error": [], "warning": [], "notice": []}
     for decision in words.by_weight(result.decisions):
-        level = _level(decision, result)
+        level = _LEVELS.get(decision.verdict)
         if level is not None:
             title = f"{decision.verdict}: {decision.subject}"
             found[level].append(
@@ -44,14 +46,6 @@ def workflow_commands(gate: GateFile) -> list[str]:
         found["warning"].insert(0, ("loopgauge: timing is advisory", words.one_line(reason)))
     found["warning"] += [("loopgauge: left out", words.one_line(it)) for it in result.left_out]
     return [line for level, texts in found.items() for line in _lines(level, texts)]
-
-
-def _level(decision: Decision, result: GateResult) -> Level | None:
-    if words.fails(decision, result):
-        return "error"
-    if decision.verdict == "REGRESSED":
-        return "warning"
-    return _LEVELS.get(decision.verdict)
 
 
 def _lines(level: Level, texts: list[tuple[str, str]]) -> list[str]:

@@ -1,21 +1,22 @@
 """The comment under a pull request: what failed, what to look at, and everything else folded away.
 
-GitHub refuses a comment of more than 65 536 characters. Tables give up rows for that, those that
-matter least first, and say how many; the gate's folder holds all.
+GitHub refuses a comment of more than 65 536 characters, of which some are left to whoever posts it.
+Tables give up rows for that, those that matter least first, and say how many; the gate's folder
+holds all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from loopgauge.harness.gate.model import Decision, GateResult
+from loopgauge.harness.gate.model import FAILING, Decision, GateResult
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.reports import facts
 from loopgauge.reports.exports.markdown import escape
 from loopgauge.reports.gate import words
 
 MARKER = "<!-- loopgauge gate -->"  # tells a later run which comment is ours
-MOST = 65_536
+MOST = 65_000
 _LINES = 20  # of notes, and of what was left out
 _TABLES = 2 + len(words.TIERS)
 _FRAME = 500  # characters, at most, that a table takes beside its rows
@@ -29,12 +30,9 @@ def markdown(gate: GateFile, most: int = MOST) -> str:
     result = gate.result
     if result is None:
         return _without_result(gate)
-    failed = [found for found in result.decisions if words.fails(found, result)]
-    notable = [
-        found
-        for found in result.decisions
-        if found.verdict != "EQUIVALENT" and not words.fails(found, result)
-    ]
+    failed = [found for found in result.decisions if found.verdict in FAILING]
+    dull = FAILING | {"EQUIVALENT"}
+    notable = [found for found in result.decisions if found.verdict not in dull]
     page = _Page(most, reserved=[*_opening(gate), *_remarks(result), *_circumstances(gate)])
     page.fixed(_opening(gate))
     page.table("", words.by_weight(failed))
@@ -83,7 +81,7 @@ class _Page:
 
 
 def _row(decision: Decision) -> str:
-    bold = "**" if decision.verdict in ("REGRESSED", "BROKEN") else ""
+    bold = "**" if decision.verdict in FAILING else ""
     cells = [
         f"{bold}{decision.verdict}{bold}",
         _shown(decision.subject),
@@ -99,7 +97,10 @@ def _row(decision: Decision) -> str:
 
 def _opening(gate: GateFile) -> list[str]:
     base, head = gate.header.base, gate.header.head
-    sides = f"Base {_shown(base.title)}, head {_shown(head.title)}, loop {_shown(head.loop)}"
+    sides = f"Base {_shown(base.title)}, head {_shown(head.title)}"
+    loops = [side.loop for side in (base, head) if side.loop != side.given]
+    if loops:
+        sides += f", loop {_shown(' → '.join(dict.fromkeys(loops)))}"
     versions = dict.fromkeys(side.version for side in (base, head) if side.version)
     if versions:
         sides += f" ({_shown(' → '.join(versions))})"
@@ -110,8 +111,8 @@ def _remarks(result: GateResult) -> list[str]:
     parts = []
     if result.advisory:
         parts.append(
-            "**Timing is advisory**: base differs from itself on this machine, so no timing "
-            f"verdict fails the gate. {_shown(result.self_check)}"
+            "**Timing is advisory**: base differs from itself in this run, so no time is called "
+            f"worse or better. {_shown(result.self_check)}"
         )
     parts += _listed("Left out", result.left_out)
     parts += _listed("Notes", result.notes)
@@ -142,7 +143,7 @@ def _circumstances(gate: GateFile) -> list[str]:
         rows.append(("self-check", result.self_check))
     listed = "\n".join(f"- {label}: {_shown(value)}" for label, value in rows if value)
     meanings = "\n".join(f"- {verdict}: {words.MEANING[verdict]}" for verdict in words.ORDER)
-    again = f"`bench gate --replay {header.gate}` works the verdicts out of the samples again."
+    again = "`bench gate --replay FOLDER` works the verdicts out of this gate's samples again."
     return [
         f"<details><summary>How it was measured</summary>\n\n{listed}\n\n{again}\n\n</details>",
         f"<details><summary>What the verdicts mean</summary>\n\n{meanings}\n\n</details>",
@@ -154,7 +155,7 @@ def _without_result(gate: GateFile) -> str:
     for step in gate.steps[-_LINES:]:
         words_of = f"{step.step}: {step.state.replace('_', ' ')}"
         steps.append(f"- {words_of}{f', {_shown(step.reason)}' if step.reason else ''}")
-    again = f"`bench gate --resume {gate.header.gate}` goes on where it was."
+    again = "`bench gate --resume FOLDER` goes on where it was."
     listed = ["\n".join(steps)] if steps else []
     return "\n\n".join([*_opening(gate), *listed, again]) + "\n"
 

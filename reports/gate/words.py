@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from loopgauge.harness.gate.model import FAILING, Decision, GateResult, Tier, Verdict
+from loopgauge.harness.gate.model import Decision, Tier, Verdict
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.reports import wording
 from loopgauge.reports.conformance.texts import printable
@@ -19,22 +19,25 @@ TIERS: dict[Tier, str] = {
 }
 
 MEANING: dict[Verdict, str] = {
-    "REGRESSED": "worse by more than the margin, on fresh samples too",
     "BROKEN": "base can do it, head cannot",
-    "EXPECTED": "worse, and the settings say why",
+    "REGRESSED": "worse by more than the margin, seen twice",
     "INCONCLUSIVE": "not enough to say: neither a pass nor a fail",
+    "EXPECTED": "worse, and the settings say why",
     "REMOVED": "only base has it: nothing to compare",
     "ADDED": "only head has it: nothing to compare",
     "REPAIRED": "head can do it, base cannot",
-    "IMPROVED": "better by more than the margin, on fresh samples too",
+    "IMPROVED": "better by more than the margin, seen twice",
     "EQUIVALENT": "the same, to within the margin",
 }
+
+# Counted in whole numbers: their margin is a number, not a share.
+WHOLE: frozenset[Tier] = frozenset({"syscalls", "allocations"})
 
 ORDER: tuple[Verdict, ...] = tuple(MEANING)
 
 _HEADLINE = {
     0: "passed",
-    1: "head is slower",
+    1: "head is worse",
     3: "inconclusive",
     4: "nothing was compared",
     5: "head breaks promises",
@@ -60,14 +63,6 @@ def tally(decisions: Sequence[Decision]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
 
 
-def fails(decision: Decision, result: GateResult) -> bool:
-    """Whether it is a reason for the gate to fail. Timing on a machine where base differs from
-    itself is none, unless head cannot do the work at all."""
-    if decision.verdict == "REGRESSED" and decision.tier == "timing" and result.advisory:
-        return False
-    return decision.verdict in FAILING
-
-
 def by_weight(decisions: Sequence[Decision]) -> list[Decision]:
     """What matters most first; equals stay in the order of the file."""
     return sorted(decisions, key=lambda decision: ORDER.index(decision.verdict))
@@ -88,7 +83,12 @@ def interval(decision: Decision) -> str:
 
 
 def margin(decision: Decision) -> str:
-    return wording.DASH if decision.margin is None else f"±{100 * decision.margin:.3g}%"
+    """'±1%'; of what is counted in whole numbers, '±0.02 call/message'."""
+    if decision.margin is None:
+        return wording.DASH
+    if decision.tier in WHOLE:
+        return f"±{decision.margin:g} {decision.unit}".rstrip()
+    return f"±{100 * decision.margin:.3g}%"
 
 
 def costs(decision: Decision) -> str:
@@ -112,7 +112,7 @@ def why(decision: Decision) -> str:
     named = ", ".join(f"{name} {_signed(change)}" for name, change in parts if change)
     words = [decision.reason, f"most of it: {named}" if named else ""]
     if decision.stage > 1:
-        words.append("seen again on fresh samples")
+        words.append("in fresh processes" if decision.tier == "timing" else "counted twice")
     return one_line("; ".join(word for word in words if word))
 
 

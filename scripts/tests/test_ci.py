@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from ci_testing.runner import ActionRunner, Outcome, evaluated, parsed
@@ -296,3 +297,41 @@ def test_a_push_has_no_comment(job):
 )
 def test_the_expressions_of_the_runner_here(expression, value):
     assert evaluated(expression, {"inputs": {"a": "x", "b": ""}}) == value
+
+
+LOOPS = """
+import asyncio
+
+
+def plain():
+    return asyncio.SelectorEventLoop()
+
+
+class Slow(asyncio.SelectorEventLoop):
+    def call_soon(self, *args, **kwargs):
+        sum(range(300))
+        return super().call_soon(*args, **kwargs)
+"""
+
+
+def test_a_slower_loop_fails_the_job_and_says_so_everywhere(job, project):
+    """The gate itself: one scenario, as few processes as it decides with."""
+    (project / "mine.py").write_text(LOOPS)
+    outcome = job.run(
+        python=sys.executable,
+        base="mine:plain",
+        head="mine:Slow",
+        benchmarks="sleep0",
+        arguments="--no-conformance --no-deterministic --minutes 0.05 --margin 10",
+    )
+    assert outcome.code == 1, outcome.printed
+    assert outcome.outputs["exit-code"] == "1"
+    printed = outcome.printed["Measure"]
+    assert "::error title=REGRESSED%3A throughput.sleep0::" in printed
+    assert "### loopgauge: head is worse: 1 REGRESSED" in outcome.summary
+    (call,) = job.posted()
+    assert call["body"].endswith(outcome.summary)
+    junit = ElementTree.parse(outcome.outputs["junit"]).getroot()
+    assert junit.get("failures") == "1"
+    kept = sorted(path.name for path in Path(outcome.outputs["folder"]).iterdir())
+    assert kept == ["confirmation.jsonl", "gate.jsonl", "timing.jsonl"]
