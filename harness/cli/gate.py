@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
-import shlex
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
+from loopgauge.harness.cli.errors import Problem
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.gate_shown import display_of, keeping, present, say
+from loopgauge.harness.cli.gate_start import calibrate, make_header
 
 if TYPE_CHECKING:
-    from loopgauge.harness.gate.model import GateHeader, GateResult, Settings, Side, Step
+    from loopgauge.harness.gate.model import GateHeader, GateResult, Settings
     from loopgauge.harness.gate.store import GateFile
-    from loopgauge.harness.request import Progress
 
 # What an application's time on a loop goes to: callbacks, tasks, futures, timers.
 DEFAULT = (
@@ -34,13 +31,6 @@ DEFAULT = (
     "timer.schedule_cancel",
 )
 
-STEPS: dict[Step, str] = {
-    "promises": "conformance",
-    "counts": "instructions, system calls, allocations",
-    "timing": "timing, first stage",
-    "confirmation": "timing, second stage: what was flagged, in fresh processes",
-}
-
 EPILOG = """\b
 Examples:
   bench gate
@@ -48,6 +38,7 @@ Examples:
   bench gate sleep0 'call_soon_*' --base v1.2 --head HEAD
   bench gate --base dist/old.whl --head dist/new.whl --loop my_pkg:new_loop
   bench gate --base my_pkg:old_loop --head my_pkg:new_loop --minutes 10
+  bench gate --plan --find 3
   bench gate --resume latest
   bench gate --replay latest --markdown comment.md
 
@@ -104,6 +95,11 @@ reason, by_name). Members are added, never removed.
 @click.option("--no-deterministic", is_flag=True, help="Do not count instructions and the like.")
 @click.option("--no-timing", is_flag=True, help="Do not measure times.")
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a gate's random order.")
+@click.option(
+    "--plan", is_flag=True, help="Say what a sensitivity costs here, after a short trial."
+)
+@click.option("--find", type=click.FloatRange(0, 1000, min_open=True), metavar="PERCENT",
+              help="With --plan: the slow-down that is to be found. Default: 2.")  # fmt: skip
 @click.option("--resume", metavar="FOLDER|latest", help="Go on with a gate that was interrupted.")
 @click.option("--replay", metavar="FOLDER|latest", help="Decide again from recorded samples.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
@@ -125,6 +121,8 @@ def gate(
     no_deterministic: bool,
     no_timing: bool,
     seed: int | None,
+    plan: bool,
+    find: float | None,
     resume: str | None,
     replay: str | None,
     out: Path | None,
@@ -143,9 +141,13 @@ def gate(
     if resume is not None or replay is not None:
         refuse_beside(
             "--resume" if resume else "--replay",
-            {"WHAT": what or None, "--base": base, "--head": head, "--loop": loop,
-             "--margin": margin, "--minutes": minutes, "--seed": seed, "--out": out},
+            {"WHAT": what, "--base": base, "--head": head, "--loop": loop, "--margin": margin,
+             "--minutes": minutes, "--no-conformance": no_conformance,
+             "--no-deterministic": no_deterministic, "--no-timing": no_timing, "--seed": seed,
+             "--plan": plan, "--find": find, "--out": out},
         )  # fmt: skip
+    if find is not None and not plan:
+        raise click.UsageError("--find belongs to --plan.")
     if replay is not None:
         folder = find_gate(replay)
         file, result = decided_again(folder)
@@ -159,6 +161,9 @@ def gate(
         settings.timing &= not no_timing
         folder = out or new_folder()
         header = make_header(folder, base, head, settings, seed)
+        if plan:
+            calibrate(header, 2.0 if find is None else find, as_json=as_json)
+            return
         file, result = begun(folder, header)
     present(file, result, as_json, markdown, junit, annotations)
     click.get_current_context().exit(result.exit_code)
@@ -167,7 +172,7 @@ def gate(
 def refuse_beside(mode: str, options: Mapping[str, object]) -> None:
     """A gate that is taken up has all of these in its header: one that differs would be ignored."""
     for name, value in options.items():
-        if value is not None:
+        if value not in (None, (), False):
             raise click.UsageError(f"{mode} takes up a gate as it was begun; leave out {name}.")
 
 
@@ -214,48 +219,6 @@ def chosen_settings(
     return settings
 
 
-def make_header(
-    folder: Path, base: str | None, head: str | None, settings: Settings, seed: int | None
-) -> GateHeader:
-    """With both sides built, and the benchmarks that both have."""
-    from loopgauge.harness import environment, subject
-    from loopgauge.harness.cli.selection import chosen_benchmarks
-    from loopgauge.harness.gate.model import GateHeader
-    from loopgauge.harness.manager import require_place
-
-    project = Path.cwd()
-    sys.path.insert(0, str(project))  # a console script has its own folder there
-    chosen = [*chosen_benchmarks(settings.benchmarks, "quick", {})]
-    require_place(folder / "gate.jsonl")
-    on_base, on_head = factory_side("base", base, project), factory_side("head", head, project)
-    return GateHeader(
-        gate=folder.name,
-        created=environment.utc_now(),
-        command=["bench", *sys.argv[1:]],
-        seed=secrets.randbits(32) if seed is None else seed,
-        settings=settings,
-        base=on_base,
-        head=on_head,
-        benchmarks=[subject.describe(name, params).id for name, params in chosen],
-    )
-
-
-def factory_side(name: Literal["base", "head"], given: str | None, project: Path) -> Side:
-    from loopgauge.harness.gate.model import Side
-    from loopgauge.loops.registry import resolve
-
-    if given is None:
-        raise click.UsageError(f"--{name} names a loop")
-    return Side(
-        name=name,
-        origin="factory",
-        given=given,
-        loop=resolve(given).name,
-        executable=sys.executable,
-        path=[str(project)],
-    )
-
-
 def begun(folder: Path, header: GateHeader) -> tuple[GateFile, GateResult]:
     from loopgauge.harness.gate import session
     from loopgauge.harness.gate.store import read_gate
@@ -284,72 +247,3 @@ def decided_again(folder: Path) -> tuple[GateFile, GateResult]:
     result = decide(gate)
     gate.result = result
     return gate, result
-
-
-@contextmanager
-def keeping(folder: Path) -> Iterator[None]:
-    """An interruption says what is kept, and how to go on."""
-    from loopgauge.harness.cli.runs import shown
-    from loopgauge.harness.gate.store import FILE
-
-    try:
-        with termination_as_interrupt():
-            yield
-    except KeyboardInterrupt:
-        if (folder / FILE).is_file():
-            click.echo(f"interrupted: what was finished is kept in {shown(folder)}", err=True)
-            click.echo(f"go on with: bench gate --resume {shlex.quote(shown(folder))}", err=True)
-        raise
-
-
-@contextmanager
-def display_of(step: Step) -> Iterator[Callable[[Progress], None]]:
-    from loopgauge.harness.cli.progress import progress_display
-
-    say(STEPS[step])
-    with progress_display() as display:
-        yield display
-
-
-def say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def present(
-    gate: GateFile,
-    result: GateResult,
-    as_json: bool,
-    markdown: Path | None,
-    junit: Path | None,
-    annotations: bool,
-) -> None:
-    from loopgauge.harness.cli.console import stdout_console
-    from loopgauge.harness.cli.gate_table import print_gate
-    from loopgauge.harness.cli.output import print_json
-    from loopgauge.harness.cli.runs import shown
-    from loopgauge.reports.gate import markdown as comment
-    from loopgauge.reports.gate import workflow_commands, write_junit
-
-    if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "kind": "gate",
-                "exit_code": result.exit_code,
-                "folder": str(gate.folder),
-                "header": gate.header,
-                "result": result,
-            }
-        )
-    else:
-        print_gate(gate, result, stdout_console())
-    if annotations:
-        for line in workflow_commands(gate):
-            click.echo(line, err=as_json)
-    if markdown is not None:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(comment(gate), encoding="utf-8")
-        click.echo(f"markdown: {shown(markdown)}", err=True)
-    if junit is not None:
-        click.echo(f"junit: {shown(write_junit(gate, junit))}", err=True)
-    click.echo(f"gate: {shown(gate.folder)}", err=True)

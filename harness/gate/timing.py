@@ -13,14 +13,14 @@ to stop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from loopgauge.harness import environment, manager
 from loopgauge.harness.budget import Limits
-from loopgauge.harness.gate import looks
+from loopgauge.harness.gate import judging, looks
 from loopgauge.harness.gate.judging import flagged, judged_first, told_of
 from loopgauge.harness.gate.looks import Look
 from loopgauge.harness.gate.model import Settings
@@ -29,24 +29,26 @@ from loopgauge.harness.model import Event, Header
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
 from loopgauge.harness.schedule import stream
-from loopgauge.harness.store import RunFile
+from loopgauge.harness.statistics import Floats
+from loopgauge.harness.store import RunFile, read_run
 from loopgauge.harness.subject import Subject
 
-FIRST_SHARE = 0.6  # of the minutes; what is left is for the second stage
-OVERRUN = 1.5  # of its share, before a stage ends undecided
+FIRST_SHARE = 0.6  # of the minutes, where something was flagged: the rest is the second stage's
+CALIBRATION = 8  # processes
 CONFIRMATION = 16  # processes of the second stage
 BLOCKS = 18
 SLOT_S = 0.004
 
 
 def limits(settings: Settings) -> Limits:
-    """As many processes as fit the minutes, each with enough slots to be worth its start."""
+    """As many processes as may be, each with enough slots to be worth its start: what is decided is
+    measured no further, so how far the minutes reach is not known beforehand."""
     return Limits(
-        budget_s=60 * settings.minutes * FIRST_SHARE,
-        rounds_least=looks.LEAST,
+        budget_s=60 * settings.minutes,
+        rounds_least=looks.MOST,
         rounds_wanted=looks.MOST,
         rounds_most=looks.MOST,
-        blocks_least=6,
+        blocks_least=BLOCKS,
         blocks_wanted=BLOCKS,
         blocks_most=BLOCKS,
         batch=12,
@@ -72,7 +74,7 @@ def measure_again(
     first: RunFile, settings: Settings, seed: int, path: Path, listener: Listener
 ) -> None:
     """The second stage, of what the first one flagged: the same slots, a schedule of its own."""
-    tracker = Tracker(listener, 60 * settings.minutes * (1 - FIRST_SHARE))
+    tracker = Tracker(listener, second_s(settings))
     if path.exists():
         manager.resume(path, tracker, pacer=fixed(settings))
         return
@@ -83,6 +85,33 @@ def measure_again(
 
 
 Listener = Callable[[Progress], None]
+
+
+def calibrate(
+    subject: Subject, settings: Settings, seed: int, path: Path, listener: Listener
+) -> tuple[dict[str, Floats], dict[str, float]]:
+    """A short trial, for `sensitivity`, by benchmark: the log-ratios of base to its own twin, one a
+    process, and the wall seconds that a round of it takes."""
+    small = replace(
+        limits(settings),
+        rounds_least=CALIBRATION,
+        rounds_wanted=CALIBRATION,
+        rounds_most=CALIBRATION,
+    )
+    request = RunRequest(seed=seed, limits=small, out=path, command=["bench", "gate", "--plan"])
+    tracker = Tracker(listener, small.budget_s)
+    manager.run_subject(request, subject, tracker, pacer=fixed(settings))
+    file = read_run(path)
+    expected = {
+        name: one.blocks * one.block_s for name, one in file.header.plan.allocations.items()
+    }
+    round_s = tracker.measuring_s / CALIBRATION
+    whole = sum(expected.values())
+    return judging.spread(file), {name: round_s * s / whole for name, s in expected.items()}
+
+
+def second_s(settings: Settings) -> float:
+    return 60 * settings.minutes * (1 - FIRST_SHARE)
 
 
 def again(first: Header, names: Sequence[str], seed: int, path: Path) -> Header:
@@ -121,8 +150,11 @@ class Looking:
         if not self._open() or done >= self.plan[-1].size:
             return False
         # The clock may end it, but at no smaller size than the first look's.
-        limit_s = OVERRUN * self.session.header.plan.budget_s
-        return done < self.plan[0].size or elapsed_s <= limit_s
+        return done < self.plan[0].size or elapsed_s <= self._limit_s()
+
+    def _limit_s(self) -> float:
+        whole = self.session.header.plan.budget_s
+        return whole * FIRST_SHARE if flagged(self.session.file, self.settings) else whole
 
     def told(self, done: int) -> str:
         if not self._open():
@@ -162,10 +194,8 @@ def looking(settings: Settings) -> manager.MakePacer:
 
 
 def fixed(settings: Settings) -> manager.MakePacer:
-    limit_s = OVERRUN * 60 * settings.minutes * (1 - FIRST_SHARE)
-
     def make(session: Session, done: int) -> Fixed:
-        return Fixed(session.header.plan.rounds, limit_s)
+        return Fixed(session.header.plan.rounds, second_s(settings))
 
     return make
 
