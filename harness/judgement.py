@@ -67,7 +67,16 @@ def standing(run: RunFile) -> list[str]:
     load = run.header.environment.load.load_1m
     if load > LOAD_LIMIT:
         notes.append(f"other work was going on when the run began (load {load:.1f})")
+    if run.header.imported:
+        return notes + import_notes(run)
     return notes + interpreter_notes(run.header)
+
+
+def import_notes(run: RunFile) -> list[str]:
+    """What an interpreter does not tell of itself in a foreign file is unknown, and no fault."""
+    origin = f"imported from {run.header.imported}: nothing in it was interleaved"
+    said = [event.reason for event in run.events if event.event == "note"]
+    return [origin, *dict.fromkeys(said)]
 
 
 def interpreter_notes(header: Header) -> list[str]:

@@ -187,6 +187,7 @@ class Header(Record, tag="header", kw_only=True):
     benchmarks: list[Benchmark] = []
     plan: Plan
     environment: Environment = msgspec.field(default_factory=Environment)
+    imported: str = ""  # the format of the foreign file that this run was made of
 
 
 class OpenLoop(msgspec.Struct, kw_only=True):

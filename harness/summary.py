@@ -275,9 +275,10 @@ def summarise_arm(
         return result
     result.values = [float(np.median(slot_costs(benchmark, sample))) for sample in samples]
     result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
-    result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples])
-    result.thread_ns = median_of([per_operation(s.thread_ns, s.n) for s in samples])
-    result.wall_ns = median_of([per_operation(s.wall_ns, s.n) for s in samples])
+    # Zero: not measured, in a file of another tool.
+    result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples]) or math.nan
+    result.thread_ns = median_of([per_operation(s.thread_ns, s.n) for s in samples]) or math.nan
+    result.wall_ns = median_of([per_operation(s.wall_ns, s.n) for s in samples]) or math.nan
     if result.thread_ns > 0:
         result.helper_gap = result.process_ns / result.thread_ns - 1
         result.helper_flag = result.helper_gap > HELPER_GAP

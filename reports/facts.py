@@ -77,10 +77,10 @@ def machine(environment: Environment) -> str:
 
 
 def pythons(environment: Environment) -> str:
-    found = environment.interpreters
+    found = [each for each in environment.interpreters.values() if each.version]
     if not found:
         return "not recorded"
-    return "; ".join(f"CPython {each.version}, {_build(each)}" for each in found.values())
+    return "; ".join(f"CPython {each.version}, {_build(each)}" for each in found)
 
 
 def _build(interpreter: Interpreter) -> str:

@@ -26,6 +26,11 @@ COMMANDS = {
         "Make a report from result files.",
         "bench report latest --open",
     ),
+    "import": CommandEntry(
+        "loopgauge.harness.cli.importing:import_results",
+        "Make run files of the results of pyperf and Google Benchmark.",
+        "bench import google.json",
+    ),
     "conformance": CommandEntry(
         "loopgauge.harness.cli.conformance:conformance",
         "Say which promises of asyncio a loop keeps.",

@@ -1,0 +1,74 @@
+"""A result file of any origin: a run file of ours, pyperf's JSON or Google Benchmark's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from loopgauge.harness.errors import NotARunFile, TruncatedRun
+from loopgauge.harness.formats import google_benchmark, pyperf
+from loopgauge.harness.store import RunFile, read_run
+
+GZIP = b"\x1f\x8b"  # pyperf writes NAME.json.gz where it is asked to
+CURE = (
+    "Give a file that `bench run` wrote (.bench/runs/*.jsonl), or the JSON of pyperf (-o FILE) or "
+    "of Google Benchmark (--benchmark_out=FILE)"
+)
+
+
+def read_any(path: Path, loop: str = "") -> RunFile:
+    """`loop` names what a foreign file measured, where the file itself does not; empty: the name of
+    its format. Raises NotARunFile, NewerSchema or TruncatedRun."""
+    data = _bytes(path)
+    if not _is_one_document(data):
+        return read_run(path)
+    document = _document(path, data)
+    if pyperf.is_one(document):
+        return pyperf.read(path, document, loop)
+    if google_benchmark.is_one(document):
+        return google_benchmark.read(path, document, loop)
+    raise NotARunFile(
+        f"{path} is not a loopgauge run file, nor JSON of pyperf or Google Benchmark", CURE
+    )
+
+
+def read_any_whole(path: Path, loop: str = "") -> tuple[RunFile, str]:
+    """For readers who take what there is: the run, and what is wrong with it (mostly "")."""
+    try:
+        return read_any(path, loop), ""
+    except TruncatedRun as error:
+        return error.whole, error.cause
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data.startswith(GZIP) else data
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotARunFile(
+            f"cannot read {path}: {reason}", "`bench list runs` names the runs there are"
+        ) from error
+
+
+def _is_one_document(data: bytes) -> bool:
+    """A run file is JSON Lines, and its first line says of which record it is."""
+    first = data.lstrip().split(b"\n", 1)[0]
+    if not first.startswith(b"{"):
+        return False
+    try:
+        return "record" not in json.loads(first)
+    except ValueError:
+        return b'"record"' not in first  # spread over lines; or the first of ours, cut
+
+
+def _document(path: Path, data: bytes) -> dict[str, Any]:
+    """By the standard library: Google Benchmark writes NaN, which strict JSON does not know."""
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise NotARunFile(f"{path} is not whole JSON ({error})", CURE) from error
+    assert isinstance(document, dict)  # it begins with a brace
+    return document
