@@ -25,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import loopgauge
 from loopgauge.harness.errors import SideUnusable
 from loopgauge.harness.gate import behind
 
@@ -38,9 +37,9 @@ TAIL = 12  # lines of a failed build that are shown
 BUILD_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_ARGS")
 # Last lines that say no more than that something failed, by pip and by what it calls.
 EMPTY_PHRASES = re.compile(
-    r"see above|originates from a subprocess|subprocess-exited|"
-    r"metadata-generation-failed|failed-wheel-build|issue with the (package|subprocess)|^\W*(\u00d7|\u2570|\[notice\])|Failed building wheel|"
-    r"Failed to build|Could not build wheels|end of output",
+    r"see above|originates from a subprocess|subprocess-exited|metadata-generation-failed|"
+    r"failed-wheel-build|issue with the (package|subprocess)|Failed building wheel|"
+    r"Failed to build|Could not build wheels|end of output|^\W*(\u00d7|\u2570|\[notice\])",
     re.IGNORECASE,
 )
 
@@ -109,8 +108,8 @@ def key_of(build: Build) -> str:
 def folders_behind() -> list[str]:
     """Where the running loopgauge and what it needs are imported from."""
     sites = [entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
-    [package, *_] = loopgauge.__path__
-    return list(dict.fromkeys([str(Path(package).parent), *sites]))
+    ours = Path(__file__).absolute().parents[3]  # of loopgauge.harness.gate.environments
+    return list(dict.fromkeys([str(ours), *sites]))
 
 
 def is_installable(project: Path) -> bool:
