@@ -11,11 +11,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from ci_testing.runner import ActionRunner, Outcome, evaluated, parsed
+from ci_testing.runner import ActionRunner, Outcome, evaluated, parsed, parsed_text
+
+from loopgauge.harness.exit_codes import ExitCode
+from loopgauge.harness.gate.model import Settings
+from loopgauge.harness.gate.settings import read_settings
 
 CI = Path(__file__).resolve().parents[1] / "ci"
 ACTION = CI / "action.yml"
 WORKFLOW = CI / "gate.yml"
+DOCS = CI.parents[1] / "docs" / "gate.md"
 
 # Stands where Python stands: notes what `bench gate` is asked, and answers with files and a code.
 STUB = f"""#!{sys.executable}
@@ -181,6 +186,49 @@ def test_a_workflow_and_the_action_agree_on_what_fails():
     for name, about in parsed(ACTION)["inputs"].items():
         if name in inputs and name != "loopgauge":
             assert inputs[name]["default"] == about["default"], name
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_settings_that_are_documented_are_read(tmp_path):
+    (text,) = blocks(DOCS, "toml")
+    (tmp_path / "pyproject.toml").write_text(text)
+    settings = read_settings(tmp_path)
+    assert settings.expected[0].at_most == 0.05
+    documented = {line.split("=")[0].strip("# ") for line in text.splitlines() if "=" in line}
+    documented |= set(re.findall(r"gate\.(\w+)\]", text)) | set(re.findall(r"and (\w+) =", text))
+    assert set(Settings.__struct_fields__) <= documented
+
+
+def test_the_inputs_that_are_documented_are_the_action_s():
+    inputs = parsed(ACTION)["inputs"]
+    rows = re.findall(r"^\| (`[^|]*) \|[^|]*\| *([^|]*?) *\|$", DOCS.read_text(), re.MULTILINE)
+    documented = {name for cell, _ in rows for name in re.findall(r"`([\w-]+)`", cell)}
+    assert documented == set(inputs)
+    told = {cell.strip("`"): default.strip("`") for cell, default in rows if "," not in cell}
+    for name in ("allow", "comment", "name", "python", "tools"):
+        assert told[name] == inputs[name]["default"]
+
+
+def test_the_workflow_that_is_documented_uses_the_action():
+    (text,) = blocks(DOCS, "yaml")
+    steps = parsed_text(text)["jobs"]["gate"]["steps"]
+    (short,) = (parsed_text(text) for text in blocks(DOCS.parents[1] / "README.md", "yaml"))
+    assert short == steps
+    assert len(steps) == 3
+    owner, _, place = steps[-1]["uses"].partition("/")
+    assert (owner, place) == ("OWNER", "loopgauge/scripts/ci@main")
+
+
+def test_the_exit_codes_that_are_documented_are_all():
+    section = DOCS.read_text(encoding="utf-8").split("## Exit codes")[1].split("\n## ")[0]
+    codes = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
+    documented = {int(code) for cell in codes for code in cell.split(",")}
+    ours = {ExitCode.INTERNAL, ExitCode.CLOSED_PIPE}  # a bug, and no reader: no verdict
+    assert documented == {*ExitCode} - ours
 
 
 def test_a_pull_request_is_compared_with_what_it_merges_into(job, project):

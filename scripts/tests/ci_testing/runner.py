@@ -20,7 +20,11 @@ _BASH = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]
 
 
 def parsed(path: Path) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return parsed_text(path.read_text(encoding="utf-8"))
+
+
+def parsed_text(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
 
 
 @dataclass
