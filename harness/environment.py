@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 
+from loopgauge.harness import control_groups
+from loopgauge.harness.kernel_files import Files, read
 from loopgauge.harness.model import Load, Machine
 
 CPU = Path("/sys/devices/system/cpu")
-CGROUP = Path("/sys/fs/cgroup")
 
 # Variables that change what is measured; recorded when set.
 RELEVANT_PREFIXES = ("PYTHON", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "UV_", "LOOPGAUGE_")
@@ -37,13 +38,14 @@ PADDING_VARIABLE = "LOOPGAUGE_PADDING"
 
 
 def machine() -> Machine:
+    limits = control_groups.limits(Files())
     return Machine(
         cpu_model=cpu_model(),
         cpus_logical=os.cpu_count() or 0,
         cpus_allowed=sorted(os.sched_getaffinity(0)),
-        cpu_limit=cpu_limit(CGROUP),
+        cpu_limit=limits.quota,
         memory_bytes=psutil.virtual_memory().total,
-        memory_limit_bytes=memory_limit(CGROUP),
+        memory_limit_bytes=limits.memory,
         kernel=platform.release(),
         governor=read(CPU / "cpu0/cpufreq/scaling_governor"),
         turbo=turbo(CPU),
@@ -119,33 +121,6 @@ def virtualisation() -> str:
     if "hypervisor" in read(Path("/proc/cpuinfo")):
         return read(Path("/sys/class/dmi/id/sys_vendor")) or "hypervisor"
     return ""
-
-
-def cpu_limit(cgroup: Path) -> float | None:
-    """CPUs' worth of quota: cgroup 2 ("max 100000" is none), then cgroup 1."""
-    quota, _, period = read(cgroup / "cpu.max").partition(" ")
-    if not quota:
-        quota, period = (
-            read(cgroup / "cpu/cpu.cfs_quota_us"),
-            read(cgroup / "cpu/cpu.cfs_period_us"),
-        )
-    if not (quota.isdigit() and period.isdigit()):
-        return None
-    return int(quota) / int(period)
-
-
-def memory_limit(cgroup: Path) -> int | None:
-    limit = read(cgroup / "memory.max") or read(cgroup / "memory/memory.limit_in_bytes")
-    # cgroup 1 says "no limit" as a number near 2**63
-    return int(limit) if limit.isdigit() and int(limit) < 1 << 60 else None
-
-
-def read(path: Path) -> str:
-    """The file's text, "" where there is none or it may not be read."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
 
 
 def utc_now() -> str:

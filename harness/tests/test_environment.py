@@ -19,33 +19,6 @@ def files(root: Path, content: dict[str, str]) -> Path:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({}, None),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu.max": "150000 100000\n"}, 1.5),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
-    ],
-)
-def test_cpu_quota(tmp_path: Path, content: dict[str, str], expected: float | None) -> None:
-    assert environment.cpu_limit(files(tmp_path, content)) == expected
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ({}, None),
-        ({"memory.max": "max\n"}, None),
-        ({"memory.max": "1073741824\n"}, 1 << 30),
-        ({"memory/memory.limit_in_bytes": "9223372036854771712\n"}, None),
-    ],
-)
-def test_memory_limit(tmp_path: Path, content: dict[str, str], expected: int | None) -> None:
-    assert environment.memory_limit(files(tmp_path, content)) == expected
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
         ({}, ""),
         ({"intel_pstate/no_turbo": "0"}, "on"),
         ({"intel_pstate/no_turbo": "1"}, "off"),
