@@ -1,6 +1,8 @@
-"""Stock asyncio with a burner in front of every call_soon(): one class twice, one with more to do.
+"""Stock asyncio, and the same with more to do by an amount that is known.
 
-The environment says how many iterations: LOOPGAUGE_STUDY_SPIN, for `slowed`; `plain` burns none.
+The environment says how much: LOOPGAUGE_STUDY_SPIN, iterations of the burner in every call_soon()
+of `slowed`; LOOPGAUGE_STUDY_PERCENT, of the CPU time of every run of `late`, burned at its end.
+`plain` and `punctual` are the same classes and burn nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +22,23 @@ class SpunLoop(asyncio.SelectorEventLoop):
         return super().call_soon(callback, *args, context=context)
 
 
+class LateLoop(asyncio.SelectorEventLoop):
+    """Whatever the callbacks do, it takes `share` more: a run is as long as its slot, so reading
+    the clock (0.2 us) and the last iterations of the burner do not count."""
+
+    share = 0.0
+
+    def run_forever(self) -> None:
+        begin = _bench.thread_cpu_ns()
+        try:
+            super().run_forever()
+        finally:
+            now = _bench.thread_cpu_ns()
+            end = now + round(self.share * (now - begin))
+            while _bench.thread_cpu_ns() < end:
+                _bench.spin(50)
+
+
 def plain() -> SpunLoop:
     return SpunLoop()
 
@@ -27,4 +46,14 @@ def plain() -> SpunLoop:
 def slowed() -> SpunLoop:
     loop = SpunLoop()
     loop.spin = int(os.environ["LOOPGAUGE_STUDY_SPIN"])
+    return loop
+
+
+def punctual() -> LateLoop:
+    return LateLoop()
+
+
+def late() -> LateLoop:
+    loop = LateLoop()
+    loop.share = float(os.environ["LOOPGAUGE_STUDY_PERCENT"]) / 100
     return loop
