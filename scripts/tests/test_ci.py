@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,13 @@ DOCS = CI.parents[1] / "docs" / "gate.md"
 STUB = f"""#!{sys.executable}
 import json, os, pathlib, sys
 words = sys.argv[1:]
-if words[0] == "-m":
+if words[:2] == ["-m", "venv"]:
+    made = pathlib.Path(words[2]) / "bin" / "python"
+    made.parent.mkdir(parents=True)
+    made.symlink_to(sys.argv[0])
+elif words[:2] == ["-m", "pip"]:
+    pathlib.Path(os.environ["STUB_ASKED"] + "-pip").write_text(json.dumps(words))
+elif words[0] == "-m":
     pathlib.Path(os.environ["STUB_ASKED"]).write_text(json.dumps(words))
     code = int(os.environ["STUB_CODE"])
     if code != 2:
@@ -250,6 +257,44 @@ def test_a_push_is_compared_with_the_commit_before(job, project, before, is_name
     assert ("--base" in job.words()) == is_named
     if is_named:
         assert job.option("--base") == commit
+
+
+@pytest.mark.parametrize(
+    ("loopgauge", "installed"), [("", str(CI / ".." / "..")), ("loopgauge==9.9", "loopgauge==9.9")]
+)
+def test_loopgauge_is_installed_apart_from_the_project(job, loopgauge, installed):
+    outcome = job.run(loopgauge=loopgauge)
+    assert outcome.code == 0, outcome.printed
+    assert json.loads(Path(f"{job.asked}-pip").read_text())[-1] == installed
+    assert (job.temp / "temp/loopgauge-environment/bin/python").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("there", "apt", "asked"),
+    [
+        (["valgrind", "strace"], 0, None),
+        (["strace"], 0, "install -qy valgrind"),
+        ([], 100, "update -q"),
+    ],
+)
+def test_missing_tools_are_installed_or_named(tmp_path, there, apt, asked):
+    """A machine with nothing but a shell, and stubs for the rest."""
+    noted = tmp_path / "asked"
+    for name in ("bash", "env", "id"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    for name, text in {
+        **dict.fromkeys(there, "exit 0"),
+        "apt-get": f'echo "$*" >"{noted}"; exit {apt}',
+        "sudo": 'shift; exec "$@"',
+    }.items():
+        (tmp_path / name).write_text(f"#!{tmp_path / 'bash'}\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    answer = subprocess.run(
+        [CI / "install-tools"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert (noted.read_text().strip() if noted.exists() else None) == asked
+    assert ("valgrind strace cannot be installed" in answer.stdout) == bool(apt)
 
 
 def test_inputs_become_arguments_word_by_word(job):
