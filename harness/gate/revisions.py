@@ -70,7 +70,8 @@ def merge_base(project: Path) -> Revision:
             f"what is checked out and {branch} have no commit in common here",
             UNSHALLOW if is_shallow(project) else "Name what to compare with: --base REVISION",
         )
-    return Revision(f"merge base with {branch}", commit)
+    shown = _git(project, "rev-parse", "--abbrev-ref", branch)  # origin/HEAD is origin/main
+    return Revision(f"merge base with {shown or branch}", commit)
 
 
 def near(project: Path, word: str) -> list[str]:

@@ -19,10 +19,11 @@ from loopgauge.loops.registry import known_loops
 from loopgauge.loops.spec import is_factory
 
 SideName = Literal["base", "head"]
+WORKING_TREE = "."
 PYTHON_NAME = re.compile(r"python\d+(\.\d+)?t?")
 CAN_BE = (
     "It can be a loop (bench list loops, or module:factory), a revision of the project in this"
-    " directory, a wheel, or a virtual environment"
+    " directory (. is the working tree), a wheel, or a virtual environment"
 )
 
 
@@ -40,9 +41,11 @@ class Meaning:
 
 
 def understand(name: SideName, word: str, project: Path) -> Meaning:
-    """Raises UnknownSide where a word means nothing, or more than one thing."""
-    if not word:
-        revision = revisions.merge_base(project) if name == "base" else working_tree(project)
+    """ "" is the merge base with the default branch for the base, and the working tree for the
+    head. Raises UnknownSide where a word means nothing, or more than one thing."""
+    if word == WORKING_TREE or not word:
+        default = not word and name == "base"
+        revision = revisions.merge_base(project) if default else working_tree(project)
         return Meaning("revision", revision.name, "", revision=revision)
     meanings = [*_meanings(word, project)]
     if len(meanings) > 1:
@@ -57,7 +60,7 @@ def working_tree(project: Path) -> Revision:
     if revisions.top(project) is None:
         raise UnknownSide(
             f"{project} is in no git repository, so it has no working tree to build",
-            "Name the head: --head takes loops, wheels and virtual environments, too",
+            "Name both sides: --base and --head take loops, wheels and virtual environments, too",
         )
     return revisions.WORKING_TREE
 
