@@ -64,14 +64,14 @@ def merge_base(project: Path) -> Revision:
             f"no default branch was found (none of {', '.join(DEFAULT_BRANCHES)})",
             "Name what to compare with: --base REVISION",
         )
+    branch = _git(project, "rev-parse", "--abbrev-ref", branch) or branch  # of origin/HEAD
     commit = _git(project, "merge-base", branch, "HEAD")
     if not commit:
         raise UnknownSide(
             f"what is checked out and {branch} have no commit in common here",
             UNSHALLOW if is_shallow(project) else "Name what to compare with: --base REVISION",
         )
-    shown = _git(project, "rev-parse", "--abbrev-ref", branch)  # origin/HEAD is origin/main
-    return Revision(f"merge base with {shown or branch}", commit)
+    return Revision(f"merge base with {branch}", commit)
 
 
 def near(project: Path, word: str) -> list[str]:
