@@ -466,6 +466,10 @@ def require_place(path: Path) -> None:
 
 def require_same_circumstances(header: Header) -> None:
     """Samples of another machine, interpreter or loop version have no like to be paired with."""
+    if header.imported:
+        raise ResumeMismatch(
+            f"the run cannot go on: it was imported ({header.imported})", "Start a new run"
+        )
     loops = [arm for arm in header.arms if arm.role not in ("floor", "native")]
     names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []

@@ -60,6 +60,8 @@ def full(run: RunSummary) -> Facts:
 def command(header: Header) -> str:
     """As it was typed, with the seed so that the order is the same too."""
     words = header.command or ["bench", "run"]
+    if header.imported:
+        return shlex.join(words)
     if not any(word == "--seed" or word.startswith("--seed=") for word in words):
         words = [*words, "--seed", str(header.seed)]
     return shlex.join(words)
@@ -95,9 +97,16 @@ def _extent(run: RunSummary) -> str:
     counts = (
         _count(benchmarks, "benchmark"),
         _count(loops, "loop"),
-        _count(run.header.plan.rounds, "fresh process", "fresh processes"),
+        _processes(run.header),
     )
     return f" {wording.TIMES} ".join(counts)
+
+
+def _processes(header: Header) -> str:
+    """What a repetition of another tool was, its file does not say."""
+    if header.imported:
+        return _count(header.plan.rounds, "repetition")
+    return _count(header.plan.rounds, "fresh process", "fresh processes")
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -62,6 +62,9 @@ def import_results(files: tuple[Path, ...], out: Path | None, loop: str, as_json
         raise click.UsageError("Several files make several runs: give a folder as --out.")
     # All are read before one is written: a bad one leaves nothing half done.
     runs = [read_any(file, loop) for file in files]
+    for run in runs:
+        if not run.header.imported:
+            raise click.UsageError(f"{run.path} is a run file already.")
     places = place(files, out)
     for path in places:
         require_place(path)

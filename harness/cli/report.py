@@ -111,7 +111,15 @@ def report(
     if arms and not foreign:
         raise click.UsageError(f"--arm chooses what goes into {', '.join(exports.FORMATS)}.")
     files, problems = read(runs)
+    require_other_place(out, [run.path for run, _ in files])
     click.get_current_context().exit(make(files, chosen, out, arms, open_it, problems))
+
+
+def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:
+    if out is not None and any(out.resolve() == source.resolve() for source in sources):
+        raise click.UsageError(
+            f"--out {out} is the result file itself, which is never overwritten."
+        )
 
 
 def make(
@@ -192,8 +200,9 @@ def write_text(name: str, text: str, file: Path | None) -> None:
     if file is None:
         click.echo(text, nl=False)
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    from loopgauge.harness.cli.output import write_whole
+
+    write_whole(file, text)
     say(name, file)
 
 

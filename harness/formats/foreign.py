@@ -108,6 +108,7 @@ class Reading:
         return Header(
             run=self.path.name.split(".")[0],
             created=self.created,
+            command=["bench", "import", str(self.path)],
             seed=0,
             design="process",
             reference=next((arm.label for arm in arms if arm.role == "reference"), arms[0].label),
