@@ -51,9 +51,8 @@ def standing(run: RunFile) -> list[str]:
     """What a reader should know before the figures; empty for a clean run."""
     notes = []
     if not run.complete:
-        notes.append(
-            f"the run is not finished: {len(run.samples)} samples; go on with --resume {run.path}"
-        )
+        cure = f"; go on with --resume {run.path}" if run.header.resumable else ""
+        notes.append(f"the run is not finished: {len(run.samples)} samples{cure}")
     steal = max((end.steal for end in run.ends), default=0.0)
     if steal > STEAL_LIMIT:
         notes.append(f"the hypervisor took {steal:.1%} of the CPU time away during the run")

@@ -470,6 +470,8 @@ def require_same_circumstances(header: Header) -> None:
         raise ResumeMismatch(
             f"the run cannot go on: it was imported ({header.imported})", "Start a new run"
         )
+    if not header.resumable:
+        raise ResumeMismatch("pytest made this run, and cannot take it up", "Run pytest again")
     loops = [arm for arm in header.arms if arm.role not in ("floor", "native")]
     names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []

@@ -13,6 +13,7 @@ import msgspec
 
 SCHEMA = 3  # 2: the record `metric`; 3: events `settled`, Interpreter.path
 KIND = "run"
+PYTEST_PREFIX = "pytest:"  # of a benchmark that is a test: "pytest:tests/test_feed.py::test_parse"
 
 Measure = Literal["cpu", "wall", "value"]
 Direction = Literal["lower", "higher"]
@@ -188,6 +189,12 @@ class Header(Record, tag="header", kw_only=True):
     plan: Plan
     environment: Environment = msgspec.field(default_factory=Environment)
     imported: str = ""  # the format of the foreign file that this run was made of
+
+    @property
+    def resumable(self) -> bool:
+        """By `bench run`: other tools, and pytest, can only measure again."""
+        here = not any(b.scenario.startswith(PYTEST_PREFIX) for b in self.benchmarks)
+        return here and not self.imported
 
 
 class OpenLoop(msgspec.Struct, kw_only=True):

@@ -1,0 +1,71 @@
+"""A gate's benchmarks from a project's own tests: pytest with `loop_benchmark`, a fresh process per
+side and round (`pytest:tests/bench` on the command line)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness.errors import RunFileError, WorkerUnusable
+from loopgauge.harness.gate.model import Side
+from loopgauge.harness.model import Sample
+from loopgauge.harness.pytesting.processes import TESTS_FAILED, Fresh, tail
+from loopgauge.harness.store import read_whole
+
+
+def measure_round(
+    side: Side, arguments: Sequence[str], round: int, out: Path, seed: int = 0
+) -> list[Sample]:
+    """One sample per benchmark, its arm named after the side. `out` is the process's own run file,
+    whose header describes the benchmarks; it must not exist yet.
+
+    A benchmark whose test fails or is skipped has no sample. Raises WorkerUnusable where pytest
+    itself does not get as far as the tests."""
+    fresh = Fresh(
+        executable=side.executable,
+        arguments=[*arguments, "--loop-benchmark-alone", f"--loop-benchmark-loop={side.loop}"],
+        out=out,
+        round=round,
+        seed=seed,
+        unit=side.name,
+        variables={"PYTHONPATH": search_path(side)},
+    )
+    try:
+        done = fresh.run()
+    except OSError as error:
+        raise WorkerUnusable(f"{side.executable} does not run: {error.strerror}") from error
+    if done.returncode not in (0, TESTS_FAILED):
+        raise WorkerUnusable(
+            f"pytest does not measure {' '.join(arguments)} on {side.name}"
+            f" (exit code {done.returncode}): {tail(done.stdout)}",
+            cure(done.stdout, side),
+        )
+    process = 1 + 2 * round + (side.name == "head")
+    return [
+        msgspec.structs.replace(sample, arm=side.name, process=process, round=round)
+        for sample in measured(out)
+        if sample.arm == side.loop
+    ]
+
+
+def measured(out: Path) -> list[Sample]:
+    """[] where every test failed or was skipped: then there is no file."""
+    try:
+        run, _ = read_whole(out)
+    except RunFileError:
+        return []
+    return run.samples
+
+
+def search_path(side: Side) -> str:
+    inherited = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join([*side.path, *([inherited] if inherited else [])])
+
+
+def cure(output: str, side: Side) -> str:
+    if "No module named pytest" in output:
+        return f"Install it there: {side.executable} -m pip install pytest"
+    return "Run pytest by hand to see more"
