@@ -29,7 +29,7 @@ def move_memory() -> None:
 
 def make_system_calls() -> None:
     for _ in range(2_000):
-        os.stat("/")
+        Path("/").stat()
 
 
 KINDS = {"calculate": calculate, "memory": move_memory, "calls": make_system_calls}
