@@ -26,11 +26,15 @@ class Verdict(Record, tag="verdict", kw_only=True):
     """One case of one rule on one loop."""
 
     kind: str = "conformance"
+    loop: str = ""
     rule: str  # "TIME-007"
     case: str  # "TIME-007.early"
     level: str  # MUST, SHOULD, MAY, INFO
     verdict: str  # PASS, FAIL, ... (the list is the suite's)
     reason: str = ""
+    tries: dict[str, int] = msgspec.field(
+        default_factory=dict
+    )  # verdict -> how often, where it was asked more than once
     factory: str  # "uvloop:new_event_loop"
     version: str = ""  # of the loop's distribution
     python: str  # full version of the interpreter
@@ -76,12 +80,13 @@ def read_verdicts(folder: Path = FOLDER) -> Verdicts:
     no record of a conformance run; a cut last line is left out."""
     verdicts = Verdicts()
     for path in sorted(folder.glob("*.jsonl")):
-        for verdict in _verdicts_in(path):
+        for verdict in verdicts_in(path):
             verdicts.add(verdict)
     return verdicts
 
 
-def _verdicts_in(path: Path) -> Iterable[Verdict]:
+def verdicts_in(path: Path) -> Iterable[Verdict]:
+    """Of one file, in its order. Raises NotARunFile, as read_verdicts does."""
     text = path.read_bytes()
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
