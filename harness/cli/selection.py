@@ -39,15 +39,19 @@ def chosen_benchmarks(
     setting: Setting,
     overrides: Overrides,
     tiers: Sequence[Tier] = ("python",),
+    *,
+    elsewhere: bool = False,
 ) -> list[Variant]:
     """Applications as named, benchmark ids as written, scenarios in the variants of the setting
     with the user's parameters laid over them. For the native tier alone only those that have a
-    native counterpart."""
+    native counterpart. `elsewhere`: applications are not looked for in this interpreter."""
     applications = [pattern for pattern in patterns if ":" in pattern]
     exact = [pattern for pattern in patterns if BENCHMARK_ID.fullmatch(pattern)]
     names = [p for p in patterns if p not in applications and p not in exact]
     for application in applications:
-        require_importable(application)
+        require_module_name(application)
+        if not elsewhere:
+            require_importable(application)
     scenarios = select_scenarios(names) if names or not patterns else []
     require_known_parameters(overrides, scenarios)
     chosen: dict[str, Variant] = {name: (f"app:{name}", {}) for name in applications}
@@ -96,8 +100,7 @@ def select_scenarios(patterns: Sequence[str]) -> list[type[Scenario]]:
         raise
 
 
-def require_importable(application: str) -> None:
-    """A typing error should cost a line, not a probe of every loop. Only workers import it."""
+def require_module_name(application: str) -> None:
     module, _, attribute = application.partition(":")
     if not attribute.isidentifier() or not all(map(str.isidentifier, module.split("."))):
         raise Problem(
@@ -105,7 +108,11 @@ def require_importable(application: str) -> None:
             f"{application!r} names no coroutine function",
             "Write module:function, such as my_app:main",
         )
-    package = module.partition(".")[0]
+
+
+def require_importable(application: str) -> None:
+    """A typing error should cost a line, not a probe of every loop. Only workers import it."""
+    package = application.partition(":")[0].partition(".")[0]
     if importlib.util.find_spec(package) is None:
         raise Problem(
             ExitCode.USAGE,

@@ -35,7 +35,7 @@ from loopgauge.harness.subject import Subject
 
 FIRST_SHARE = 0.6  # of the minutes, where something was flagged: the rest is the second stage's
 CALIBRATION = 8  # processes
-CONFIRMATION = 16  # processes of the second stage
+CONFIRMATION = 32  # processes of the second stage, where the minutes allow
 BLOCKS = 18
 SLOT_S = 0.004
 
