@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from loopgauge.harness.cli.errors import Problem, did_you_mean
 from loopgauge.harness.cli.exit_codes import ExitCode
@@ -34,6 +33,8 @@ def export(run: RunFile, summary: RunSummary, name: str, arms: Sequence[str]) ->
 
 def chosen_arms(summary: RunSummary, labels: Sequence[str]) -> RunSummary:
     """The summary with these arms alone; without labels, with all loops."""
+    import msgspec
+
     known = {arm.label: arm.role for arm in summary.header.arms}
     for label in labels:
         if label not in known:

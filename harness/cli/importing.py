@@ -18,12 +18,14 @@ Examples:
   bench import bench.json
   bench import old.json new.json --out results
   bench import google.json --loop mine --json
+  bench import run1.json run2.json run3.json --together
 
 \b
 Reads the JSON of pyperf (-o FILE, .json.gz too) and of Google Benchmark
-(--benchmark_out=FILE). A pyperf run and a repetition of Google Benchmark each
-count as one process; those of Google Benchmark share one, so its own bias of 1
-to 2 % is in no interval. Counters and aggregates are not taken over.
+(--benchmark_out=FILE). A pyperf run is a process. Repetitions of Google
+Benchmark share one, so its own bias of 1 to 2 % is in no interval: run the
+program several times, and import the files --together; each is a process then.
+Counters and aggregates are not taken over.
 
 \b
 `bench report` and `bench compare` read such files without this command.
@@ -51,21 +53,29 @@ run file), "format", "benchmarks", "arms", "samples" and "notes".
     metavar="NAME",
     help="What was measured, where the file does not say it. Default: the tool's name.",
 )
+@click.option(
+    "--together", is_flag=True, help="The files are one program, run several times: one run."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
-def import_results(files: tuple[Path, ...], out: Path | None, loop: str, as_json: bool) -> None:
+def import_results(
+    files: tuple[Path, ...], out: Path | None, loop: str, together: bool, as_json: bool
+) -> None:
     """Make run files of the results of other tools."""
     from loopgauge.harness.cli.output import print_json
-    from loopgauge.harness.formats import read_any
+    from loopgauge.harness.formats import read_foreign
+    from loopgauge.harness.formats.joining import join
     from loopgauge.harness.manager import require_place
 
-    if out is not None and out.suffix == ".jsonl" and len(files) > 1:
-        raise click.UsageError("Several files make several runs: give a folder as --out.")
     # All are read before one is written: a bad one leaves nothing half done.
-    runs = [read_any(file, loop) for file in files]
-    for run in runs:
-        if not run.header.imported:
-            raise click.UsageError(f"{run.path} is a run file already.")
-    places = place(files, out)
+    readings = [read_foreign(file, loop) for file in files]
+    if together:
+        readings = [join(readings)]
+    if out is not None and out.suffix == ".jsonl" and len(readings) > 1:
+        raise click.UsageError(
+            "Several files make several runs: give a folder as --out, or --together."
+        )
+    runs = [reading.run_file() for reading in readings]
+    places = place([run.path for run in runs], out)
     for path in places:
         require_place(path)
     for run, path in zip(runs, places, strict=True):
@@ -123,5 +133,5 @@ def line(of: dict[str, Any]) -> str:
     benchmarks, samples = len(of["benchmarks"]), of["samples"]
     return (
         f"{shown(Path(of['run']))}: {benchmarks} benchmark{'s' * (benchmarks != 1)} of "
-        f"{', '.join(of['arms'])}, {samples} process{'es' * (samples != 1)}"
+        f"{', '.join(of['arms'])}, {samples} sample{'s' * (samples != 1)}"
     )

@@ -5,6 +5,6 @@ What a format has no place for is left out and named; nothing is made up. One fi
 
 from __future__ import annotations
 
-from loopgauge.harness.formats.reading import read_any, read_any_whole
+from loopgauge.harness.formats.reading import read_any, read_any_whole, read_foreign
 
-__all__ = ["read_any", "read_any_whole"]
+__all__ = ["read_any", "read_any_whole", "read_foreign"]

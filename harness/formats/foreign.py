@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,7 @@ class Process:
     arm: str
     round: int
     n: list[int]
+    number: int | None = None  # shared by those of one process; None: a process of its own
     wall: list[float] | None = None
     cpu: list[float] | None = None
     value: list[float] | None = None  # in the benchmark's unit
@@ -94,7 +96,11 @@ class Reading:
             )
         for benchmark in self.benchmarks.values():
             self._keep_short_times_exact(benchmark)
-        samples = [self._sample(number, each) for number, each in enumerate(self.processes, 1)]
+        own = count(1 + max((each.number or 0) for each in self.processes))
+        samples = [
+            self._sample(next(own) if each.number is None else each.number, each)
+            for each in self.processes
+        ]
         return RunFile(
             self.path,
             self._header(),

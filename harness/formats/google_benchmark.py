@@ -43,8 +43,8 @@ SCHEMA = 1
 UNITS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 WALL = re.compile(r"/(real_time|manual_time)(/|$)")
 ONE_PROCESS = (
-    "repetitions of Google Benchmark share a process, whose own bias of 1 to 2 % is in no interval;"
-    " run the program several times instead"
+    "repetitions of Google Benchmark share a process, whose own bias of 1 to 2 % is in no interval:"
+    " run the program several times, and give the files to bench import --together"
 )
 # Keys of an entry that no counter may take.
 RESERVED = frozenset(
@@ -96,7 +96,7 @@ def is_one(document: dict[str, Any]) -> bool:
     return isinstance(document.get("context"), dict) and "benchmarks" in document
 
 
-def read(path: Path, document: dict[str, Any], loop: str = "") -> RunFile:
+def read(path: Path, document: dict[str, Any], loop: str = "") -> Reading:
     """Raises NotARunFile. `loop`: what was measured, unless the file says it."""
     report = checked(path, document, Report, "Google Benchmark")
     context = report.context
@@ -115,11 +115,11 @@ def read(path: Path, document: dict[str, Any], loop: str = "") -> RunFile:
         reading.benchmark(_benchmark(name, line))
         _take(reading, line, name, arm, repetitions[name, arm])
         repetitions[name, arm] += 1
-    if not ours and max(repetitions.values(), default=1) > 1:
-        reading.note(ONE_PROCESS)
+    if not ours:
+        share_a_process(reading)
     if context.library_build_type == "debug":
         reading.note("Google Benchmark itself was a debug build, which its authors warn of")
-    return reading.run_file()
+    return reading
 
 
 def write(run: RunFile, summary: RunSummary, *, alone: bool = False) -> Export:
@@ -144,6 +144,13 @@ def write(run: RunFile, summary: RunSummary, *, alone: bool = False) -> Export:
         )
     document = {"context": _context(run), "benchmarks": entries}
     return Export(json.dumps(document, indent=2) + "\n", counted_only(summary))
+
+
+def share_a_process(reading: Reading) -> None:
+    for process in reading.processes:
+        process.number = 1
+    if any(process.round for process in reading.processes):
+        reading.note(ONE_PROCESS)
 
 
 def _take(reading: Reading, line: Line, name: str, arm: str, number: int) -> None:

@@ -69,7 +69,7 @@ def is_one(document: dict[str, Any]) -> bool:
     return document.get("version") in VERSIONS and "benchmarks" in document
 
 
-def read(path: Path, document: dict[str, Any], loop: str = "") -> RunFile:
+def read(path: Path, document: dict[str, Any], loop: str = "") -> Reading:
     """Raises NotARunFile. `loop`: what was measured, unless the file says it."""
     suite = checked(path, document, Suite, NAME)
     reading = Reading(path, f"pyperf JSON {suite.version}")
@@ -80,7 +80,7 @@ def read(path: Path, document: dict[str, Any], loop: str = "") -> RunFile:
             _take(reading, runs, loop)
         else:
             reading.note(f"{_text(shared, 'name')}: calibrated, and never measured")
-    return reading.run_file()
+    return reading
 
 
 def write(run: RunFile, summary: RunSummary, *, alone: bool = False) -> Export:

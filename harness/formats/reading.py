@@ -9,6 +9,7 @@ from typing import Any
 
 from loopgauge.harness.errors import NotARunFile, TruncatedRun
 from loopgauge.harness.formats import google_benchmark, pyperf
+from loopgauge.harness.formats.foreign import Reading
 from loopgauge.harness.store import RunFile, read_run
 
 GZIP = b"\x1f\x8b"  # pyperf writes NAME.json.gz where it is asked to
@@ -22,16 +23,16 @@ def read_any(path: Path, loop: str = "") -> RunFile:
     """`loop` names what a foreign file measured, where the file itself does not; empty: the name of
     its format. Raises NotARunFile, NewerSchema or TruncatedRun."""
     data = _bytes(path)
+    return _foreign(path, data, loop).run_file() if _is_one_document(data) else read_run(path)
+
+
+def read_foreign(path: Path, loop: str = "") -> Reading:
+    """A file that another tool wrote. Raises NotARunFile of any other."""
+    data = _bytes(path)
     if not _is_one_document(data):
-        return read_run(path)
-    document = _document(path, data)
-    if pyperf.is_one(document):
-        return pyperf.read(path, document, loop)
-    if google_benchmark.is_one(document):
-        return google_benchmark.read(path, document, loop)
-    raise NotARunFile(
-        f"{path} is not a loopgauge run file, nor JSON of pyperf or Google Benchmark", CURE
-    )
+        read_run(path)  # says what is wrong with it
+        raise NotARunFile(f"{path} is a run file already", "Only foreign files need importing")
+    return _foreign(path, data, loop)
 
 
 def read_any_whole(path: Path, loop: str = "") -> tuple[RunFile, str]:
@@ -40,6 +41,16 @@ def read_any_whole(path: Path, loop: str = "") -> tuple[RunFile, str]:
         return read_any(path, loop), ""
     except TruncatedRun as error:
         return error.whole, error.cause
+
+
+def _foreign(path: Path, data: bytes, loop: str) -> Reading:
+    document = _document(path, data)
+    for form in (pyperf, google_benchmark):
+        if form.is_one(document):
+            return form.read(path, document, loop)
+    raise NotARunFile(
+        f"{path} is not a loopgauge run file, nor JSON of pyperf or Google Benchmark", CURE
+    )
 
 
 def _bytes(path: Path) -> bytes:

@@ -310,7 +310,7 @@ def test_import_makes_run_files(here: Here) -> None:
     assert here("report", "run.jsonl", *export_to).exit_code == 0
     done = here("import", "theirs.json")
     assert done.exit_code == 0, done.stderr
-    assert "2 benchmarks of asyncio, mine, 40 processes" in done.stdout
+    assert "2 benchmarks of asyncio, mine, 40 samples" in done.stdout
     assert "imported from pyperf" in done.stderr
     [stored] = here.runs()
     again = here("report", "latest", "--format", "csv")
@@ -358,5 +358,59 @@ def test_an_imported_run_cannot_go_on(here: Here) -> None:
 def test_import_of_our_own_run_says_so(here: Here) -> None:
     write_run(here.folder / "run.jsonl", STEP)
     done = here("import", "run.jsonl")
-    assert done.exit_code == 2
+    assert done.exit_code == 7
     assert "is a run file already" in done.stderr
+
+
+def google_file(path: Path, cost: float, **context: Any) -> None:
+    """One process with three repetitions."""
+    entries = [
+        {"name": "BM", "repetition_index": i, "iterations": 10**6, "real_time": cost + i,
+         "cpu_time": cost + i, "time_unit": "ns"}
+        for i in range(3)
+    ]  # fmt: skip
+    path.write_text(json.dumps({"context": context, "benchmarks": entries}))
+
+
+def test_files_together_are_processes_of_one_run(here: Here) -> None:
+    names = [f"g{number}.json" for number in range(6)]
+    for number, name in enumerate(names):
+        google_file(here.folder / name, 100.0 + number)
+    done = here("import", *names, "--together", "--out", "all.jsonl")
+    assert done.exit_code == 0, done.stderr
+    assert "1 benchmark of google-benchmark, 6 samples" in done.stdout
+    assert "share a process" not in done.stderr
+    table = here("report", "all.jsonl", "--format", "csv").stdout.splitlines()
+    row = dict(zip(table[0].split(","), table[1].split(","), strict=True))
+    # A process gives the median of its repetitions, and six give an interval.
+    assert [float(v) for v in row["values"].split()] == [101, 102, 103, 104, 105, 106]
+    assert float(row["cost_low"]) == pytest.approx(101)
+
+
+def test_pyperf_files_together_add_their_processes(here: Here) -> None:
+    write_run(here.folder / "run.jsonl", STEP)
+    here("report", "run.jsonl", "--format", "pyperf", "--out", "p.json")
+    done = here("import", "p.json", "p.json", "--together", "--out", "all.jsonl", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)[0]["samples"] == 2 * 2 * 10
+    lines = [json.loads(line) for line in (here.folder / "all.jsonl").read_text().splitlines()]
+    mine = [line for line in lines if line.get("arm") == "mine"]
+    assert sorted(sample["round"] for sample in mine) == [*range(20)]
+
+
+def test_files_of_two_machines_are_no_processes_of_one_run(here: Here) -> None:
+    google_file(here.folder / "a.json", 100, host_name="a")
+    google_file(here.folder / "b.json", 100, host_name="b")
+    done = here("import", "a.json", "b.json", "--together")
+    assert done.exit_code == 4
+    assert "different machines" in done.stderr
+    assert here.runs() == []
+
+
+def test_files_of_two_formats_are_no_processes_of_one_run(here: Here) -> None:
+    write_run(here.folder / "run.jsonl", STEP)
+    here("report", "run.jsonl", "--format", "pyperf", "--out", "p.json")
+    google_file(here.folder / "g.json", 100)
+    done = here("import", "p.json", "g.json", "--together")
+    assert done.exit_code == 4
+    assert "different formats" in done.stderr
