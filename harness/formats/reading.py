@@ -45,9 +45,10 @@ def read_any_whole(path: Path, loop: str = "") -> tuple[RunFile, str]:
 
 def _foreign(path: Path, data: bytes, loop: str) -> Reading:
     document = _document(path, data)
-    for form in (pyperf, google_benchmark):
-        if form.is_one(document):
-            return form.read(path, document, loop)
+    if pyperf.is_one(document):
+        return pyperf.read(path, document, loop)
+    if google_benchmark.is_one(document):
+        return google_benchmark.read(path, document, loop)
     raise NotARunFile(
         f"{path} is not a loopgauge run file, nor JSON of pyperf or Google Benchmark", CURE
     )
