@@ -45,6 +45,8 @@ def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: flo
     roster = Roster(subject.arms, subject.benchmarks)
     roster.apply(findings.events)
     counts = {b.id: slot_counts(b, roster, findings, limits.slot_s) for b in subject.benchmarks}
+    if request.equal_work:
+        counts = {name: as_the_most(found) for name, found in counts.items()}
     if not any(counts.values()):
         told = [
             event.reason if event.event == "lacking" else f"{event.arm}: {event.reason}"
@@ -87,6 +89,12 @@ def slot_counts(
         for arm in arms
         if (benchmark.id, arm) in findings.slots
     }
+
+
+def as_the_most(counts: dict[str, int]) -> dict[str, int]:
+    """What starting and ending a run costs is part of an operation's cost by as much as there are
+    operations: two copies of one loop whose slots had 7 000 and 20 000 differed by 3.4 %."""
+    return dict.fromkeys(counts, max(counts.values(), default=0))
 
 
 def load_of(

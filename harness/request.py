@@ -33,6 +33,7 @@ class RunRequest:
     rounds: int | None = None  # None: by setting and budget
     budget_s: float | None = None  # None: by setting
     limits: Limits | None = None  # None: by setting, and the two above
+    equal_work: bool = False  # as many operations in a slot of every arm
 
 
 @dataclass(frozen=True)

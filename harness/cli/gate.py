@@ -28,7 +28,7 @@ DEFAULT = (
     "throughput.gather",
     "throughput.future_chain",
     "throughput.queue_producer_consumer",
-    "timer.schedule_cancel",
+    "timer.timeout_wrap",
 )
 
 EPILOG = """\b

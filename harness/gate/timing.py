@@ -66,7 +66,13 @@ def measure_first(
     if path.exists():
         manager.resume(path, tracker, pacer=pacer)
         return
-    request = RunRequest(seed=seed, limits=limits(settings), out=path, command=["bench", "gate"])
+    request = RunRequest(
+        seed=seed,
+        limits=limits(settings),
+        out=path,
+        command=["bench", "gate"],
+        equal_work=True,
+    )
     manager.run_subject(request, subject, tracker, pacer=pacer)
 
 
@@ -98,7 +104,13 @@ def calibrate(
         rounds_wanted=CALIBRATION,
         rounds_most=CALIBRATION,
     )
-    request = RunRequest(seed=seed, limits=small, out=path, command=["bench", "gate", "--plan"])
+    request = RunRequest(
+        seed=seed,
+        limits=small,
+        out=path,
+        command=["bench", "gate", "--plan"],
+        equal_work=True,
+    )
     tracker = Tracker(listener, small.budget_s)
     manager.run_subject(request, subject, tracker, pacer=fixed(settings))
     file = read_run(path)
