@@ -30,8 +30,8 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def title(plan: Plan) -> str:
     return (
-        f"What {plan.most} processes per benchmark find here, "
-        f"and {plan.fresh} more for what they flag"
+        f"What a gate of {plan.minutes:g} minutes finds here "
+        f"(up to {plan.most} processes per benchmark, {plan.fresh} fresh ones for what is flagged)"
     )
 
 
@@ -42,7 +42,6 @@ def benchmark_table(plan: Plan) -> Table:
     for heading in (
         "margin",
         "spread",
-        "±",
         f"finds {change(plan.change)} in",
         f"smallest found in {share(plan.wanted_power)}",
         f"processes for {change(plan.change)}",
@@ -50,16 +49,15 @@ def benchmark_table(plan: Plan) -> Table:
     ):
         table.add_column(heading, justify="right")
     for found in plan.benchmarks:
-        table.add_row(*row(found, plan))
+        table.add_row(*row(found))
     return table
 
 
-def row(found: BenchmarkPlan, plan: Plan) -> tuple[str, ...]:
+def row(found: BenchmarkPlan) -> tuple[str, ...]:
     return (
         found.benchmark,
         f"{found.margin:.2%}",
         f"{found.spread:.2%}",
-        f"{found.error:.2%}",
         share(found.power),
         change(found.smallest) if found.smallest is not None else "nothing",
         str(found.processes) if found.processes is not None else "too noisy",
@@ -69,27 +67,27 @@ def row(found: BenchmarkPlan, plan: Plan) -> tuple[str, ...]:
 
 def summary(plan: Plan) -> list[str]:
     lines = [cost(found, plan) for found in plan.costs]
-    hopeless = [found.benchmark for found in plan.benchmarks if found.processes is None]
-    if hopeless:
+    noisy = [found.benchmark for found in plan.benchmarks if found.processes is None]
+    if noisy:
         lines.append(
-            f"no number of processes worth waiting for finds {change(plan.change)} in: "
-            f"{', '.join(hopeless)}. `bench doctor` says what makes this machine noisy; or give "
-            "them a margin of their own"
+            f"no number of minutes finds {change(plan.change)} in {share(plan.wanted_power)} of "
+            f"the cases in: {', '.join(noisy)}. `bench doctor` says what makes this machine noisy"
         )
     lines += [f"left out: {line}" for line in plan.left_out]
     lines.append(
-        f"{plan.simulated} simulated gates, seed {plan.seed}: all benchmarks change together; "
-        "spread: of one process; ±: standard error of the estimate; quiet passes: a head without "
-        "change is EQUIVALENT"
+        f"{plan.simulated} simulated gates, seed {plan.seed}, in which all benchmarks change "
+        "together; spread: of one process, and taken as unsure as so short a trial leaves it; "
+        "quiet passes: a head without change is EQUIVALENT"
     )
     return lines
 
 
 def cost(found: Cost, plan: Plan) -> str:
     return (
-        f"{found.processes} + {found.fresh} processes: {change(plan.change)} found in "
-        f"{share(found.found)} of the cases; {found.usual_minutes:.1f} minutes where nothing "
-        f"changed, at most {found.most_minutes:.1f}"
+        f"{found.minutes:g} minutes at most: {change(plan.change)} is found in "
+        f"{share(found.found)} of the cases, {share(found.worst)} where it is hardest; it takes "
+        f"{found.unchanged_minutes:.1f} minutes where nothing changed, "
+        f"{found.changed_minutes:.1f} where everything did"
     )
 
 

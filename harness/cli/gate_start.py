@@ -87,19 +87,19 @@ def calibrate(header: GateHeader, percent: float, *, as_json: bool) -> None:
 
     settings = header.settings
     with termination_as_interrupt(), display_of("calibration") as listener:
-        spread, seconds = timing.calibrate(
+        spread, seconds, start_s = timing.calibrate(
             subject_of(header), settings, header.seed, new_path(), listener
         )
-    reach = int(60 * settings.minutes * timing.FIRST_SHARE / max(sum(seconds.values()), 1e-9))
     show_plan(
         sensitivity.make_plan(
             spread,
             seconds,
             {name: settings.margin_of(name) for name in spread},
-            most=min(looks.MOST, max(looks.LEAST, reach)),
-            fresh=timing.CONFIRMATION,
+            minutes=settings.minutes,
+            most=looks.MOST,
             seed=header.seed,
             change=percent / 100,
+            start_s=start_s,
         ),
         as_json,
     )

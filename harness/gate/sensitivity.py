@@ -5,21 +5,23 @@ Pure functions of a short calibration: base measured against itself, one log-rat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from loopgauge.harness import statistics
 from loopgauge.harness.errors import NothingToMeasure
-from loopgauge.harness.gate import looks, simulation
-from loopgauge.harness.gate.simulation import Noise
+from loopgauge.harness.gate import looks, simulation, timing
+from loopgauge.harness.gate.simulation import Noise, Rules
 from loopgauge.harness.statistics import Floats
 
 METHOD = "simulated-two-stage-1"
 
 LEAST = 4  # calibrated processes of a benchmark: fewer say nothing of its spread
-CAPS = (8, 12, 16, 24, 32, 40, 48, 64, 80, 96, 128)  # processes; beyond, another machine is cheaper
+BUDGETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60)  # minutes
 CHANGES = (0.01, 0.02, 0.03, 0.05, 0.1)  # of the table of powers
 FINEST, WIDEST = 1e-4, 1.0  # changes that are looked for: 0.01 to 100 %
 HALVINGS = 9  # of the search for the smallest change, by ratios: to 1 % of it from a margin of 1 %
@@ -27,43 +29,45 @@ DRAWS = 200  # of the standard error
 
 
 class BenchmarkPlan(msgspec.Struct, kw_only=True):
-    """Shares: 0.02 is 2 %. None: not within the largest of CAPS, or not even a change of 100 %."""
+    """Shares: 0.02 is 2 %. Powers are chances that a change is REGRESSED within the minutes."""
 
     benchmark: str
     margin: float
     calibrated: int  # processes
-    spread: float  # of the log-ratio of one process
-    error: float  # standard error of the Hodges-Lehmann estimate from `most` processes
     seconds: float  # of one process
-    power: float  # chance that the wanted change is REGRESSED with `most` processes
-    powers: dict[str, float]  # the same for other changes: "0.05" -> chance
-    smallest: float | None  # the smallest change that is found with the wanted power
-    processes: int | None  # per benchmark, that find the wanted change with the wanted power
-    equivalent: float  # chance that a head without change is EQUIVALENT
+    spread: float  # of the log-ratio of one process
+    error: float  # standard error of the Hodges-Lehmann estimate from all the processes
+    power: float  # of the wanted change
+    powers: dict[str, float]  # of other changes: "0.05" -> chance
+    smallest: float | None  # the smallest change with the wanted power; None: not even 100 %
+    processes: int | None  # the look that finds the wanted change so often; None: not even the last
+    equivalent: float  # chance that a head without change is called so
 
 
 class Cost(msgspec.Struct, kw_only=True):
-    """Of a whole gate's timing. `fresh`: processes of the second stage, for what was flagged."""
+    """Of the timing of a gate that may take `minutes`."""
 
-    processes: int
-    fresh: int
-    usual_minutes: float  # nothing changed: looks end the first stage early
-    most_minutes: float  # everything runs to the cap and is confirmed
+    minutes: float
+    unchanged_minutes: float  # what it takes in the mean where nothing changed
+    changed_minutes: float  # and where everything did
     found: float  # mean chance over the benchmarks that the wanted change is REGRESSED
+    worst: float  # the smallest of these chances
+    equivalent: float  # mean chance that a benchmark without change is called so
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """`costs`: the planned size, then what finds the change in every benchmark that can be
-    (where that is another size)."""
+    """`costs`: of the planned minutes, then of the fewest that find the change as often as wanted
+    in every benchmark where time is all that is missing (if that is more)."""
 
     method: str = METHOD
-    looks: str = looks.METHOD
+    looks_method: str = looks.METHOD
     seed: int
     simulated: int = simulation.GATES
     change: float
     wanted_power: float
+    minutes: float
     most: int
-    fresh: int
+    fresh: int = timing.CONFIRMATION
     benchmarks: list[BenchmarkPlan]
     costs: list[Cost]
     left_out: list[str] = []  # one line each
@@ -74,15 +78,17 @@ def make_plan(
     seconds: Mapping[str, float],
     margins: Mapping[str, float],
     *,
-    most: int,
+    minutes: float,
     seed: int,
-    fresh: int | None = None,
+    most: int = looks.MOST,
     change: float = 0.02,
     power: float = 0.9,
+    start_s: float = 0.0,
 ) -> Plan:
-    """`calibration`: log-ratios of base against base, one per process; `seconds` and `margins` by
-    the same benchmarks. `most`: processes of the first stage; `fresh`: of the second (default: as
-    many). All benchmarks are taken to change together, which is the hardest case for Holm.
+    """`calibration`: log-ratios of base against base, one per process; `seconds` (of one process)
+    and `margins` by the same benchmarks. `minutes`: of the timing, of which `start_s` go by before
+    the first process; `most`: processes of a benchmark in the first stage. All benchmarks are taken
+    to change together, which is the hardest case for Holm and for the clock.
 
     Raises NothingToMeasure where no benchmark has LEAST processes."""
     names = [name for name, values in calibration.items() if len(values) >= LEAST]
@@ -92,27 +98,34 @@ def make_plan(
             "Calibrate longer, or see why the workers fail",
         )
     noise = simulation.noise_of([calibration[name] for name in names])
-    table = Table(noise, np.array([margins[name] for name in names]), fresh, seed)
+    table = Table(
+        noise,
+        np.array([margins[name] for name in names]),
+        np.array([seconds[name] for name in names]),
+        looks.looks(most),
+        start_s,
+        seed,
+    )
+    smallest = table.smallest(minutes, power)
     needed = table.needed(change, power)
-    smallest = table.smallest(most, power)
-    powers = {wanted: table.powers(wanted, most) for wanted in sorted({*CHANGES, change})}
-    unchanged = table.play(0.0, most).equivalent
+    powers = {wanted: table.play(wanted, minutes).found for wanted in sorted({*CHANGES, change})}
+    unchanged = table.play(0.0, minutes).equivalent
     errors = standard_errors(noise, most, seed)
-    times = np.array([seconds[name] for name in names])
+    possible = np.array([size is not None for size in needed])
     return Plan(
         seed=seed,
         change=change,
         wanted_power=power,
+        minutes=minutes,
         most=most,
-        fresh=table.fresh_of(most),
         benchmarks=[
             BenchmarkPlan(
                 benchmark=name,
                 margin=margins[name],
                 calibrated=len(calibration[name]),
+                seconds=seconds[name],
                 spread=float(noise.spreads[i]),
                 error=float(errors[i]),
-                seconds=seconds[name],
                 power=float(powers[change][i]),
                 powers={f"{wanted:g}": float(found[i]) for wanted, found in powers.items()},
                 smallest=smallest[i],
@@ -121,7 +134,11 @@ def make_plan(
             )
             for i, name in enumerate(names)
         ],
-        costs=[table.cost(size, change, times) for size in sizes_of_costs(most, needed)],
+        costs=[
+            table.cost(budget, change)
+            for budget in (minutes, table.enough(change, power, possible, minutes))
+            if budget is not None
+        ],
         left_out=[
             f"{name}: {len(values)} calibrated processes, {LEAST} are needed"
             for name, values in calibration.items()
@@ -130,61 +147,83 @@ def make_plan(
     )
 
 
-def sizes_of_costs(most: int, needed: list[int | None]) -> list[int]:
-    enough = max((size for size in needed if size is not None), default=most)
-    return [most] if enough == most else [most, enough]
-
-
 class Table:
-    """Plays gates of different sizes on the same noise. Changes are shares."""
+    """Plays gates on the same noise. Changes are shares."""
 
-    def __init__(self, noise: Noise, margins: Floats, fresh: int | None, seed: int) -> None:
+    def __init__(
+        self,
+        noise: Noise,
+        margins: Floats,
+        seconds: Floats,
+        plan: Sequence[looks.Look],
+        start_s: float,
+        seed: int,
+    ) -> None:
         self.noise = noise
         self.margins = margins
-        self.fresh = fresh
+        self.seconds = seconds
+        self.plan = plan
+        self.start_s = start_s
         self.seed = seed
 
-    def fresh_of(self, most: int) -> int:
-        return most if self.fresh is None else self.fresh
-
-    def play(self, change: float | Floats, most: int) -> simulation.Outcome:
+    def play(
+        self, change: float | Floats, minutes: float, looked: int | None = None
+    ) -> simulation.Outcome:
+        """`looked`: at the first so many looks only."""
+        limit_s = 60 * minutes
+        rules = Rules(
+            seconds=self.seconds,
+            margins=self.margins,
+            plan=self.plan[:looked],
+            fresh=timing.CONFIRMATION,
+            start_s=self.start_s,
+            limit_s=limit_s,
+            flagged_s=limit_s * timing.FIRST_SHARE,
+            second_s=limit_s * (1 - timing.FIRST_SHARE),
+        )
         effects = np.log1p(np.broadcast_to(change, self.margins.shape))
-        fresh = self.fresh_of(most)
-        return simulation.play(self.noise, effects, self.margins, most, fresh, seed=self.seed)
-
-    def powers(self, change: float | Floats, most: int) -> Floats:
-        return self.play(change, most).found
+        return simulation.play(self.noise, effects, rules, seed=self.seed)
 
     def needed(self, change: float, power: float) -> list[int | None]:
-        """By benchmark: the fewest processes of CAPS that find the change often enough."""
+        """By benchmark: the first look that finds the change often enough, time being no matter."""
         found: list[int | None] = [None] * len(self.margins)
-        for most in CAPS:
-            enough = self.powers(change, most) >= power
-            found = [most if f is None and ok else f for f, ok in zip(found, enough, strict=True)]
-            if None not in found:
-                break
+        for number, look in enumerate(self.plan, 1):
+            enough = self.play(change, math.inf, number).found >= power
+            found = [
+                look.size if f is None and ok else f for f, ok in zip(found, enough, strict=True)
+            ]
         return found
 
-    def smallest(self, most: int, power: float) -> list[float | None]:
+    def smallest(self, minutes: float, power: float) -> list[float | None]:
         """By benchmark, found by halving: powers rise with the change, the noise being the same."""
         high = np.full(self.margins.shape, WIDEST)
         low = np.clip(self.margins, FINEST, WIDEST)
-        reachable = self.powers(high, most) >= power
+        reachable = self.play(high, minutes).found >= power
         for _ in range(HALVINGS):
             middle = np.sqrt(low * high)  # small changes want the finer steps
-            enough = self.powers(middle, most) >= power
+            enough = self.play(middle, minutes).found >= power
             high, low = np.where(enough, middle, high), np.where(enough, low, middle)
         return [float(h) if ok else None for h, ok in zip(high, reachable, strict=True)]
 
-    def cost(self, most: int, change: float, seconds: Floats) -> Cost:
-        fresh = self.fresh_of(most)
-        usual = self.play(0.0, most).processes
+    def enough(
+        self, change: float, power: float, possible: NDArray[np.bool_], minutes: float
+    ) -> float | None:
+        """The least of BUDGETS above the planned minutes; None where those do, or nothing does."""
+        for budget in (minutes, *(float(b) for b in BUDGETS if b > minutes)):
+            found = self.play(change, budget).found
+            if np.all(found[possible] >= power):
+                return None if budget == minutes else budget
+        return None
+
+    def cost(self, minutes: float, change: float) -> Cost:
+        changed, unchanged = self.play(change, minutes), self.play(0.0, minutes)
         return Cost(
-            processes=most,
-            fresh=fresh,
-            usual_minutes=float(np.sum(usual * seconds)) / 60,
-            most_minutes=float(np.sum(seconds)) * (most + fresh) / 60,
-            found=float(np.mean(self.powers(change, most))),
+            minutes=minutes,
+            unchanged_minutes=unchanged.minutes,
+            changed_minutes=changed.minutes,
+            found=float(np.mean(changed.found)),
+            worst=float(np.min(changed.found)),
+            equivalent=float(np.mean(unchanged.equivalent)),
         )
 
 

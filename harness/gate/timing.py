@@ -95,9 +95,10 @@ Listener = Callable[[Progress], None]
 
 def calibrate(
     subject: Subject, settings: Settings, seed: int, path: Path, listener: Listener
-) -> tuple[dict[str, Floats], dict[str, float]]:
+) -> tuple[dict[str, Floats], dict[str, float], float]:
     """A short trial, for `sensitivity`, by benchmark: the log-ratios of base to its own twin, one a
-    process, and the wall seconds that a round of it takes."""
+    process, and the wall seconds that a round of it takes; and those that go by before the first.
+    """
     small = replace(
         limits(settings),
         rounds_least=CALIBRATION,
@@ -119,7 +120,11 @@ def calibrate(
     }
     round_s = tracker.measuring_s / CALIBRATION
     whole = sum(expected.values())
-    return judging.spread(file), {name: round_s * s / whole for name, s in expected.items()}
+    return (
+        judging.spread(file),
+        {name: round_s * s / whole for name, s in expected.items()},
+        tracker.elapsed_s - tracker.measuring_s,
+    )
 
 
 def second_s(settings: Settings) -> float:

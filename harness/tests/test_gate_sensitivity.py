@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from loopgauge.harness.errors import NothingToMeasure
-from loopgauge.harness.gate import sensitivity
+from loopgauge.harness.gate import sensitivity, timing
 from loopgauge.harness.gate.sensitivity import Plan
 from loopgauge.harness.statistics import Floats
 
@@ -15,18 +15,20 @@ def calibration(**spreads: float) -> dict[str, Floats]:
     return {name: random.standard_normal(40) * spread for name, spread in spreads.items()}
 
 
-def plan(values: dict[str, Floats], most: int = 24, change: float = 0.02) -> Plan:
+def plan(values: dict[str, Floats], minutes: float = 5, change: float = 0.02) -> Plan:
     seconds = dict.fromkeys(values, 0.5)
     margins = dict.fromkeys(values, 0.01)
-    return sensitivity.make_plan(values, seconds, margins, most=most, seed=3, change=change)
+    return sensitivity.make_plan(
+        values, seconds, margins, minutes=minutes, seed=3, change=change, start_s=6
+    )
 
 
 def test_quiet_benchmarks_need_few_processes_and_noisy_ones_more() -> None:
-    quiet, middle, loud = plan(calibration(quiet=0.003, middle=0.012, loud=0.08)).benchmarks
+    quiet, middle, loud = plan(calibration(quiet=0.002, middle=0.008, loud=0.08)).benchmarks
     assert quiet.power == 1
     assert quiet.processes == 8
     assert middle.processes is not None
-    assert 16 <= middle.processes <= 48
+    assert 16 <= middle.processes <= 64
     assert loud.processes is None
     assert loud.power < 0.1
     assert quiet.error < middle.error < loud.error
@@ -51,20 +53,23 @@ def test_powers_rise_with_the_change_and_nothing_within_the_margin_is_found() ->
     assert powers["0.01"] <= 0.01
 
 
-def test_minutes_are_processes_times_seconds() -> None:
-    cost = plan(calibration(one=0.002, two=0.002), most=32).costs[0]
-    assert (cost.processes, cost.fresh) == (32, 32)
-    assert cost.most_minutes == pytest.approx(2 * 0.5 * 64 / 60)
-    assert cost.usual_minutes == pytest.approx(2 * 0.5 * 8 / 60)  # the first look decides
-    assert cost.found == 1
+def test_minutes_are_the_start_and_processes_times_seconds() -> None:
+    (cost,) = plan(calibration(one=0.001, two=0.001)).costs
+    at_start, first = 6, 2 * 0.5 * 8  # the first look decides
+    second = 2 * 0.5 * timing.CONFIRMATION
+    assert cost.unchanged_minutes == pytest.approx((at_start + first) / 60)
+    assert cost.changed_minutes == pytest.approx((at_start + first + second) / 60)
+    assert (cost.found, cost.worst, cost.equivalent) == (1, 1, 1)
 
 
-def test_the_size_that_is_enough_is_costed_beside_the_planned_one() -> None:
-    made = plan(calibration(one=0.015, hopeless=0.5), most=8)
-    needed = made.benchmarks[0].processes
-    assert needed is not None
-    assert [cost.processes for cost in made.costs] == [8, needed]
-    assert made.costs[1].found > made.costs[0].found
+def test_the_minutes_that_are_enough_are_costed_beside_the_planned_ones() -> None:
+    """Ten benchmarks in a minute: the clock stops most of them at the first look."""
+    made = plan(calibration(**{f"b{n}": 0.007 for n in range(10)}), minutes=1)
+    planned, enough = made.costs
+    assert planned.minutes == 1
+    assert enough.minutes in sensitivity.BUDGETS
+    assert planned.worst < 0.9 <= enough.worst
+    assert planned.changed_minutes <= 1.5 < enough.changed_minutes <= enough.minutes
 
 
 def test_a_benchmark_with_too_few_processes_is_left_out_by_name() -> None:
