@@ -10,7 +10,7 @@ import msgspec
 
 from loopgauge.harness import judgement
 from loopgauge.harness.exit_codes import ExitCode, first
-from loopgauge.harness.gate import counting, judging
+from loopgauge.harness.gate import counting, judging, promises
 from loopgauge.harness.gate.model import FAILING, Decision, GateResult, Settings
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.harness.store import RunFile, read_run
@@ -23,8 +23,9 @@ def decide(gate: GateFile) -> GateResult:
     """Raises RunFileError where a step's file cannot be read. What is expected is judged by the day
     on which the gate began."""
     settings = gate.header.settings
-    made = one_sided(gate)
-    notes: list[str] = []
+    made = [*promises.decisions(gate.folder), *one_sided(gate)]
+    notes = [*promises.notes(gate.folder), *(s.reason for s in gate.steps if s.state == "done")]
+    notes = [note for note in notes if note]
     left_out = [f"{one.step}: {one.reason}" for one in gate.steps if one.state == "left_out"]
     if counts := step_file(gate, "counts"):
         made += counting.decisions(counts, step_file(gate, "counts-again"), settings)

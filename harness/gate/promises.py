@@ -206,7 +206,7 @@ def _asked(sides: Sequence[Side], what: Sequence[str], repeats: int, out: Path) 
     command += ["--lane", "rules", "--repeat", str(repeats), "--out", str(out.absolute())]
     for side in sides:
         command += ["--loop", side.loop]
-    code, told = _run(command, _where(sides[0], out.parent.absolute()))
+    code, told = _run(command, _where(sides, out.parent.absolute()))
     asked = " and ".join(side.name for side in sides)
     if code == NOBODY_ASKED:
         raise NothingToMeasure(
@@ -229,10 +229,15 @@ def _asked(sides: Sequence[Side], what: Sequence[str], repeats: int, out: Path) 
     return out
 
 
-def _where(side: Side, folder: Path) -> Path:
+def _where(sides: Sequence[Side], folder: Path) -> Path:
     """The suite looks for modules in its current folder first. The user's project may be that
-    only where the loop cannot come from anywhere else: its sources would stand before the build of
+    only where a loop cannot come from anywhere else: its sources would stand before the build of
     them that the side has installed."""
+    places = (_place_of(side, folder) for side in sides)
+    return next((place for place in places if place != folder), folder)
+
+
+def _place_of(side: Side, folder: Path) -> Path:
     if side.loop in known_loops() or not side.path:
         return folder
     module = side.loop.partition(":")[0].partition(".")[0]

@@ -12,7 +12,7 @@ from typing import Any
 
 from loopgauge.harness import environment
 from loopgauge.harness.errors import ResumeMismatch
-from loopgauge.harness.gate import counting, decision, judging, timing
+from loopgauge.harness.gate import counting, decision, judging, promises, timing
 from loopgauge.harness.gate.model import AnyGateRecord, GateHeader, GateResult, GateStep, Step
 from loopgauge.harness.gate.store import GateFile, append
 from loopgauge.harness.gate.subject import build
@@ -53,8 +53,13 @@ class Session:
 
     def run(self) -> GateResult:
         began = time.monotonic()
+        self._ask()
+        broken = any(one.verdict == "BROKEN" for one in promises.decisions(self.gate.folder))
         for step, do in self._wanted().items():
-            self._step(step, do)
+            if broken:
+                self._skip(step, "head breaks rules that base keeps: its speed says nothing")
+            else:
+                self._step(step, do)
         result = decision.decide(self.gate)
         result.utc = environment.utc_now()
         result.wall_s = time.monotonic() - began
@@ -84,6 +89,25 @@ class Session:
             raise
         else:
             self._told(step, "done")
+
+    def _ask(self) -> None:
+        header = self.gate.header
+        if not header.settings.conformance:
+            return
+        if reason := promises.nothing_to_ask(header.base, header.head):
+            if not self.gate.state("promises"):
+                self._told("promises", "done", f"no promise can differ: {reason}")
+            return
+        self._step(
+            "promises",
+            lambda: promises.compare(
+                header.base, header.head, header.settings, self.gate.folder, self.say
+            ),
+        )
+
+    def _skip(self, step: Step, reason: str) -> None:
+        if self.gate.state(step) != "left_out":
+            self._told(step, "left_out", reason)
 
     def _counts(self) -> None:
         names = [one.id for one in self.subject.benchmarks]
