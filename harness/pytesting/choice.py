@@ -5,6 +5,7 @@ pytest is asked here and nowhere below, so that measuring and recording know not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -58,12 +59,11 @@ def benchmark_id(item: pytest.Item) -> str:
 
 
 def without(parameters: str, given: str) -> str:
-    """ "small-uvloop" without "uvloop". A name may hold the sign that joins them."""
-    for before, after in (("-", ""), ("", "-")):
-        part = f"{before}{given}{after}"
-        if part in parameters:
-            return parameters.replace(part, "", 1)
-    return "" if parameters == given else parameters
+    """ "small-uvloop" without "uvloop"."""
+    found = re.search(rf"(?:^|-){re.escape(given)}(?=-|$)", parameters)
+    if found is None:
+        return parameters
+    return (parameters[: found.start()] + parameters[found.end() :]).removeprefix("-")
 
 
 def marked_loops(item: pytest.Item) -> tuple[str, ...]:

@@ -1,0 +1,93 @@
+"""One round of a gate in pytest, on a project of two tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from loopgauge.harness.errors import WorkerUnusable
+from loopgauge.harness.gate.model import Side
+from loopgauge.harness.gate.pytest_source import measure_round
+from loopgauge.harness.store import read_run
+
+TESTS = """
+import asyncio
+import os
+import pytest
+import bench_subject
+
+@pytest.mark.loops("asyncio", "uvloop")
+@pytest.mark.loop_benchmark(seconds=0.01)
+def test_here(loop_benchmark):
+    assert loop_benchmark(bench_subject.work) == os.environ["PYTHONHASHSEED"]
+
+@pytest.mark.loop_benchmark(seconds=0.01)
+def test_sometimes(loop_benchmark):
+    if bench_subject.SIDE == "head":
+        pytest.fail("broken on head")
+    loop_benchmark(bench_subject.work)
+
+def test_unmeasured():
+    raise AssertionError("is not run")
+"""
+SUBJECT = """
+import asyncio
+import os
+
+SIDE = {side!r}
+
+async def work():
+    await asyncio.sleep(0)
+    return os.environ["PYTHONHASHSEED"]
+"""
+
+
+def side(folder: Path, name: str, loop: str = "epoll") -> Side:
+    source = folder / name
+    source.mkdir(exist_ok=True)
+    (source / "bench_subject.py").write_text(SUBJECT.format(side=name), encoding="utf-8")
+    return Side(
+        name="head" if name == "head" else "base",
+        origin="factory",
+        given=name,
+        loop=loop,
+        executable=sys.executable,
+        path=[str(source)],
+    )
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> str:
+    path = tmp_path / "bench" / "test_bench.py"
+    path.parent.mkdir()
+    path.write_text(TESTS, encoding="utf-8")
+    return str(path)
+
+
+def test_each_side_measures_its_own(tests: str, tmp_path: Path) -> None:
+    """One sample per benchmark that ran, on the side's loop alone, whatever a marker says."""
+    arguments = [tests, "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    here, sometimes = (f"pytest:bench/test_bench.py::test_{name}" for name in ("here", "sometimes"))
+    out = tmp_path / "out" / "base.jsonl"
+    base = measure_round(side(tmp_path, "base"), arguments, 3, out)
+    head = measure_round(side(tmp_path, "head"), arguments, 3, out.with_name("head.jsonl"))
+    assert [(s.benchmark, s.arm, s.round, s.process) for s in base] == [
+        (here, "base", 3, 7),
+        (sometimes, "base", 3, 7),
+    ]
+    assert [(s.benchmark, s.arm, s.round, s.process) for s in head] == [(here, "head", 3, 8)]
+    run = read_run(out)
+    assert [arm.label for arm in run.header.arms] == ["epoll"]
+    assert [benchmark.id for benchmark in run.header.benchmarks] == [here, sometimes]
+    assert not (tmp_path / ".bench").exists()
+
+
+def test_what_does_not_get_as_far_as_the_tests_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WorkerUnusable, match=r"pytest does not measure no_such_file.*on base"):
+        measure_round(side(tmp_path, "base"), ["no_such_file.py"], 0, tmp_path / "out.jsonl")
+    missing = side(tmp_path, "base")
+    missing.executable = str(tmp_path / "no-python")
+    with pytest.raises(WorkerUnusable, match="no-python does not run"):
+        measure_round(missing, [], 0, tmp_path / "out.jsonl")
