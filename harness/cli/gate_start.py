@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,12 +84,15 @@ def calibrate(header: GateHeader, percent: float, *, as_json: bool) -> None:
     from loopgauge.harness.cli.gate_plan import show_plan
     from loopgauge.harness.gate import looks, sensitivity, timing
     from loopgauge.harness.gate.session import subject_of
-    from loopgauge.harness.manager import new_path
 
     settings = header.settings
-    with termination_as_interrupt(), display_of("calibration") as listener:
+    with (
+        termination_as_interrupt(),
+        tempfile.TemporaryDirectory(prefix="bench-plan-") as folder,
+        display_of("calibration") as listener,
+    ):
         spread, seconds, start_s = timing.calibrate(
-            subject_of(header), settings, header.seed, new_path(), listener
+            subject_of(header), settings, header.seed, Path(folder) / "trial.jsonl", listener
         )
     show_plan(
         sensitivity.make_plan(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from loopgauge.harness.cli.gate_plan import show_plan
 from loopgauge.harness.gate.sensitivity import BenchmarkPlan, Cost, Plan
+
+if TYPE_CHECKING:
+    from loopgauge.harness.cli.tests.conftest import Bench
 
 
 def benchmark(name: str, **changed: object) -> BenchmarkPlan:
@@ -83,3 +87,16 @@ def test_json_has_every_figure_as_a_share(capsys: pytest.CaptureFixture[str]) ->
     assert document["benchmarks"][0]["smallest"] == 0.0163
     assert document["benchmarks"][1]["processes"] is None
     assert document["costs"][0]["changed_minutes"] == 3.96
+
+
+def test_a_plan_of_this_machine(bench: Bench) -> None:
+    sides = ("--base", "asyncio", "--head", "asyncio")
+    done = bench("gate", "sleep0", "--plan", "--find", "40", "--minutes", "2", *sides, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    (found,) = document["benchmarks"]
+    assert (document["kind"], document["change"], document["minutes"]) == ("gate-plan", 0.4, 2)
+    assert (found["benchmark"], found["calibrated"]) == ("throughput.sleep0", 8)
+    assert 0 < found["spread"] < 1
+    assert found["seconds"] > 0
+    assert not bench.runs(), "a trial is no run that `latest` could mean"
