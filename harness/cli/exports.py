@@ -22,7 +22,9 @@ NO_LOOPS = ("aa", "floor")  # roles that only go out where they are asked for
 
 def export(run: RunFile, summary: RunSummary, name: str, arms: Sequence[str]) -> Export:
     """Raises Problem where the format can express nothing of the run."""
-    made = MAKERS[name](run, chosen_arms(summary, arms), len(arms) == 1)
+    # What another tool measured keeps the names that it had there.
+    alone = len(arms) == 1 or (bool(run.header.imported) and len(run.header.arms) == 1)
+    made = MAKERS[name](run, chosen_arms(summary, arms), alone)
     if not made.text:
         reasons = "; ".join(made.left_out) or "no arm has a figure"
         raise Problem(

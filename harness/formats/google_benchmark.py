@@ -248,6 +248,8 @@ def _context(run: RunFile) -> dict[str, Any]:
 
 
 def _suffix(benchmark: Benchmark) -> str:
+    if WALL.search(benchmark.id):  # it came from Google Benchmark
+        return ""
     if benchmark.measure == "value":
         return "/manual_time" if in_nanoseconds(benchmark.unit) else ""
     return "/real_time" if benchmark.measure == "wall" else ""

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from loopgauge.harness.model import Metric
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary
 
+# Counts that repeat. Switches and page faults are of the moment, and would raise alarms.
+REPEATING = ("instructions", "syscalls", "allocations", "allocated_bytes", "rss", "peak_rss")
+
 
 @dataclass(frozen=True)
 class Series:
@@ -35,7 +38,8 @@ class Series:
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        return list(self.arm.metrics.values())
+        found = self.arm.metrics
+        return [found[name] for name in REPEATING if name in found]
 
 
 def series_of(summary: RunSummary, *, alone: bool) -> Iterator[Series]:

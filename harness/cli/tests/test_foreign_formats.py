@@ -96,6 +96,12 @@ def sample(
     )
 
 
+def count(path: Path, metric: str, value: float) -> None:
+    found = Metric(benchmark="fake.step", arm="mine", metric=metric, unit="x/step", value=value)
+    with RunWriter(path) as writer:
+        writer.append([found])
+
+
 @dataclass(frozen=True)
 class Here:
     """The command in this process, in a folder of its own: it measures nothing here."""
@@ -253,9 +259,8 @@ def test_one_direction_a_file_for_github_action_benchmark(here: Here) -> None:
 
 def test_bencher(here: Here) -> None:
     write_run(here.folder / "run.jsonl", STEP, RATE)
-    with RunWriter(here.folder / "run.jsonl") as writer:
-        writer.append([Metric(benchmark="fake.step", arm="mine", metric="instructions",
-                              unit="instruction/step", value=4255.0)])  # fmt: skip
+    count(here.folder / "run.jsonl", "instructions", 4255.0)
+    count(here.folder / "run.jsonl", "involuntary_switches", 0.1)
     document = export(here, "bencher")
     mine = document["fake.step/mine"]
     assert mine["latency"]["value"] == pytest.approx(800, rel=0.01)
@@ -263,8 +268,37 @@ def test_bencher(here: Here) -> None:
     assert mine["latency"]["upper_value"] > 800 * 0.99
     assert mine["ratio-to-asyncio"]["value"] == pytest.approx(0.8, rel=0.01)
     assert mine["instructions"] == {"value": 4255.0}
+    assert "involuntary-switches" not in mine  # they do not repeat
     assert "op-s" in document["fake.rate/mine"]
     assert "ratio-to-asyncio" not in document["fake.step/asyncio"]
+
+
+def test_counts_alone_are_for_services_and_not_for_tools_that_time(here: Here) -> None:
+    write_run(here.folder / "run.jsonl", STEP)
+    lines = (here.folder / "run.jsonl").read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b'"record":"sample"' not in line]
+    (here.folder / "run.jsonl").write_bytes(b"".join(kept))
+    count(here.folder / "run.jsonl", "instructions", 4255.0)
+    [entry] = export(here, "github-action-benchmark")
+    assert entry == {"name": "fake.step/mine instructions", "unit": "x/step", "value": 4255.0}
+    for name in ("pyperf", "google-benchmark"):
+        done = here("report", "run.jsonl", "--format", name)
+        assert done.exit_code == 4
+        assert "was counted, not timed" in done.stderr
+
+
+def test_a_foreign_file_is_converted_with_its_names(here: Here) -> None:
+    google_file(here.folder / "g.json", 100)
+    done = here("report", "g.json", "--format", "pyperf", "--out", "p.json")
+    assert done.exit_code == 0, done.stderr
+    suite = json.loads((here.folder / "p.json").read_text())
+    [group] = suite["benchmarks"]
+    assert group["metadata"]["name"] == "BM"
+    assert [run["values"] for run in group["runs"]] == [
+        [pytest.approx(cost * 1e-9)] for cost in (100, 101, 102)
+    ]
+    back = here("report", "p.json", "--format", "google-benchmark")
+    assert {e["run_name"] for e in json.loads(back.stdout)["benchmarks"]} == {"BM"}
 
 
 def test_failed_arms_are_not_exported(here: Here) -> None:
