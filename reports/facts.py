@@ -60,7 +60,7 @@ def full(run: RunSummary) -> Facts:
 def command(header: Header) -> str:
     """As it was typed, with the seed so that the order is the same too."""
     words = header.command or ["bench", "run"]
-    if header.imported:
+    if not header.resumable:  # another program's options
         return shlex.join(words)
     if not any(word == "--seed" or word.startswith("--seed=") for word in words):
         words = [*words, "--seed", str(header.seed)]

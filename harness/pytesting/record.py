@@ -42,11 +42,8 @@ class Recorder:
         self.file = RunFile(path, header)
         self.process = round_number + 1
         self._round = round_number
+        self.begun = False  # with the first figure
         self._writer: RunWriter | None = None
-
-    @property
-    def begun(self) -> bool:
-        return self._writer is not None
 
     def add(self, records: Sequence[AnyRecord]) -> None:
         if not records:
@@ -56,7 +53,9 @@ class Recorder:
                 stamped(record)
         if self._writer is None:
             self._writer = RunWriter(self.file.path)
+        if not self.begun:
             self._writer.append([self.file.header, stamped(self._process())])
+            self.begun = True
         self._writer.append(records)
         for record in records:
             self.file.add(record)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from loopgauge.harness import environment
-from loopgauge.harness.errors import HarnessError, NothingToMeasure
+from loopgauge.harness.errors import HarnessError, NothingToMeasure, StoreFull
 from loopgauge.harness.manager import new_path, require_place
-from loopgauge.harness.model import Event, EventKind, Load, Measure
+from loopgauge.harness.model import AnyRecord, Event, EventKind, Load, Measure
 from loopgauge.harness.pytesting import choice, measuring, record
 from loopgauge.harness.pytesting.choice import Chosen
 from loopgauge.harness.pytesting.measuring import Failed, Question
@@ -29,6 +29,7 @@ from loopgauge.loops.registry import LoopError, availability
 from loopgauge.loops.spec import LoopSpec
 
 MARKER = "loop_benchmark"
+ANOTHER_PLACE = "choose another place with --loop-benchmark-out"
 UNDER_XDIST = (
     "loop_benchmark measures nothing under xdist, whose processes would disturb each other: leave"
     " out -n, or add -n 0"
@@ -81,7 +82,7 @@ class Benchmarks:
             self._require_loops_asked_for()
             if self.tests and self.measures:
                 self._prepare()
-        except (LoopError, HarnessError) as error:
+        except (LoopError, NothingToMeasure) as error:
             raise pytest.UsageError(str(error)) from error
 
     def measure(self, item: pytest.Item, call: Call) -> Any:
@@ -98,7 +99,7 @@ class Benchmarks:
                 result, samples = measuring.measure(self._question(test, call, loops))
         except Failed as failure:
             raise self._explained(test, failure) from None
-        self.recorder.add([*self._notes(), *samples])
+        self._keep([*self._notes(), *samples])
         return result
 
     def report(self, report: pytest.TestReport) -> None:
@@ -121,7 +122,7 @@ class Benchmarks:
                 self.recorder.add(self._missing())
                 self.recorder.finish(self.before)
         except HarnessError as error:
-            self.problem = str(error)
+            self.problem = error.cause
         finally:
             self.recorder.close()
 
@@ -145,20 +146,37 @@ class Benchmarks:
         )
 
     def _prepare(self) -> None:
-        given = self.config.getoption("loop_benchmark_out")
-        path = (Path(given) if given else new_path()).absolute()  # a test may change the folder
-        require_place(path)
-        seed = self.config.getoption("loop_benchmark_seed")
+        out = self.config.getoption("loop_benchmark_out")
+        path = (Path(out) if out else new_path()).absolute()  # a test may change the folder
+        try:
+            require_place(path)
+        except HarnessError as error:
+            raise pytest.UsageError(f"{error.cause}; {ANOTHER_PLACE}") from error
+        given = self.config.getoption("loop_benchmark_seed")
+        seed = secrets.randbits(32) if given is None else given
+        arguments = [*map(str, self.config.invocation_params.args)]
+        if given is None:
+            arguments.append(f"--loop-benchmark-seed={seed}")
         header = record.header_of(
             path.stem,
             {test.chosen.benchmark: (test.summary, test.measure) for test in self.tests.values()},
             self.specs,
-            seed=secrets.randbits(32) if seed is None else seed,
+            seed=seed,
             rounds=self.config.getoption("loop_benchmark_processes"),
             seconds=self.config.getoption("loop_benchmark_seconds"),
-            command=["pytest", *map(str, self.config.invocation_params.args)],
+            command=["pytest", *arguments],
         )
         self.recorder = Recorder(path, header, self.config.getoption("loop_benchmark_round"))
+
+    def _keep(self, records: Sequence[AnyRecord]) -> None:
+        """A figure that is lost is no pass, whatever the test says."""
+        assert self.recorder is not None
+        try:
+            self.recorder.add(records)
+        except StoreFull as error:
+            self.problem = error.cause
+        if self.problem:
+            pytest.fail(f"{self.problem}; {ANOTHER_PLACE}", pytrace=False)
 
     def _require_loops_asked_for(self) -> None:
         """What a marker names may be missing here; a command that measures nothing is no pass."""
@@ -194,7 +212,7 @@ class Benchmarks:
             error.add_note(f"(in loop_benchmark, on the loop {failure.label})")
             if self.recorder is not None and self.recorder.begun:
                 reason = f"{type(error).__name__}: {error}"
-                self.recorder.add([error_event(test, failure.label, reason)])
+                self._keep([error_event(test, failure.label, reason)])
         return error
 
     def _notes(self) -> list[Event]:

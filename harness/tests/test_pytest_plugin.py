@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from loopgauge.harness.errors import ResumeMismatch
+from loopgauge.harness.manager import require_same_circumstances
 from loopgauge.harness.model import Sample
 from loopgauge.harness.store import RunFile, read_run
 from loopgauge.harness.summary import summarise
@@ -536,6 +538,50 @@ def test_a_process_that_fails_costs_only_its_own(project: Project) -> None:
     assert {s.round for s in answer.run.samples} == {0}
     assert "note: process 2 of 2 failed" in answer.out
     assert answer.run.complete
+
+
+def test_a_full_disk_fails_the_test(project: Project) -> None:
+    answer = project(
+        """
+        def test_hop(loop_benchmark):
+            loop_benchmark(hop)
+        """,
+        "--loop-benchmark-out=/dev/full",
+    )
+    answer.outcome(failed=1)
+    assert "cannot write /dev/full: the disk is full; choose another place" in answer.out
+    assert "Traceback" not in answer.out
+
+
+def test_ctrl_c_keeps_what_was_measured(project: Project) -> None:
+    answer = project(
+        """
+        import os
+        import signal
+
+        async def interrupt():
+            await hop()
+            if interrupt.calls == 20:
+                os.kill(os.getpid(), signal.SIGINT)
+            interrupt.calls += 1
+
+        interrupt.calls = 0
+
+        def test_first(loop_benchmark):
+            loop_benchmark(hop)
+
+        def test_second(loop_benchmark):
+            loop_benchmark(interrupt)
+        """,
+    )
+    assert answer.code == pytest.ExitCode.INTERRUPTED
+    run = answer.run
+    assert [s.benchmark for s in run.samples] == ["pytest:test_it.py::test_first"]
+    assert not run.complete
+    assert [e.event for e in run.events] == ["worker", "interrupted"]
+    assert "note: the run is not finished: 1 samples\n" in answer.out
+    with pytest.raises(ResumeMismatch, match="Run pytest again"):
+        require_same_circumstances(run.header)
 
 
 def test_installed_and_named_it_is_loaded_once(project: Project, tmp_path: Path) -> None:
