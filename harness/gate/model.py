@@ -81,8 +81,9 @@ class Side(msgspec.Struct, kw_only=True):
 
     @property
     def title(self) -> str:
-        short = f" ({self.commit[:10]})" if self.commit and self.commit != self.given else ""
-        return f"{self.given}{short}"
+        if self.commit == self.given:
+            return self.given[:10]
+        return f"{self.given} ({self.commit[:10]})" if self.commit else self.given
 
 
 class Decision(msgspec.Struct, kw_only=True):

@@ -103,7 +103,14 @@ def _cost(value: float | None, unit: str) -> str:
         return wording.DASH
     if unit == "ns" or unit.startswith("ns/"):
         return wording.duration(value) + unit[2:]
-    return f"{wording.number(value)} {unit}".strip()
+    return f"{_count(value)} {unit}".strip()
+
+
+def _count(value: float) -> str:
+    """A change of 0.3 % has to show: all digits of a large number."""
+    if abs(value) < 1000:
+        return wording.number(value)
+    return f"{value:,.0f}".replace(",", wording.NARROW_SPACE)
 
 
 def why(decision: Decision) -> str:
@@ -117,7 +124,7 @@ def why(decision: Decision) -> str:
 
 
 def _signed(change: float) -> str:
-    return ("+" if change > 0 else "-") + wording.number(abs(change))
+    return ("+" if change > 0 else "-") + _count(abs(change))
 
 
 def one_line(text: str, length: int = _SHORT) -> str:

@@ -3,7 +3,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from report_testing.gates import EVIL, VERDICTS, decision, every_verdict, gate, unfinished
+from report_testing.gates import (
+    EVIL,
+    VERDICTS,
+    decision,
+    every_verdict,
+    gate,
+    side,
+    unfinished,
+)
 
 from loopgauge.reports.gate import markdown
 from loopgauge.reports.gate.markdown import MARKER, MOST
@@ -125,3 +133,17 @@ def test_all_verdicts_together_are_sorted_by_weight():
     assert verdicts[:2] == ["BROKEN", "REGRESSED"]
     assert verdicts[-1] == "EQUIVALENT"
     assert sorted(verdicts) == sorted(VERDICTS)
+
+
+def test_large_counts_keep_their_digits():
+    counted = decision("REGRESSED", tier="instructions", base=1_063_204.0, head=1_068_520.0,
+                       unit="instruction/run", by_name={"call_soon": 5316.0})  # fmt: skip
+    (row, _) = rows(markdown(gate(counted, exit_code=1)))
+    assert row[-2] == "1 063 204 instruction/run → 1 068 520 instruction/run"
+    assert "call\\_soon +5 316" in row[-1]
+
+
+def test_a_commit_is_named_by_its_first_digits():
+    found = gate()
+    found.header.base = side("base", given="0123456789abcdef", commit="0123456789abcdef")
+    assert "Base 0123456789, head the working tree" in markdown(found)
