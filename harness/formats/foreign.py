@@ -34,6 +34,7 @@ from loopgauge.harness.store import RunFile
 # A slot's time is kept in whole nanoseconds. Of a shorter one the cost is kept as a value instead,
 # so that rounding changes nothing by more than 0.001 %.
 SHORT_NS = 50_000
+LONG = 2.0**63  # and a run file holds 64 bits
 
 Typed = TypeVar("Typed")
 
@@ -51,6 +52,14 @@ class Process:
     wall: list[float] | None = None
     cpu: list[float] | None = None
     value: list[float] | None = None  # in the benchmark's unit
+
+    def is_sound(self) -> bool:
+        """Every cost has a logarithm, and every slot's time fits a run file."""
+        return all(
+            are_costs(costs) and max(cost * n for cost, n in zip(costs, self.n, strict=True)) < LONG
+            for costs in (self.wall, self.cpu, self.value)
+            if costs is not None
+        )
 
     def totals(self, costs: list[float] | None) -> list[int]:
         """Nanoseconds of whole slots; zeros where they are not known."""
@@ -82,6 +91,13 @@ class Reading:
 
     def benchmark(self, benchmark: Benchmark) -> None:
         self.benchmarks.setdefault(benchmark.id, benchmark)
+
+    def add(self, process: Process) -> None:
+        """One that holds a time or value of zero or less is left out as a whole, and named."""
+        if process.is_sound():
+            self.processes.append(process)
+        else:
+            self.note(f"{process.benchmark}: a figure is no time that can be, and was left out")
 
     def note(self, reason: str) -> None:
         self.events.append(Event(event="note", reason=reason))

@@ -8,6 +8,7 @@ Names of its own convention say which of the two counts: `/real_time`, `/manual_
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections import Counter
@@ -24,7 +25,14 @@ from loopgauge.harness.formats.figures import (
     in_nanoseconds,
     series_of,
 )
-from loopgauge.harness.formats.foreign import Process, Reading, are_costs, checked, host_hash
+from loopgauge.harness.formats.foreign import (
+    LONG,
+    Process,
+    Reading,
+    are_costs,
+    checked,
+    host_hash,
+)
 from loopgauge.harness.model import (
     Benchmark,
     Environment,
@@ -161,19 +169,20 @@ def _take(reading: Reading, line: Line, name: str, arm: str, number: int) -> Non
         return
     headline = line.real_time if _is_wall(line) else line.cpu_time
     scale = UNITS.get(line.time_unit)
-    if scale is None or headline is None or not are_costs([headline]):
+    if scale is None or headline is None or not 1 <= line.iterations < LONG:
         reading.note(f"{name}: {headline} {line.time_unit} is no time that counts; left out")
         return
     real, cpu = (
-        [time * scale] if time is not None and are_costs([time]) else None
+        # Only the headline must be a time: a CPU clock may have stood still meanwhile.
+        [time * scale] if time is not None and (time is headline or are_costs([time])) else None
         for time in (line.real_time, line.cpu_time)
     )
-    reading.processes.append(
+    reading.add(
         Process(
             name,
             arm,
-            round=number if line.repetition_index is None else line.repetition_index,
-            n=[max(1, round(line.iterations))],
+            round=number if line.repetition_index is None else max(0, line.repetition_index),
+            n=[round(line.iterations)],
             wall=real,
             cpu=cpu,
         )
@@ -208,8 +217,12 @@ def _environment(context: Context) -> Environment:
             aslr="" if context.aslr_enabled else "0",
             hostname_hash=context.loopgauge_machine or host_hash(context.host_name),
         ),
-        load=Load(load_1m=context.load_avg[0] if context.load_avg else 0.0),
+        load=Load(load_1m=_load(context.load_avg)),
     )
+
+
+def _load(averages: list[float]) -> float:
+    return averages[0] if averages and 0 <= averages[0] < math.inf else 0.0
 
 
 def _program(context: Context) -> Interpreter:

@@ -9,6 +9,7 @@ word for.
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,14 @@ from loopgauge.harness.formats.figures import (
     series_of,
     started,
 )
-from loopgauge.harness.formats.foreign import Process, Reading, are_costs, checked, host_hash
+from loopgauge.harness.formats.foreign import (
+    LONG,
+    Process,
+    Reading,
+    are_costs,
+    checked,
+    host_hash,
+)
 from loopgauge.harness.model import (
     Benchmark,
     Environment,
@@ -115,10 +123,7 @@ def _take(reading: Reading, runs: list[tuple[Facts, list[float]]], loop: str) ->
     reading.arm(arm, _text(facts, "loopgauge_version"), key, interpreter)
     reading.benchmark(benchmark)
     for number, (metadata, values) in enumerate(runs):
-        if are_costs(values):
-            reading.processes.append(_process(benchmark, arm, number, metadata, values))
-        else:
-            reading.note(f"{benchmark.id}: a run with a value that is not above zero, left out")
+        reading.add(_process(benchmark, arm, number, metadata, values))
 
 
 def _benchmark(facts: Facts) -> Benchmark:
@@ -144,7 +149,7 @@ def _process(
     return Process(
         benchmark.id,
         arm,
-        round=_number(facts, "loopgauge_round", number),
+        round=max(0, _number(facts, "loopgauge_round", number)),
         n=[max(1, _number(facts, "loops", 1) * _number(facts, "inner_loops", 1))] * len(values),
         wall=times if benchmark.measure == "wall" else None,
         cpu=times if benchmark.measure == "cpu" else None,
@@ -162,7 +167,7 @@ def _environment(facts: Facts) -> Environment:
             aslr=ASLR.get(_text(facts, "aslr"), ""),
             hostname_hash=_text(facts, "loopgauge_machine") or host_hash(_text(facts, "hostname")),
         ),
-        load=Load(load_1m=float(facts.get("load_avg_1min") or 0.0)),
+        load=Load(load_1m=_load(facts)),
     )
 
 
@@ -274,7 +279,12 @@ def _text(facts: Facts, name: str) -> str:
 
 def _number(facts: Facts, name: str, default: int) -> int:
     value = facts.get(name, default)
-    return value if isinstance(value, int) else default
+    return value if isinstance(value, int) and abs(value) < LONG else default
+
+
+def _load(facts: Facts) -> float:
+    value = facts.get("load_avg_1min", 0.0)
+    return float(value) if isinstance(value, int | float) and 0 <= value < math.inf else 0.0
 
 
 def _date(facts: Facts) -> str:

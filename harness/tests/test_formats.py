@@ -245,7 +245,7 @@ def test_not_a_number_is_left_out_and_named(tmp_path: Path) -> None:
     assert "NaN" in text
     run = read_any(place(tmp_path / "g.json", text))
     assert len(run.samples) == 1
-    assert any("nan us" in event.reason for event in run.events)
+    assert any("no time that can be" in event.reason for event in run.events)
 
 
 def test_a_debug_build_is_pointed_out(tmp_path: Path) -> None:
@@ -302,3 +302,28 @@ def test_files_cut_anywhere_never_raise_anything_else(tmp_path: Path, module: An
     for end in range(0, len(text) - 3, len(text) // 60):
         with pytest.raises(NotARunFile):
             read_any(place(tmp_path / "x.json", text[:end]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iterations": float("nan")},
+        {"iterations": 0},
+        {"cpu_time": 1e300},
+        {"cpu_time": float("inf")},
+        {"time_unit": "fortnight"},
+        {"cpu_time": None},
+    ],
+)
+def test_figures_that_cannot_be_are_left_out(tmp_path: Path, changes: dict[str, Any]) -> None:
+    run = read_any(place(tmp_path / "g.json", google(entry(), entry(index=1, **changes))))
+    assert [sample.round for sample in run.samples] == [0]
+    assert any("left out" in event.reason for event in run.events)
+
+
+@pytest.mark.parametrize("load", [float("nan"), -1, "x", {}])
+def test_circumstances_that_make_no_sense_are_unknown(tmp_path: Path, load: Any) -> None:
+    run = read_any(place(tmp_path / "p.json", pyperf_suite(load_avg_1min=load, cpu_count="many")))
+    assert run.header.environment.load.load_1m == 0
+    assert run.header.environment.machine.cpus_logical == 0
+    assert len(run.samples) == 8
