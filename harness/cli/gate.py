@@ -160,6 +160,11 @@ def gate(
         settings.deterministic &= not no_deterministic
         settings.timing &= not no_timing
         folder = out or new_folder()
+        if plan:
+            refuse_beside("--plan", {"--out": out, "--markdown": markdown, "--junit": junit,
+                                     "--annotations": annotations}, why=KEEPS_NOTHING)  # fmt: skip
+        else:
+            require_room(folder)
         header = make_header(folder, base, head, settings, seed)
         if plan:
             calibrate(header, 2.0 if find is None else find, as_json=as_json)
@@ -169,11 +174,23 @@ def gate(
     click.get_current_context().exit(result.exit_code)
 
 
-def refuse_beside(mode: str, options: Mapping[str, object]) -> None:
-    """A gate that is taken up has all of these in its header: one that differs would be ignored."""
+TAKES_UP = "takes up a gate as it was begun"  # all of it is in its header
+KEEPS_NOTHING = "measures base against itself, and keeps nothing"
+
+
+def refuse_beside(mode: str, options: Mapping[str, object], why: str = TAKES_UP) -> None:
+    """What would be ignored."""
     for name, value in options.items():
         if value not in (None, (), False):
-            raise click.UsageError(f"{mode} takes up a gate as it was begun; leave out {name}.")
+            raise click.UsageError(f"{mode} {why}; leave out {name}.")
+
+
+def require_room(folder: Path) -> None:
+    """Before the sides are built, which may take minutes."""
+    from loopgauge.harness.gate.store import FILE
+    from loopgauge.harness.manager import require_place
+
+    require_place(folder / FILE)
 
 
 def find_gate(name: str) -> Path:

@@ -83,9 +83,10 @@ def summary(plan: Plan) -> list[str]:
 
 
 def cost(found: Cost, plan: Plan) -> str:
+    hardest = f", {share(found.worst)} where it is hardest" if len(plan.benchmarks) > 1 else ""
     return (
         f"{found.minutes:g} minutes at most: {change(plan.change)} is found in "
-        f"{share(found.found)} of the cases, {share(found.worst)} where it is hardest; it takes "
+        f"{share(found.found)} of the cases{hardest}; it takes "
         f"{found.unchanged_minutes:.1f} minutes where nothing changed, "
         f"{found.changed_minutes:.1f} where everything did"
     )

@@ -28,13 +28,10 @@ def make_header(
     from loopgauge.harness.cli.selection import chosen_benchmarks
     from loopgauge.harness.gate import sides
     from loopgauge.harness.gate.model import GateHeader
-    from loopgauge.harness.gate.store import FILE
-    from loopgauge.harness.manager import require_place
 
     project = Path.cwd()
     sys.path.insert(0, str(project))  # a console script has its own folder there
     chosen = chosen_benchmarks(settings.benchmarks, "quick", {}, elsewhere=True)
-    require_place(folder / FILE)
     with termination_as_interrupt():
         on_base, on_head = sides.prepare(base or "", head or "", settings, project, BUILDS, say)
         both, added, removed = shared_benchmarks(chosen, on_base, on_head)

@@ -94,8 +94,9 @@ def make_plan(
     names = [name for name, values in calibration.items() if len(values) >= LEAST]
     if not names:
         raise NothingToMeasure(
-            f"a plan needs {LEAST} calibrated processes of a benchmark",
-            "Calibrate longer, or see why the workers fail",
+            f"no plan can be made: base against itself gave less than {LEAST} processes of every "
+            "benchmark",
+            "What failed is said above; if it was the time, give more --minutes",
         )
     noise = simulation.noise_of([calibration[name] for name in names])
     table = Table(
@@ -140,7 +141,7 @@ def make_plan(
             if budget is not None
         ],
         left_out=[
-            f"{name}: {len(values)} calibrated processes, {LEAST} are needed"
+            f"{name}: {len(values)} processes of base against itself, {LEAST} are needed"
             for name, values in calibration.items()
             if len(values) < LEAST
         ],

@@ -4,7 +4,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from loopgauge.harness.cli.gate import gate
 from loopgauge.harness.cli.gate_plan import show_plan
 from loopgauge.harness.gate.sensitivity import BenchmarkPlan, Cost, Plan
 
@@ -100,3 +102,13 @@ def test_a_plan_of_this_machine(bench: Bench) -> None:
     assert 0 < found["spread"] < 1
     assert found["seconds"] > 0
     assert not bench.runs(), "a trial is no run that `latest` could mean"
+    assert not [*bench.folder.glob(".bench/gates/*")]
+
+
+@pytest.mark.parametrize("option", ["--out", "--junit", "--markdown"])
+def test_a_plan_keeps_nothing(option: str) -> None:
+    done = CliRunner().invoke(gate, ["sleep0", "--plan", option, "there"])
+    assert done.exit_code == 2
+    assert f"--plan measures base against itself, and keeps nothing; leave out {option}." in (
+        done.stderr
+    )
