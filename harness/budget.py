@@ -28,6 +28,7 @@ class Limits:
     slot_s: float
     hang_timeout_s: float
     warmup: int = 1
+    turns: bool = False  # see model.Plan
 
 
 # Six processes are the fewest that have a 95 % interval at all.

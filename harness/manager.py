@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loopgauge.harness import environment, interruptions, planning, subject, units
 from loopgauge.harness.counted import Counted, tiers_of
+from loopgauge.harness.desk import Desk
 from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
 from loopgauge.harness.launch import Launcher
@@ -27,16 +28,14 @@ from loopgauge.harness.model import (
     Event,
     Header,
     Sample,
-    Worker,
 )
 from loopgauge.harness.pacing import Pace, Pacer
 from loopgauge.harness.probe import Findings, probe
 from loopgauge.harness.progress import Tracker
-from loopgauge.harness.reception import Reception
 from loopgauge.harness.request import Progress, RunRequest
 from loopgauge.harness.store import RunFile, RunWriter, open_for_resume
 from loopgauge.harness.units import Recorded, Unit
-from loopgauge.harness.worker.plan import AnyMessage, Begin, Samples
+from loopgauge.harness.worker.plan import AnyMessage, Begin
 from loopgauge.harness.worker_process import WORKER_MODULE, Outcome
 
 RUNS = Path(".bench/runs")
@@ -262,7 +261,9 @@ class Session:
         fruitless = 0
         while unit := units.next_unit(self.header, self.roster, self.recorded, rounds):
             had, knew = len(self.recorded), len(self.file.events)
-            outcome = self._run_unit(unit)
+            pending = units.pending(self.header, self.roster, self.recorded, unit.round)
+            together = units.beside(self.header, pending, unit)
+            outcome = self._run_side_by_side(together)
             # Only what is known of an arm changes what is left to do.
             learned = any(
                 e.arm and e.event not in ("worker", "note") for e in self.file.events[knew:]
@@ -275,79 +276,77 @@ class Session:
                     f"({outcome.reason or 'just ended'}){said}",
                     f"Everything recorded is in {self.file.path}",
                 )
-            self.process += 1
+            self.process += len(together)
             self.tracker.process_finished(len(self._pending(rounds)))
 
-    def _run_unit(self, unit: Unit) -> Outcome:
-        """One worker process. Each benchmark's samples are on disk before its successor's."""
-        waiting: list[Sample] = []
-        described = Worker(
-            round=unit.round,
-            design=unit.design,
-            creation=list(unit.creation),
-            benchmarks=[job.benchmark for job in unit.jobs],
-            hash_seed=unit.hash_seed,
-            padding=unit.padding,
-            python=self._python_of(unit.creation[0]),
-        )
-
-        def keep(message: Samples) -> None:
-            waiting.append(sample_from(message, unit, self.process))
-
-        def flush(benchmark: str) -> None:
-            with interruptions.held():  # or what is on disk would be waiting still
-                self._append(waiting)
-                for sample in waiting:
-                    self.recorded.add(sample)
-                waiting.clear()
-            self.tracker.finished(self._work_of(unit, benchmark))
-
-        def started(pid: int) -> None:
-            described.pid = pid
-            event = Event(event="worker", process=self.process, worker=described)
-            self._append([event], sync=False)
-
-        reception = Reception(
-            {(job.benchmark, arm): job.slots for job in unit.jobs for arm in job.arms},
-            on_samples=keep,
-            on_end=flush,
-            on_begin=self._show,
-            process=self.process,
-        )
+    def _run_side_by_side(self, together: Sequence[Unit]) -> Outcome:
+        """A worker process each. Returns how the first one ended that did not end well, else how
+        the first one did."""
+        group = self.process if len(together) > 1 else 0
+        desks = [self._desk(unit, self.process + n, group) for n, unit in enumerate(together)]
         try:
-            outcome = self.launcher.measure(self.header, unit, self.process, reception, started)
+            outcomes = self.launcher.measure(
+                self.header,
+                together,
+                [desk.process for desk in desks],
+                [desk.reception for desk in desks],
+                [desk.started for desk in desks],
+            )
         except KeyboardInterrupt:
-            self._append(waiting)  # measured and sent: only the tidying up was interrupted
+            for desk in desks:
+                desk.flush()  # measured and sent: only the tidying up was interrupted
             raise
-        if waiting and outcome.end != "protocol":
-            flush(waiting[0].benchmark)  # measured and sent, then it died while cleaning up
-        for event in reception.events:
-            self._learn(event)
-        if outcome.end != "done":
-            self._bury(outcome)
-        return outcome
+        for desk, outcome in zip(desks, outcomes, strict=True):
+            if outcome.end != "protocol":
+                desk.flush()  # measured and sent, then it died while cleaning up
+            for event in desk.reception.events:
+                self._learn(event, desk.process)
+            if outcome.end != "done":
+                self._bury(outcome, desk.process)
+        return next((one for one in outcomes if one.end != "done"), outcomes[0])
 
-    def _learn(self, event: Event) -> None:
+    def _desk(self, unit: Unit, process: int, together: int) -> Desk:
+        return Desk(
+            unit,
+            process,
+            together,
+            self._python_of(unit.creation[0]),
+            save=self._save,
+            note=lambda event: self._append([event], sync=False),
+            show=self._show,
+        )
+
+    def _save(self, samples: Sequence[Sample], unit: Unit) -> None:
+        """What a worker measured of one benchmark: on disk, and done."""
+        if not samples:
+            return
+        with interruptions.held():  # or what is on disk would be waiting still
+            self._append(samples)
+            for sample in samples:
+                self.recorded.add(sample)
+        self.tracker.finished(self._work_of(unit, samples[0].benchmark))
+
+    def _learn(self, event: Event, process: int) -> None:
         """A poisoner that is by itself already is no news. What is too much for this machine beside
         other loops may not be too much alone."""
         if event.event == "poison" and self.roster.is_alone(ALL_BENCHMARKS, event.arm):
             return
         if event.event == "lacking" and not self.roster.is_alone(event.benchmark, event.arm):
-            event = isolated(event.arm, event.benchmark, event.reason, self.process)
+            event = isolated(event.arm, event.benchmark, event.reason, process)
         self.record(event)
         if event.event == "poison" and event.arm:
-            self.record(isolated(event.arm, ALL_BENCHMARKS, event.reason, self.process))
+            self.record(isolated(event.arm, ALL_BENCHMARKS, event.reason, process))
 
-    def _bury(self, outcome: Outcome) -> None:
+    def _bury(self, outcome: Outcome, process: int) -> None:
         if outcome.last is not None and outcome.last.arm:
-            for event in self.roster.on_death(outcome, self.process):
+            for event in self.roster.on_death(outcome, process):
                 self.record(event)
             return
         self._append(
             [
                 Event(
                     event="note",
-                    process=self.process,
+                    process=process,
                     reason=f"a worker {outcome.reason}, at nobody's turn",
                     detail=outcome.detail,
                 )
@@ -395,26 +394,6 @@ class Session:
 
 # Who decides how many rounds there are, given the session and the rounds that are done already.
 MakePacer = Callable[[Session, int], Pacer]
-
-
-def sample_from(message: Samples, unit: Unit, process: int) -> Sample:
-    return Sample(
-        process=process,
-        round=unit.round,
-        benchmark=message.benchmark,
-        arm=message.arm,
-        design=unit.design,
-        n=message.n,
-        block=message.block,
-        slot=message.slot,
-        wall_ns=message.wall_ns,
-        process_ns=message.process_ns,
-        thread_ns=message.thread_ns,
-        value=message.value,
-        nivcsw=message.nivcsw,
-        harness_ns=message.harness_ns,
-        open_loop=message.open_loop,
-    )
 
 
 def announce(tracker: Tracker, event: Event) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-SCHEMA = 3  # 2: the record `metric`; 3: events `settled`, Interpreter.path
+SCHEMA = 3  # 2: the record `metric`; 3: `settled`, Interpreter.path, Sample.together
 KIND = "run"
 PYTEST_PREFIX = "pytest:"  # of a benchmark that is a test: "pytest:tests/test_feed.py::test_parse"
 
@@ -113,6 +113,7 @@ class Plan(msgspec.Struct, kw_only=True):
     expected_s: float  # wall time it is expected to take
     hang_timeout_s: float
     gc: str = "freeze"
+    turns: bool = False  # arms with processes of their own run side by side and take turns
     allocations: dict[str, Allocation] = {}  # by benchmark id
 
 
@@ -218,6 +219,7 @@ class Sample(Record, tag="sample", kw_only=True):
     """One process x benchmark x arm. Entry i of every array belongs to the same slot."""
 
     process: int  # the worker process, unique in the run
+    together: int = 0  # the same number: the processes took turns, slot by slot (0: none did)
     round: int  # samples of one round are paired
     benchmark: str
     arm: str

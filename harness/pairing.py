@@ -1,7 +1,8 @@
 """From raw samples to the numbers the statistics take: costs per operation and paired log-ratios.
 
 A sample's cost is its median over slots. Two arms are paired inside one round: block by block
-where one process held both (hybrid), by their medians where each had a process of its own.
+where one process held both (hybrid) or their processes took turns, by their medians where each had
+a process at a time of its own.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def paired_costs(benchmark: Benchmark, arm: Sample, base: Sample) -> tuple[Float
     arm_costs, base_costs = slot_costs(benchmark, arm), slot_costs(benchmark, base)
     if len(arm_costs) == 0 or len(base_costs) == 0:
         return None
-    if arm.process == base.process:
+    if arm.process == base.process or 0 < arm.together == base.together:
         _, in_arm, in_base = np.intersect1d(arm.block, base.block, return_indices=True)
         arm_costs, base_costs = arm_costs[in_arm], base_costs[in_base]
     else:

@@ -73,6 +73,7 @@ def plan(request: RunRequest, subject: Subject, findings: Findings, probe_s: flo
         budget_s=limits.budget_s,
         expected_s=fitted.expected_s,
         hang_timeout_s=limits.hang_timeout_s,
+        turns=limits.turns,
         allocations={
             benchmark.id: allocation(benchmark, loads, fitted, counts)
             for benchmark in subject.benchmarks

@@ -4,7 +4,7 @@ and what is recorded: a first run, a run after a crash and a resumed run all ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loopgauge.harness import schedule
@@ -124,9 +124,28 @@ def _unit(
     )
 
 
-def blocks(header: Header, unit: Unit, job: Job) -> list[list[str]]:
-    """The slot order of a job; drawn when it is needed, since planning asks for units often."""
-    return schedule.job_blocks(header.seed, unit.round, job.benchmark, job.arms, job.slots)
+def beside(header: Header, pending: Sequence[Unit], unit: Unit) -> list[Unit]:
+    """The units that run side by side with this one and take turns with it, itself among them: the
+    arms of one round that have a process each, with the same benchmarks."""
+    if not header.plan.turns or unit.design != "process":
+        return [unit]
+    names = [job.benchmark for job in unit.jobs]
+    return [
+        one
+        for one in pending
+        if one.design == "process"
+        and one.round == unit.round
+        and [job.benchmark for job in one.jobs] == names
+    ]
+
+
+def blocks(header: Header, units: Sequence[Unit], job: Job) -> list[list[str]]:
+    """The slot order of a job, over the arms of all `units` that take turns; drawn when it is
+    needed, since planning asks for units often."""
+    arms = [arm for unit in units for arm in unit.creation]
+    named = [arm for arm in arms if len(units) > 1 or arm in job.arms]
+    order = [arm.label for arm in header.arms if arm.label in named]
+    return schedule.job_blocks(header.seed, units[0].round, job.benchmark, order, job.slots)
 
 
 def expected_s(header: Header, unit: Unit, benchmark: str) -> float:

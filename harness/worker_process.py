@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
@@ -41,6 +42,7 @@ class Launch:
     environment: Mapping[str, str]
     silence_s: float  # no message for so long means that it hangs
     cpus: Sequence[int] | None = None
+    inherited: Sequence[int] = ()  # descriptors that it finds under the same numbers
 
 
 @dataclass(frozen=True)
@@ -90,25 +92,85 @@ def run_worker(
 ) -> Outcome:
     """Runs one worker to its end. The listener may raise ProtocolError to reject a message; any
     other exception (Ctrl-C, a full disk) passes through after the group is dead."""
-    talk = _Conversation(listener)
-    stderr = os.memfd_create("worker-stderr")
+    (outcome,) = run_workers([launch], [listener], [started])
+    return outcome
+
+
+def run_workers(
+    launches: Sequence[Launch],
+    listeners: Sequence[Callable[[AnyMessage], None]],
+    started: Sequence[Callable[[int], None]],
+) -> list[Outcome]:
+    """The same for workers that live side by side and wait for each other: where one does not come
+    to its end, the others are ended, too, and nobody blames them."""
+    workers: list[_Worker] = []
     try:
-        held = _hold_interruptions()
-        try:
-            process, results = _start(launch, stderr, held)
-        except BaseException:
-            _release_interruptions(held)
-            raise
-        try:
-            _release_interruptions(held)  # from here on whoever interrupts meets the `finally`
-            started(process.pid)
-            hung, rejected = _listen(process, results, talk, launch.silence_s)
-        finally:
-            os.close(results)
-            _kill_group(process)
-        return _outcome(process, talk, hung, rejected, _tail(stderr))
+        for launch, listener, told in zip(launches, listeners, started, strict=True):
+            held = _hold_interruptions()
+            try:
+                workers.append(_Worker(launch, listener, held))
+            finally:
+                _release_interruptions(held)  # whoever interrupts now meets our `finally`
+            told(workers[-1].process.pid)
+        _listen(workers)
     finally:
-        os.close(stderr)
+        for worker in workers:
+            worker.end()
+    return [worker.outcome() for worker in workers]
+
+
+class _Worker:
+    """A worker that runs, and what is known of it. Owns its process group and two descriptors."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        listener: Callable[[AnyMessage], None],
+        mask: set[signal.Signals],
+    ) -> None:
+        self.talk = _Conversation(listener)
+        self.silence_s = launch.silence_s
+        self.hung = False
+        self.rejected = ""
+        self.given_up = False  # because of another one
+        self.stderr = os.memfd_create("worker-stderr")
+        try:
+            self.process, self.results = _start(launch, self.stderr, mask)
+        except BaseException:
+            os.close(self.stderr)
+            raise
+        os.set_blocking(self.results, False)
+        self.heard = time.monotonic()
+
+    @property
+    def left_s(self) -> float:
+        """Until its silence means that it hangs."""
+        return self.heard + self.silence_s - time.monotonic()
+
+    def read(self) -> bool:
+        """What it has written. Whether more may come."""
+        data = os.read(self.results, 1 << 20)
+        if not data:
+            self.hung = _leave(self.process, self.talk)
+            return False
+        self.heard = time.monotonic()
+        try:
+            self.talk.feed(data)
+        except ProtocolError as error:
+            self.rejected = str(error)
+            return False
+        return True
+
+    def end(self) -> None:
+        os.close(self.results)
+        _kill_group(self.process)
+        self.tail = _tail(self.stderr)
+        os.close(self.stderr)
+
+    def outcome(self) -> Outcome:
+        if self.given_up:
+            return Outcome("crash", "was ended, since one beside it had failed")
+        return _outcome(self.process, self.talk, self.hung, self.rejected, self.tail)
 
 
 def _start(
@@ -126,7 +188,7 @@ def _start(
             stdout=stderr,
             stderr=stderr,
             env=dict(launch.environment),
-            pass_fds=(plan, results_write),
+            pass_fds=(plan, results_write, *launch.inherited),
             process_group=0,
             preexec_fn=lambda: _begin_child(launch, mask),
         )
@@ -163,33 +225,45 @@ def _begin_child(launch: Launch, mask: set[signal.Signals]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _listen(
-    process: subprocess.Popen[bytes], results: int, talk: _Conversation, silence_s: float
-) -> tuple[bool, str]:
-    """Until the pipe closes, the worker falls silent, or it says something absurd. Returns
-    whether it hung, and what was absurd."""
-    os.set_blocking(results, False)
+def _listen(workers: Sequence[_Worker]) -> None:
+    """Until all pipes are closed, or one of the workers ends early, falls silent or says something
+    absurd."""
     with selectors.DefaultSelector() as selector:
-        selector.register(results, selectors.EVENT_READ)
-        heard = time.monotonic()
-        while True:
-            left = heard + silence_s - time.monotonic()
-            # Woken twice a second for a worker that died while a child of it keeps the pipe open.
-            if selector.select(min(0.5, max(0.0, left))):
-                data = os.read(results, 1 << 20)
-                if not data:
-                    return _leave(process, talk), ""
-                heard = time.monotonic()
-                try:
-                    talk.feed(data)
-                except ProtocolError as error:
-                    return False, str(error)
-            elif process.poll() is not None:
-                if not selector.select(0):  # what it wrote between the two looks still counts
-                    return False, ""
-            elif left <= 0:
-                _abort(process)
-                return True, ""
+        for worker in workers:
+            selector.register(worker.results, selectors.EVENT_READ, worker)
+        while selector.get_map():
+            if failed := _listen_once(selector):
+                for key in selector.get_map().values():
+                    key.data.given_up = key.data is not failed
+                return
+
+
+def _listen_once(selector: selectors.BaseSelector) -> _Worker | None:
+    """The worker that failed, if one did."""
+    open_ones: list[_Worker] = [key.data for key in selector.get_map().values()]
+    # Woken twice a second for a worker that died while a child of it keeps the pipe open.
+    left = min(0.5, max(0.0, min(worker.left_s for worker in open_ones)))
+    ready = {id(key.data) for key, _ in selector.select(left)}
+    for worker in open_ones:
+        if id(worker) in ready:
+            if worker.read():
+                continue
+        elif worker.process.poll() is not None:
+            if _has_more(worker):  # what it wrote between the two looks still counts
+                continue
+        elif worker.left_s <= 0:
+            _abort(worker.process)
+            worker.hung = True
+        else:
+            continue
+        selector.unregister(worker.results)
+        if not worker.talk.finished:
+            return worker
+    return None
+
+
+def _has_more(worker: _Worker) -> bool:
+    return bool(select.select([worker.results], [], [], 0)[0])
 
 
 def _leave(process: subprocess.Popen[bytes], talk: _Conversation) -> bool:

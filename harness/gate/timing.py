@@ -54,6 +54,7 @@ def limits(settings: Settings) -> Limits:
         batch=12,
         slot_s=SLOT_S,
         hang_timeout_s=20,
+        turns=True,
     )
 
 

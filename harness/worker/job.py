@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from loopgauge.harness.worker import arms as arms_
 from loopgauge.harness.worker import gcpolicy, overhead, slots
 from loopgauge.harness.worker.arms import Arm
-from loopgauge.harness.worker.plan import Calibrated, End, JobPlan, Phase
+from loopgauge.harness.worker.plan import Begin, Calibrated, End, JobPlan, Phase
 from loopgauge.harness.worker.session import Session
 from loopgauge.harness.worker.slots import Runner
+from loopgauge.harness.worker.turns import TurnLost
 
 
 def run_job(session: Session, job: JobPlan, arms: dict[str, Arm]) -> None:
@@ -38,7 +39,8 @@ class _Job:
         with self._placement():
             for arm in arms:
                 self._prepare(arm)
-            slots.measure(self._session, self._job, self._runners, self._drop)
+            with self._turns():
+                slots.measure(self._session, self._job, self._runners, self._drop)
             for runner in self._runners.values():
                 samples = slots.collect(self._job, runner)
                 samples.harness_ns = overhead.harness_ns(self._session, runner)
@@ -50,6 +52,22 @@ class _Job:
         self._session.watchdog.start()
         gcpolicy.after_job(self._session.plan.gc)
         self._session.send(End(benchmark=self._job.benchmark))
+
+    @contextlib.contextmanager
+    def _turns(self) -> Iterator[None]:
+        """Where the slots of others, in processes of their own, come between ours."""
+        turns = self._session.turns
+        if turns is None:
+            yield
+            return
+        self._session.watchdog.start()
+        try:
+            turns.begin([arm for block in self._job.blocks for arm in block])
+            yield
+            turns.finish()
+        except TurnLost:
+            self._session.send(Begin(benchmark=self._job.benchmark, arm="", phase="slot"))
+            raise
 
     @contextlib.contextmanager
     def _placement(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.job import needs_generator
 from loopgauge.harness.worker.plan import Bye, Hello, Plan
 from loopgauge.harness.worker.session import Session
+from loopgauge.harness.worker.turns import Turns
 from loopgauge.harness.worker.watchdog import STDERR, Watchdog
 from loopgauge.harness.worker.workload import make_workload
 
@@ -33,6 +34,7 @@ def conducted(
     watchdog.start()
     try:
         sys.path[:0] = plan.path
+        sys.path += plan.behind
         engine = load_engine()
         version = platform.python_version()
         channel.send(Hello(pid=os.getpid(), python=version, process=plan.process, gc=plan.gc))
@@ -41,6 +43,10 @@ def conducted(
         # Before the loops: its socket is not to be taken for something that one of them left.
         if any(needs_generator(session, job) for job in plan.jobs):
             session.generator = WorkerGenerator()
+        if plan.turns is not None:
+            session.turns = Turns(
+                plan.arms[0].arm, plan.turns.inbound, plan.turns.outbound, plan.hang_timeout
+            )
         arms = make_arms(session)
         yield session, arms
         close_arms(session, arms)

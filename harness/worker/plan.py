@@ -44,9 +44,18 @@ class JobPlan(msgspec.Struct, kw_only=True):
     warmup: int = 1
 
 
+class TurnsPlan(msgspec.Struct, kw_only=True):
+    """Descriptors that the process inherits: the pipe on which its own turns come, and those by
+    which it wakes the others, by arm (see turns.py)."""
+
+    inbound: int
+    outbound: dict[str, int]
+
+
 class Plan(msgspec.Struct, kw_only=True):
     """Arms are in creation order. `hang_timeout` is what one phase may take, in seconds.
-    `path` is added to sys.path, for the user's own loops and coroutines."""
+    `path` is put before sys.path, for the user's own loops and coroutines, and `behind` after it.
+    With `turns` there is one arm here, and the blocks of the jobs name others', too."""
 
     schema: int
     process: int
@@ -57,6 +66,8 @@ class Plan(msgspec.Struct, kw_only=True):
     arms: list[ArmPlan]
     jobs: list[JobPlan]
     path: list[str] = []
+    behind: list[str] = []
+    turns: TurnsPlan | None = None
 
 
 class Message(msgspec.Struct, tag_field="t", kw_only=True):

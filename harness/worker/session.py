@@ -11,6 +11,7 @@ from loopgauge.harness.worker.engine import Engine
 from loopgauge.harness.worker.generator import GeneratorGone, WorkerGenerator
 from loopgauge.harness.worker.guard import Guard
 from loopgauge.harness.worker.plan import AnyMessage, Begin, Phase, Plan, Poison, Status
+from loopgauge.harness.worker.turns import Turns
 from loopgauge.harness.worker.watchdog import Watchdog
 from loopgauge.harness.worker.workload import Workload
 from loopgauge.scenarios.model import CheckFailed
@@ -25,6 +26,7 @@ class Session:
     guard: Guard
     make_workload: Callable[[str, Mapping[str, Any]], Workload]
     generator: WorkerGenerator | None = None  # where a job of the plan needs it
+    turns: Turns | None = None  # where other arms have processes of their own, side by side
 
     def begin(self, phase: Phase, arm: str, benchmark: str = "") -> None:
         """Says what comes next, so that a crash or hang has a name, and starts its time."""

@@ -13,6 +13,7 @@ from loopgauge.harness.worker.engine import Timed
 from loopgauge.harness.worker.guard import release_thread
 from loopgauge.harness.worker.plan import JobPlan, Poison, Samples
 from loopgauge.harness.worker.session import Session
+from loopgauge.harness.worker.turns import TurnLost
 from loopgauge.harness.worker.workload import Workload
 
 # Before each slot a share of it runs untimed, so that caches and branch predictors no longer hold
@@ -130,6 +131,8 @@ def _run_until_failure(
 
     def prepare(position: int) -> None:
         runner = runners[slots[position].arm]
+        if session.turns is not None:
+            session.turns.take(slots[position].index)
         session.begin_slot(runner.arm.label, job.benchmark)
         use_loop(runner.arm)
         if runner.warm_n:
@@ -140,6 +143,8 @@ def _run_until_failure(
         slot = slots[position]
         runner = runners[slot.arm]
         let_go(session, runner.arm)
+        if session.turns is not None:
+            session.turns.give(slot.index)
         value = runner.workload.last_value() if runner.workload.measure == "value" else None
         if (answer := runner.workload.take_open_loop()) is not None:
             runner.open_loop = open_loop.with_slot(runner.open_loop, answer)
@@ -149,5 +154,7 @@ def _run_until_failure(
     try:
         session.engine.run_slots(timed, prepare, finished)
     except session.engine.SlotError as failure:
+        if isinstance(failure.__cause__, TurnLost):
+            raise failure.__cause__ from failure
         return failure.slot, failure.__cause__ or failure
     return None
