@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import psutil
 
@@ -22,6 +23,7 @@ WORTH_NAMING = 0.03  # of a CPU
 DISTURBING = 0.1  # of a CPU, of all others together
 WAITING_LIMIT = 0.05  # share of the last minute
 NAMED = 5
+INTERPRETERS = frozenset({"python", "node", "ruby", "perl", "php", "bash", "sh"})
 KERNEL = 2  # the process that all threads of the kernel are children of
 
 
@@ -84,18 +86,34 @@ def watch(files: Files, busy_s: float = BUSY_S) -> Others:
 
 def moment() -> Moment:
     work = {}
-    for process in psutil.process_iter(["pid", "ppid", "name", "create_time", "cpu_times"]):
+    asked = ["pid", "ppid", "name", "cmdline", "create_time", "cpu_times"]
+    for process in psutil.process_iter(asked):
         facts = process.info
         times = facts["cpu_times"]
         if times is not None:  # it has just ended, or may not be looked at
             work[facts["pid"], facts["create_time"]] = Work(
-                name=facts["name"] or "?",
+                name=title(facts["name"] or "?", facts["cmdline"] or []),
                 cpu_s=times.user + times.system,
                 children_s=times.children_user + times.children_system,
                 parent=facts["ppid"],
                 kernel=facts["ppid"] == KERNEL,
             )
     return Moment(time.monotonic(), environment.load(), work)
+
+
+def title(name: str, words: Sequence[str]) -> str:
+    """ "python -m pytest", "node server.js": an interpreter's name alone says little. No more of the
+    command line than that: it may hold secrets."""
+    if name.rstrip(".0123456789") not in INTERPRETERS:
+        return name
+    for place, word in enumerate(words[1:], 1):
+        if word == "-m" and place + 1 < len(words):
+            return f"{name} -m {words[place + 1]}"
+        if word in ("-c", "-e"):
+            return name
+        if not word.startswith("-"):
+            return f"{name} {PurePath(word).name}"
+    return name
 
 
 def lost_share(seconds: float) -> float:

@@ -121,6 +121,26 @@ def test_every_other_noise_has_meaning_and_cure(found: Others, check: str) -> No
     assert warning.cure
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["python3", "-P", "-m", "pytest", "--token=x"], "python -m pytest"),
+        (["python3", "/srv/app/serve.py", "secret"], "python serve.py"),
+        (["python3", "-u", "-c", "password = 1"], "python"),
+        (["python3", "-m"], "python"),
+        ([], "python"),
+    ],
+)
+def test_interpreters_are_told_apart_by_what_they_run(words: list[str], shown: str) -> None:
+    assert load.title("python", words) == shown
+
+
+def test_other_programs_keep_their_names() -> None:
+    assert load.title("cc1plus", ["cc1plus", "secret.cpp"]) == "cc1plus"
+    assert load.title("shelf", ["shelf", "secret"]) == "shelf"
+    assert load.title("python3.14", ["python3.14", "a.py"]) == "python3.14 a.py"
+
+
 def test_this_process_is_among_those_that_are_seen() -> None:
     found = {pid: work for (pid, _), work in load.moment().work.items()}
     assert found[os.getpid()].cpu_s > 0
