@@ -102,8 +102,8 @@ def moment() -> Moment:
 
 
 def title(name: str, words: Sequence[str]) -> str:
-    """ "python -m pytest", "node server.js": an interpreter's name alone says little. No more of the
-    command line than that: it may hold secrets."""
+    """ "python -m pytest", "node server.js": an interpreter's name alone says little. No more
+    of its words than that: they may hold secrets."""
     if name.rstrip(".0123456789") not in INTERPRETERS:
         return name
     for place, word in enumerate(words[1:], 1):
