@@ -28,7 +28,9 @@ def judged_first(file: RunFile, settings: Settings) -> dict[str, Judged | None]:
     for benchmark in file.header.benchmarks:
         logs = log_ratios(index, benchmark, HEAD, BASE)
         margin = settings.margin_of(benchmark.id)
-        found[benchmark.id] = None if logs is None else looks.first_call(logs, margin, plan)
+        found[benchmark.id] = (
+            None if logs is None else looks.first_call(logs, margin, plan, ended=file.complete)
+        )
     return found
 
 

@@ -86,16 +86,24 @@ def call_of(low: float, high: float, edge: float) -> Call:
     return "open"
 
 
-def first_call(log_ratios: Floats, margin: float, plan: Sequence[Look]) -> Judged | None:
+def first_call(
+    log_ratios: Floats, margin: float, plan: Sequence[Look], *, ended: bool = False
+) -> Judged | None:
     """What the looks so far say: the first that decides, else the last. None before the first
-    look. Values beyond the last look's size are not used."""
+    look. Values beyond the last look's size are used only when measuring has `ended` before the
+    next: they get a look of their own then, with all of the error that no look has spent. When the
+    clock ends a stage does not depend on these values, so the sum of the parts still holds."""
     judged = None
+    unspent = [look.alpha for look in plan]
     for look in plan:
         if len(log_ratios) < look.size:
             break
         judged = judge(log_ratios[: look.size], margin, look.alpha)
         if judged.call != "open":
-            break
+            return judged
+        unspent.pop(0)
+    if ended and judged is not None and unspent:
+        return judge(log_ratios, margin, math.fsum(unspent))
     return judged
 
 

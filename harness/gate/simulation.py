@@ -181,7 +181,21 @@ def first_stage(values: Floats, rules: Rules) -> Stage:
         here = calls_at(values[..., : look.size], edges, look.alpha)
         calls[asked] = here[asked]
         before = look.size
+    look_last(values, calls, sizes, rules)
     return Stage(calls, sizes, elapsed_s)
+
+
+def look_last(values: Floats, calls: Calls, sizes: Floats, rules: Rules) -> None:
+    """Where the clock has ended a stage: what is open gets the look that `looks.first_call` takes
+    then. All that is open in a gate has the same number of values."""
+    edges = np.log1p(rules.margins)
+    undecided = calls == OPEN
+    done = (undecided * sizes).max(axis=-1)
+    for size in np.unique(done[(done > 0) & (done < rules.plan[-1].size)]):
+        unspent = math.fsum(look.alpha for look in rules.plan if look.size > size)
+        these = done == size
+        here = calls_at(values[these, :, : int(size)], edges, unspent)
+        calls[these] = np.where(undecided[these], here, calls[these])
 
 
 def rounds_begun(

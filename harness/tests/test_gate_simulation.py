@@ -66,6 +66,23 @@ def test_the_clock_ends_the_first_stage(start_s: float, limit_s: float, size: in
     assert stage.calls.tolist() == [[OPEN, OPEN]]
 
 
+@pytest.mark.parametrize("limit_s", [23, 31.5, 60, 100])
+def test_what_the_clock_left_open_is_looked_at_once_more(limit_s: float) -> None:
+    played = rules(3, limit_s=limit_s, flagged_s=limit_s)
+    gates = values(80, 3, 64) + np.linspace(-0.03, 0.03, 80)[:, np.newaxis, np.newaxis]
+    stage = simulation.first_stage(gates, played)
+    late = 0
+    for gate, calls, sizes in zip(gates, stage.calls, stage.sizes, strict=True):
+        for row, call, size in zip(gate, calls, sizes, strict=True):
+            at_looks = looks.first_call(row[: int(size)], 0.01, played.plan)
+            judged = looks.first_call(row[: int(size)], 0.01, played.plan, ended=True)
+            assert judged is not None
+            assert at_looks is not None
+            assert (call, size) == (CALLS[judged.call], judged.size)
+            late += judged.call != at_looks.call
+    assert late
+
+
 def test_a_flag_keeps_time_for_the_second_stage_and_its_decision_gives_time_to_the_rest() -> None:
     gate = undecided(2)
     gate[0, 0] = np.full(64, 0.2)
