@@ -34,7 +34,8 @@ from loopgauge.harness.store import RunFile, read_run
 from loopgauge.harness.subject import Subject
 
 FIRST_SHARE = 0.6  # of the minutes, where something was flagged: the rest is the second stage's
-CALIBRATION = 8  # processes
+CALIBRATION = 24  # processes of a trial, where they fit into TRIAL_S; looks.LEAST in any case
+TRIAL_S = 75.0  # the probe included
 CONFIRMATION = 32  # processes of the second stage, where the minutes allow
 # Where other work shares the cores, the median of many short slots is worth more than that of few
 # long ones: with a load of 10 on two cores and the same time, 36 of 1.5 ms have half the standard
@@ -117,7 +118,10 @@ def calibrate(
         equal_work=True,
     )
     tracker = Tracker(listener, small.budget_s)
-    manager.run_subject(request, subject, tracker, pacer=fixed(settings))
+    limit_s = min(TRIAL_S, small.budget_s)
+    manager.run_subject(
+        request, subject, tracker, pacer=lambda session, done: Fixed(CALIBRATION, limit_s)
+    )
     file = read_run(path)
     expected = {
         name: one.blocks * one.block_s for name, one in file.header.plan.allocations.items()
@@ -197,7 +201,7 @@ class Looking:
 
 @dataclass
 class Fixed:
-    """The pacer of the second stage: one size, and the clock as a limit."""
+    """The pacer of the second stage, and of a trial: one size, and the clock as a limit."""
 
     plan_rounds: int
     limit_s: float

@@ -93,11 +93,11 @@ def test_json_has_every_figure_as_a_share(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_plan_of_this_machine(bench: Bench) -> None:
     sides = ("--base", "asyncio", "--head", "asyncio")
-    done = bench("gate", "sleep0", "--plan", "--find", "40", "--minutes", "2", *sides, "--json")
+    done = bench("gate", "sleep0", "--plan", "--find", "40", "--minutes", "0.01", *sides, "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     (found,) = document["benchmarks"]
-    assert (document["kind"], document["change"], document["minutes"]) == ("gate-plan", 0.4, 2)
+    assert (document["kind"], document["change"], document["minutes"]) == ("gate-plan", 0.4, 0.01)
     assert (found["benchmark"], found["calibrated"]) == ("throughput.sleep0", 8)
     assert 0 < found["spread"] < 1
     assert found["seconds"] > 0
