@@ -21,7 +21,7 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,29 +170,37 @@ def _put_behind(venv: Path, folders: Sequence[str]) -> None:
     (site / "zzz_loopgauge_behind.pth").write_text("import _loopgauge_behind\n", encoding="utf-8")
 
 
+# A child begins when it is told to. An interruption may come before we know of it, and one that
+# nobody knows of finds its pipe closed, and ends.
+BEGIN = ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh"]
+
+
 def _run(command: Sequence[str], build: Build, cwd: Path, home: Path, say: Say) -> None:
     """In a process group of its own, which ends with us. All output goes to the log."""
     log = home / LOG
+    child: subprocess.Popen[bytes] | None = None
     with log.open("ab") as output:
         output.write(f"$ {shlex.join(command)}\n".encode())
         output.flush()
-        child = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_build_environment(build, home),
-            start_new_session=True,
-        )
         try:
-            code = child.wait()
+            child = subprocess.Popen(
+                [*BEGIN, *command],
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=_build_environment(build, home),
+                start_new_session=True,
+            )
+            child.communicate(b"go\n")
         except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            if child is not None:
+                with suppress(ProcessLookupError):  # it ended just now
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
             raise
-    if code:
-        raise _does_not_build(build, log, code, say)
+    if child.returncode:
+        raise _does_not_build(build, log, child.returncode, say)
 
 
 def _build_environment(build: Build, home: Path) -> dict[str, str]:

@@ -170,6 +170,9 @@ def checked(side: Side) -> Checked:
     try:
         python = subject.ask(side.executable, [side.loop], side.path)
     except HarnessError as error:
+        _, unknown, which = error.cause.partition("UnknownLoop: ")
+        if unknown:  # the last line of the registry's own error over there
+            raise SideUnusable(f"{who}: {which}") from error
         raise type(error)(f"{who}: {error.cause}", error.cure) from error
     facts = python.loops[side.loop]
     if not facts["available"]:
