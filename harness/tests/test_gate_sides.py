@@ -26,7 +26,7 @@ class Project:
 
     def prepare(self, base: str = "", head: str = "", **settings: object) -> tuple[Side, Side]:
         self.said.clear()
-        chosen = Settings(**settings)
+        chosen = Settings(**{"benchmarks": ["app:main"], **settings})
         return sides.prepare(base, head, chosen, self.folder, self.work, self.said.append)
 
     def refused(self, base: str = "", head: str = "", **settings: object) -> tuple[ExitCode, str]:
@@ -50,9 +50,13 @@ def project(tmp_path: Path, work: Path) -> Project:
 
 
 @pytest.fixture
-def fresh(project: Project) -> Project:
-    """Nothing of it is built yet, and its environments lie where a gate puts them."""
-    return Project(project.folder, project.folder / ".bench/sides")
+def app(tmp_path: Path) -> Project:
+    """An application that needs no build, of which nothing is there yet."""
+    folder = repository(tmp_path / "app")
+    files = {"pyproject.toml": "[tool.loopgauge.gate]\n", ".gitignore": ".bench\n*.pyc\n"}
+    commit(folder, {**files, "app.py": "VERSION = 1\nasync def main(): pass\n"})
+    commit(folder, {"app.py": "VERSION = 2\nasync def main(): pass\nasync def more(): pass\n"})
+    return Project(folder, folder / ".bench/builds")
 
 
 def inside(side: Side, code: str) -> str:
@@ -68,19 +72,19 @@ def inside(side: Side, code: str) -> str:
 BUILT = "import tinyloop; print(tinyloop.REVISION, getattr(tinyloop, 'BUILT', False))"
 
 
-def test_by_default_the_merge_base_is_compared_with_the_working_tree(fresh: Project) -> None:
-    write(fresh.folder, {"tinyloop/__init__.py": LOOP.format(revision="not committed")})
-    base, head = fresh.prepare()
+def test_by_default_the_merge_base_is_compared_with_the_working_tree(project: Project) -> None:
+    write(project.folder, {"tinyloop/__init__.py": LOOP.format(revision="not committed")})
+    base, head = project.prepare()
     assert inside(base, BUILT) == "first True"
     assert inside(head, BUILT) == "not committed True"
     assert (base.origin, head.origin) == ("revision", "revision")
-    assert base.commit == git(fresh.folder, "rev-parse", "main")
+    assert base.commit == git(project.folder, "rev-parse", "main")
     assert base.title == f"merge base with main ({base.commit[:10]})"
     assert (head.commit, head.title) == ("", "working tree")
     assert base.loop == head.loop == "tiny"  # the project's one entry point
     assert base.version == "1.0"
     assert base.content != head.content
-    assert git(fresh.folder, "status", "--porcelain") == "M tinyloop/__init__.py"
+    assert git(project.folder, "status", "--porcelain") == "M tinyloop/__init__.py"
 
 
 def test_the_bench_is_importable_behind_what_the_side_brings(project: Project) -> None:
@@ -101,24 +105,24 @@ def test_a_checkout_on_pythonpath_does_not_take_the_place_of_the_build(
     assert inside(base, BUILT) == "first True"
 
 
-def test_what_was_built_once_is_not_built_again(fresh: Project) -> None:
-    first = fresh.prepare("main", "work")
-    assert [line.split()[0] for line in fresh.said] == ["building", "building"]
-    assert fresh.prepare("main", "work") == first
-    assert fresh.said == []
-    # The working tree is what `work` is: the same files, the same environment.
-    _, head = fresh.prepare("main")
+def test_what_was_built_once_is_not_built_again(app: Project) -> None:
+    first = app.prepare("main~1", "main")
+    assert [line.split()[0] for line in app.said] == ["building", "building", "the"]
+    assert app.prepare("main~1", "main") == first
+    # The working tree is what `main` is: the same files, the same environment.
+    _, head = app.prepare("main~1")
     assert head.executable == first[1].executable
-    assert fresh.said == []
+    assert len(app.said) == 1
 
 
-def test_a_build_that_was_interrupted_is_done_again(fresh: Project) -> None:
-    base, _ = fresh.prepare("main", "work")
+def test_a_build_that_was_interrupted_is_done_again(app: Project) -> None:
+    base, _ = app.prepare("main~1", "main")
     home = Path(base.executable).parents[2]
     (home / environments.WHOLE).unlink()
     (home / "venv/bin/python").unlink()
-    again, _ = fresh.prepare("main", "work")
-    assert inside(again, BUILT) == "first True"
+    app.prepare("main~1", "main")
+    assert [line.split()[0] for line in app.said] == ["building", "the"]
+    assert inside(base, "import app; print(app.VERSION)") == "1"
 
 
 def test_the_same_build_on_both_sides_is_said_and_no_error(project: Project) -> None:
@@ -224,11 +228,8 @@ def test_a_base_from_before_the_loop(project: Project) -> None:
     assert "has no loop tinyloop:new_loop" in line
 
 
-def test_a_project_that_needs_no_build(tmp_path: Path, work: Path) -> None:
-    app = Project(repository(tmp_path / "app"), work)
-    commit(app.folder, {"app.py": "async def main(): pass\n", "pyproject.toml": "[tool.x]\n"})
-    commit(app.folder, {"app.py": "async def main(): 1\nasync def more(): pass\n"})
-    base, head = app.prepare("main~1", "main", benchmarks=["app:main"])
+def test_a_project_that_needs_no_build(app: Project) -> None:
+    base, head = app.prepare("main~1", "main")
     assert (base.loop, head.loop) == ("asyncio", "asyncio")
     names = ["app:main", "app:more", "nothing:main", "app.sub:x"]
     assert sides.targets(base, names) == {"app:main"}
@@ -254,16 +255,16 @@ def test_a_benchmark_whose_module_fails_is_not_taken_for_removed(project: Projec
 def test_which_loop_is_meant_has_to_be_clear(tmp_path: Path, work: Path) -> None:
     bare = Project(repository(tmp_path / "bare"), work)
     commit(bare.folder, {"x.py": ""})
-    code, line = bare.refused("HEAD", "HEAD")
+    code, line = bare.refused("HEAD", "HEAD", benchmarks=["sleep0"])
     assert (code, "--loop NAME" in line) == (ExitCode.USAGE, True)
     entries = '[project.entry-points."loopgauge.loops"]\na = "x:a"\nb = "x:b"\n'
     write(bare.folder, {"pyproject.toml": entries})
-    code, line = bare.refused("HEAD", "HEAD")
+    code, line = bare.refused("HEAD", "HEAD", benchmarks=["sleep0"])
     assert (code, "there are a, b" in line) == (ExitCode.USAGE, True)
 
 
-def test_old_environments_are_dropped(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_environments_are_dropped(app: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments, "KEPT", 1)
-    base, head = fresh.prepare("main", "work")
+    base, head = app.prepare("main~1", "main")
     assert not Path(base.executable).exists()
     assert Path(head.executable).exists()
