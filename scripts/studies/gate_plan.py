@@ -70,8 +70,8 @@ def main() -> None:
 def planned(gate: GateFile, run: RunFile, change: float) -> Plan:
     settings = gate.header.settings
     trial = {name: logs[: timing.CALIBRATION] for name, logs in judging.spread(run).items()}
-    processes = {sample.process for sample in run.samples}
-    seconds = sum(end.wall_s for end in run.ends) / len(processes)
+    parts = {(sample.process, sample.benchmark) for sample in run.samples}
+    seconds = sum(end.wall_s for end in run.ends) / len(parts)
     return sensitivity.make_plan(
         trial,
         dict.fromkeys(trial, seconds),
