@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
+from manager_testing.records import run_of
+
+from loopgauge.harness.gate import judging
+from loopgauge.harness.gate.model import Decision, Settings
+from loopgauge.harness.model import Event
+from loopgauge.harness.store import RunFile
+
+SAME = [1000.0, 1001.0, 999.0, 1000.0, 1002.0, 998.0, 1000.0, 1001.0]
+SLOWER = [1.03 * cost for cost in SAME]
+FASTER = [0.97 * cost for cost in SAME]
+WILD = [900.0, 1100.0, 950.0, 1050.0, 1000.0, 1200.0, 870.0, 1010.0]
+ROLES = {"base": "reference", "head": "candidate", "base~aa": "aa"}
+
+
+def run(
+    head: Sequence[float], twin: Sequence[float] = SAME, events: Sequence[Event] = ()
+) -> RunFile:
+    costs: Mapping[str, Sequence[float]] = {"base": SAME, "head": head, "base~aa": twin}
+    file = run_of(costs, events=events)
+    for arm in file.header.arms:
+        arm.role = ROLES[arm.label]  # type: ignore[assignment]
+    return file
+
+
+def decided(
+    first: RunFile, second: RunFile | None = None, settings: Settings | None = None
+) -> Decision:
+    (made,) = judging.decisions(first, second, settings or Settings())
+    return made
+
+
+def test_identical_sides_are_equivalent() -> None:
+    made = decided(run(SAME))
+    assert (made.verdict, made.stage, made.processes) == ("EQUIVALENT", 1, 8)
+    assert made.base == made.head == 1000.0
+    assert made.change == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("head", "verdict"), [(SLOWER, "REGRESSED"), (FASTER, "IMPROVED")])
+def test_a_change_is_called_when_fresh_processes_confirm_it(
+    head: list[float], verdict: str
+) -> None:
+    made = decided(run(head), run(head))
+    assert (made.verdict, made.stage) == (verdict, 2)
+
+
+@pytest.mark.parametrize("head", [SLOWER, FASTER])
+def test_a_flag_alone_is_no_verdict(head: list[float]) -> None:
+    made = decided(run(head))
+    assert made.verdict == "INCONCLUSIVE"
+    assert "second stage" in made.reason
+
+
+def test_a_flag_that_fresh_processes_contradict() -> None:
+    made = decided(run(SLOWER), run(SAME))
+    assert (made.verdict, made.stage) == ("EQUIVALENT", 2)
+    assert "fresh processes" in made.reason
+
+
+def test_a_flag_that_fresh_processes_leave_open() -> None:
+    made = decided(run(SLOWER), run(WILD))
+    assert (made.verdict, made.stage) == ("INCONCLUSIVE", 2)
+
+
+def test_the_second_stage_counts_for_the_direction_of_the_first_only() -> None:
+    assert decided(run(SLOWER), run(FASTER)).verdict == "INCONCLUSIVE"
+
+
+def test_a_wide_interval_is_no_verdict() -> None:
+    made = decided(run(WILD))
+    assert made.verdict == "INCONCLUSIVE"
+    assert "margin" in made.reason
+
+
+def test_a_wider_margin_lets_a_small_change_pass() -> None:
+    wide = Settings(margins={"fake.*": 0.05})
+    assert decided(run(SLOWER), None, wide).verdict == "EQUIVALENT"
+
+
+def test_a_base_that_differs_from_itself_regresses_nobody() -> None:
+    noisy = run(SLOWER, twin=SLOWER)
+    made = decided(noisy, noisy)
+    assert made.verdict == "INCONCLUSIVE"
+    assert "itself" in made.reason
+    ok, text = judging.self_check(noisy, Settings())
+    assert not ok
+    assert "0 of 1" in text
+
+
+def test_too_few_processes() -> None:
+    few = run(SAME[:7], SAME[:7])
+    assert decided(few).verdict == "INCONCLUSIVE"
+
+
+def test_a_head_that_cannot_is_broken() -> None:
+    wrong = Event(event="invalid", arm="head", benchmark="fake.work", reason="the sum is wrong")
+    made = decided(run([], events=[wrong]))
+    assert made.verdict == "BROKEN"
+    assert "the sum is wrong" in made.reason
+
+
+def test_a_base_that_cannot_is_repaired() -> None:
+    crash = Event(event="crash", arm="base", benchmark="fake.work", reason="SIGSEGV", final=True)
+    assert decided(run(SAME, events=[crash])).verdict == "REPAIRED"
+
+
+def test_the_verdict_survives_the_file() -> None:
+    """What is decided from samples that were written and read again is the same."""
+    first = run(SLOWER)
+    again = msgspec.json.decode(
+        msgspec.json.encode(first.samples), type=list[type(first.samples[0])]
+    )  # type: ignore[misc]
+    assert decided(RunFile(first.path, first.header, again, [], first.ends), run(SLOWER)) == (
+        decided(first, run(SLOWER))
+    )
