@@ -136,6 +136,7 @@ class Job:
         self.github = {
             "repository": "me/mine",
             "ref": "refs/pull/7/merge",
+            "sha": git(project, "rev-parse", "HEAD"),
             "token": "secret",
             "event": {"pull_request": {"number": 7}},
         }
@@ -280,6 +281,21 @@ def test_a_push_is_compared_with_the_commit_before(job, project, before, is_name
     assert ("--base" in job.words()) == is_named
     if is_named:
         assert job.option("--base") == commit
+
+
+def test_a_job_that_checks_out_something_else_leaves_the_base_to_the_gate(job, project):
+    git(project, "checkout", "-q", "--detach")
+    git(project, "commit", "-q", "--allow-empty", "-m", "another")
+    assert job.run().code == 0
+    assert "--base" not in job.words()
+
+
+def test_a_base_that_is_gone_is_said(job):
+    job.github.update(ref="refs/heads/main", event={"before": "1234567890" * 4})
+    outcome = job.run()
+    assert outcome.code == 4
+    assert "::error" in outcome.printed["Measure"]
+    assert not job.asked.exists()
 
 
 @pytest.mark.parametrize(

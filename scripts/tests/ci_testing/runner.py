@@ -52,6 +52,7 @@ class ActionRunner:
             "GITHUB_STEP_SUMMARY": str(temp / "summary"),
             "GITHUB_REPOSITORY": str(github["repository"]),
             "GITHUB_REF": str(github["ref"]),
+            "GITHUB_SHA": str(github["sha"]),
             "RUNNER_TEMP": str(temp),
         }
         for name in ("env", "output", "summary"):
