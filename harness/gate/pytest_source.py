@@ -31,6 +31,8 @@ def measure_round(
         round=round,
         seed=seed,
         unit=side.name,
+        # The working folder holds one of the two versions, and would take the place of both.
+        flags=("-P",),
         variables={"PYTHONPATH": search_path(side)},
     )
     try:
@@ -61,8 +63,11 @@ def measured(out: Path) -> list[Sample]:
 
 
 def search_path(side: Side) -> str:
+    """PYTHONPATH comes before what is installed: where a side is, the project's sources do not
+    belong there."""
+    own = side.path if side.origin == "factory" else []
     inherited = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join([*side.path, *([inherited] if inherited else [])])
+    return os.pathsep.join([*own, *([inherited] if inherited else [])])
 
 
 def cure(output: str, side: Side) -> str:

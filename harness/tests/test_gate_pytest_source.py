@@ -9,7 +9,7 @@ import pytest
 
 from loopgauge.harness.errors import WorkerUnusable
 from loopgauge.harness.gate.model import Side
-from loopgauge.harness.gate.pytest_source import measure_round
+from loopgauge.harness.gate.pytest_source import measure_round, search_path
 from loopgauge.harness.store import read_run
 
 TESTS = """
@@ -82,6 +82,24 @@ def test_each_side_measures_its_own(tests: str, tmp_path: Path) -> None:
     assert [arm.label for arm in run.header.arms] == ["epoll"]
     assert [benchmark.id for benchmark in run.header.benchmarks] == [here, sometimes]
     assert not (tmp_path / ".bench").exists()
+
+
+def test_the_working_folder_does_not_take_the_place_of_a_side(
+    tests: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = side(tmp_path, "base")
+    side(tmp_path, "head")
+    monkeypatch.chdir(tmp_path / "head")  # in which test_sometimes fails
+    arguments = [tests, "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    samples = measure_round(base, arguments, 0, tmp_path / "out.jsonl")
+    assert [sample.benchmark.rpartition("::")[2] for sample in samples] == [
+        "test_here",
+        "test_sometimes",
+    ]
+    monkeypatch.setenv("PYTHONPATH", "given")
+    assert search_path(base) == f"{base.path[0]}:given"
+    base.origin = "environment"
+    assert search_path(base) == "given"
 
 
 def test_what_does_not_get_as_far_as_the_tests_is_named(tmp_path: Path) -> None:
