@@ -139,7 +139,7 @@ def play(noise: Noise, effects: Floats, rules: Rules, *, seed: int, gates: int =
     stage = first_stage(first, rules)
     flagged = (stage.calls == WORSE) | (stage.calls == BETTER)
     signs = np.where(stage.calls == BETTER, -1.0, 1.0)[..., np.newaxis]
-    sizes = fresh_sizes(flagged, rules)
+    sizes = fresh_sizes(flagged, stage.elapsed_s, rules)
     kept = confirmed(signs * second, flagged, sizes, np.log1p(rules.margins))
     second_s = sizes * (flagged * rules.seconds).sum(axis=-1)
     return Outcome(
@@ -212,10 +212,12 @@ def rounds_begun(
     return rounds
 
 
-def fresh_sizes(flagged: NDArray[np.bool_], rules: Rules) -> NDArray[np.int64]:
-    """Processes of each gate's second stage, which has a clock of its own."""
+def fresh_sizes(flagged: NDArray[np.bool_], elapsed_s: Floats, rules: Rules) -> NDArray[np.int64]:
+    """Processes of each gate's second stage, which has what the first has left of the minutes, and
+    `second_s` in any case."""
     round_s = (flagged * rules.seconds).sum(axis=-1)
-    fits = np.ceil(rules.second_s / np.maximum(round_s, 1e-12))
+    seconds = np.maximum(rules.second_s, rules.limit_s - elapsed_s)
+    fits = np.floor(seconds / np.maximum(round_s, 1e-12))
     sizes: NDArray[np.int64] = np.clip(fits, looks.LEAST, rules.fresh).astype(np.int64)
     return sizes
 

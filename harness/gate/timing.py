@@ -85,14 +85,15 @@ def measure_again(
     first: RunFile, settings: Settings, seed: int, path: Path, listener: Listener
 ) -> None:
     """The second stage, of what the first one flagged: the same slots, a schedule of its own."""
-    tracker = Tracker(listener, second_s(settings))
+    limit_s = second_s(settings, first)
+    tracker = Tracker(listener, limit_s)
     if path.exists():
-        manager.resume(path, tracker, pacer=fixed(settings))
+        manager.resume(path, tracker, pacer=fixed(limit_s))
         return
     names = flagged(first, settings)
     header = again(first.header, names, seed, path)
     kept = [event for event in first.events if event.event != "settled" and event.process is None]
-    manager.run_header(path, header, kept, tracker, pacer=fixed(settings))
+    manager.run_header(path, header, kept, tracker, pacer=fixed(limit_s))
 
 
 Listener = Callable[[Progress], None]
@@ -137,8 +138,10 @@ def calibrate(
     )
 
 
-def second_s(settings: Settings) -> float:
-    return 60 * settings.minutes * (1 - FIRST_SHARE)
+def second_s(settings: Settings, first: RunFile) -> float:
+    """Its share of the minutes, and what the first stage has left of its own."""
+    whole_s = 60 * settings.minutes
+    return max(whole_s * (1 - FIRST_SHARE), whole_s - sum(end.wall_s for end in first.ends))
 
 
 def again(first: Header, names: Sequence[str], seed: int, path: Path) -> Header:
@@ -207,7 +210,10 @@ class Fixed:
     limit_s: float
 
     def wants(self, done: int, measuring_s: float, elapsed_s: float) -> bool:
-        return done < self.plan_rounds and (done < looks.LEAST or elapsed_s < self.limit_s)
+        if done < looks.LEAST:
+            return True
+        one_more_s = elapsed_s * (done + 1) / done
+        return done < self.plan_rounds and one_more_s <= self.limit_s
 
     def told(self, done: int) -> str:
         return "" if done >= self.plan_rounds else "time ran short"
@@ -220,9 +226,9 @@ def looking(settings: Settings) -> manager.MakePacer:
     return make
 
 
-def fixed(settings: Settings) -> manager.MakePacer:
+def fixed(limit_s: float) -> manager.MakePacer:
     def make(session: Session, done: int) -> Fixed:
-        return Fixed(session.header.plan.rounds, second_s(settings))
+        return Fixed(session.header.plan.rounds, limit_s)
 
     return make
 

@@ -93,9 +93,13 @@ def test_a_flag_keeps_time_for_the_second_stage_and_its_decision_gives_time_to_t
 
 def test_the_second_stage_is_as_large_as_its_time_allows() -> None:
     flagged = np.array([[False, False, False], [True, False, False], [True, True, True]])
-    sizes = simulation.fresh_sizes(flagged, rules(3, second_s=30))
+    limited = rules(3, second_s=30, limit_s=100)
+    sizes = simulation.fresh_sizes(flagged, np.full(3, 90.0), limited)
     assert sizes.tolist() == [16, 16, 10]
-    assert simulation.fresh_sizes(flagged, rules(3, second_s=3)).tolist() == [16, 8, 8]
+    sizes = simulation.fresh_sizes(flagged, np.full(3, 61.0), limited)
+    assert sizes.tolist() == [16, 16, 13]
+    short = rules(3, second_s=3, limit_s=100)
+    assert simulation.fresh_sizes(flagged, np.full(3, 100.0), short).tolist() == [16, 8, 8]
 
 
 def test_the_second_stage_confirms_what_the_looks_confirm() -> None:
