@@ -6,12 +6,13 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from loopgauge.harness import subject
-from loopgauge.harness.errors import UnknownSide
+from loopgauge.harness.errors import InterpreterUnusable, UnknownSide
 from loopgauge.harness.gate import revisions
 from loopgauge.harness.gate.model import Origin
 from loopgauge.harness.gate.revisions import Revision
@@ -71,7 +72,7 @@ def _meanings(word: str, project: Path) -> Iterable[Meaning]:
     if path.suffix == ".whl" and path.is_file():
         yield Meaning("wheel", word, here, path=path)
     elif (python := _interpreter(word, path)) is not None:
-        yield Meaning("environment", word, here, path=python)
+        yield Meaning("environment", word, str(python), path=python)
     if is_factory(word):
         yield Meaning("factory", word, word, loop=word)
     elif word in (loops := known_loops()):
@@ -88,7 +89,8 @@ def _interpreter(word: str, path: Path) -> Path | None:
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return candidate.absolute()
     if PYTHON_NAME.fullmatch(word):
-        return Path(subject.executables([word])[0])
+        with suppress(InterpreterUnusable):  # there is none: a branch may have such a name
+            return Path(subject.executables([word])[0])
     return None
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from gate_testing import LOOP, commit, git, repository, tiny_project, write
+from msgspec import structs
 
 from loopgauge.harness.cli.errors import explain
 from loopgauge.harness.cli.exit_codes import ExitCode
@@ -226,6 +227,31 @@ def test_a_base_from_before_the_loop(project: Project) -> None:
     assert code == ExitCode.ENVIRONMENT
     assert "base (before (" in line
     assert "has no loop tinyloop:new_loop" in line
+
+
+def test_a_side_does_not_borrow_the_loop_of_our_own_environment(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be measured in the place of the one that was asked for."""
+    write(tmp_path / "ours", {"tinyloop/__init__.py": LOOP.format(revision="ours")})
+    behind = [*environments.folders_behind(), str(tmp_path / "ours")]
+    monkeypatch.setattr(environments, "folders_behind", lambda: behind)
+    git(project.folder, "checkout", "-q", "--orphan", "before")
+    git(project.folder, "rm", "-rfq", ".")
+    commit(project.folder, {"README": "nothing yet"})
+    code, line = project.refused("before", "work", loop="tinyloop:new_loop")
+    assert code == ExitCode.ENVIRONMENT
+    assert "base (before (" in line
+    assert f"would be taken from {tmp_path}/ours/tinyloop" in line
+
+
+def test_two_pythons_are_said(project: Project) -> None:
+    base, head = (sides.checked(side) for side in project.prepare("asyncio", "asyncio"))
+    other = replace(head, python="3.99.0 (plain)", side=structs.replace(head.side, content="x"))
+    assert sides.remarks(base, other)[-1] == (
+        f"base runs on Python {base.python}, head on 3.99.0 (plain): a difference may be the"
+        " interpreter's"
+    )
 
 
 def test_a_project_that_needs_no_build(app: Project) -> None:

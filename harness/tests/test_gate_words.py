@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,10 @@ def refused(project: Path, word: str, name: words.SideName = "base") -> str:
         (".", "revision"),
         ("uvloop", "factory"),
         ("a.b:c", "factory"),
-        ("python3", "environment"),
+        (sys.executable, "environment"),
     ],
 )
 def test_words(project: Path, word: str, origin: str) -> None:
-    if word == "python3":
-        write(project, {word: "#!/bin/sh\n"})
-        (project / word).chmod(0o755)
     assert words.understand("base", word, project).origin == origin
 
 
@@ -65,6 +63,21 @@ def test_what_can_mean_two_things_is_asked_back(project: Path) -> None:
     assert "Write loopgauge.loops.epoll:new_event_loop for the loop;" in line
     assert "refs/heads/epoll for the revision" in line
     assert words.understand("base", "refs/heads/epoll", project).origin == "revision"
+
+
+def test_a_python_by_its_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOPGAUGE_PYTHONS", str(Path(sys.executable).parent))
+    assert (
+        words.understand("base", "python3", project).path == Path(sys.executable).parent / "python3"
+    )
+    assert "is nothing that can be measured" in refused(project, "python3.99")
+    git(project, "branch", "python3")
+    try:
+        assert f"Write {Path(sys.executable).parent}/python3 for the environment" in refused(
+            project, "python3"
+        )
+    finally:
+        git(project, "branch", "-D", "python3")
 
 
 def test_what_means_nothing_gets_the_nearest_names(project: Path) -> None:
