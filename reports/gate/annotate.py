@@ -41,6 +41,8 @@ def workflow_commands(gate: GateFile) -> list[str]:
             found[level].append(
                 (title, f"{words.TIERS[decision.tier]}: {words.sentence(decision)}")
             )
+    if result.exit_code == words.NOTHING_COMPARED:
+        found["error"].append(("loopgauge", words.headline(gate)))
     if result.advisory:
         reason = result.self_check or "base differs from itself on this machine"
         found["warning"].insert(0, ("loopgauge: timing is advisory", words.one_line(reason)))

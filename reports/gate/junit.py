@@ -35,8 +35,10 @@ def write_junit(gate: GateFile, out: Path) -> Path:
 def _suites(gate: GateFile) -> Iterator[tuple[str, list[TestCase]]]:
     result = gate.result
     if result is None:
-        yield "gate", [_result(TestCase("end", "gate"), Error, words.headline(gate), "unfinished")]
+        yield "gate", [_error("end", words.headline(gate))]
         return
+    if result.exit_code == words.NOTHING_COMPARED:
+        yield "gate", [_error("comparison", words.headline(gate))]
     for tier in words.TIERS:
         cases = [_case(found) for found in result.decisions if found.tier == tier]
         if tier == "timing" and result.self_check:
@@ -70,6 +72,11 @@ def _self_check(result: GateResult) -> TestCase:
     made = TestCase("base against itself", "gate.timing")
     made.system_out = printable(result.self_check)
     return _result(made, Skipped, result.self_check, "advisory") if result.advisory else made
+
+
+def _error(name: str, reason: str) -> TestCase:
+    """Of the gate as a whole."""
+    return _result(TestCase(name, "gate"), Error, reason, "gate")
 
 
 def _left_out(line: str) -> TestCase:

@@ -33,10 +33,11 @@ def markdown(gate: GateFile, most: int = MOST) -> str:
     failed = [found for found in result.decisions if found.verdict in FAILING]
     dull = FAILING | {"EQUIVALENT"}
     notable = [found for found in result.decisions if found.verdict not in dull]
-    page = _Page(most, reserved=[*_opening(gate), *_remarks(result), *_circumstances(gate)])
+    fixed = [*_opening(gate), *_hint(gate, failed), *_remarks(result), *_circumstances(gate)]
+    page = _Page(most, reserved=fixed)
     page.fixed(_opening(gate))
     page.table("", words.by_weight(failed))
-    page.fixed(_remarks(result))
+    page.fixed([*_hint(gate, failed), *_remarks(result)])
     page.table("Worth a look", words.by_weight(notable))
     for tier, title in words.TIERS.items():
         page.folded_table(title, [found for found in result.decisions if found.tier == tier])
@@ -105,6 +106,14 @@ def _opening(gate: GateFile) -> list[str]:
     if versions:
         sides += f" ({_shown(' → '.join(versions))})"
     return [MARKER, f"### loopgauge: {_shown(words.headline(gate))}", f"{sides}."]
+
+
+def _hint(gate: GateFile, failed: Sequence[Decision]) -> list[str]:
+    case = next((found.subject for found in failed if found.tier == "promises"), "")
+    if not case:
+        return []
+    command = words.one_line(f"bench repro {case} --loop {gate.header.head.loop}")
+    return [f"`{command.replace('`', '')}` prints a script that shows the first of them."]
 
 
 def _remarks(result: GateResult) -> list[str]:

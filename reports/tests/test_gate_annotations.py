@@ -70,3 +70,7 @@ def test_a_machine_that_is_too_noisy_is_said_before_other_warnings():
 
 def test_a_gate_without_an_end_is_an_error():
     assert levels(workflow_commands(unfinished())) == ["error"]
+
+
+def test_a_gate_that_compared_nothing_is_an_error():
+    assert workflow_commands(gate(exit_code=4)) == ["::error title=loopgauge::nothing was compared"]

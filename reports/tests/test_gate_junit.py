@@ -72,3 +72,11 @@ def test_any_text_makes_xml(tmp_path):
 def test_a_gate_without_an_end_is_an_error(tmp_path):
     (suite,) = xml_of(tmp_path, unfinished())
     assert suite.get("errors") == "1"
+
+
+def test_a_gate_that_compared_nothing_is_an_error(tmp_path):
+    suites = xml_of(tmp_path, gate(decision("ADDED"), exit_code=4))
+    assert [(one.get("name"), one.get("errors")) for one in suites] == [
+        ("gate", "1"),
+        ("timing", "0"),
+    ]

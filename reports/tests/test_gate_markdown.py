@@ -147,3 +147,10 @@ def test_a_commit_is_named_by_its_first_digits():
     found = gate()
     found.header.base = side("base", given="0123456789abcdef", commit="0123456789abcdef")
     assert "Base 0123456789, head the working tree" in markdown(found)
+
+
+def test_a_broken_promise_comes_with_a_script():
+    broken = decision("BROKEN", tier="promises", subject="SOON-001.three", change=None)
+    page = markdown(gate(broken, exit_code=5))
+    assert "`bench repro SOON-001.three --loop myloop:new` prints a script" in page
+    assert "bench repro" not in markdown(gate(decision("BROKEN"), exit_code=1))
