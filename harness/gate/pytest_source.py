@@ -12,6 +12,7 @@ import msgspec
 from loopgauge.harness.errors import RunFileError, WorkerUnusable
 from loopgauge.harness.gate.model import Side
 from loopgauge.harness.model import Sample
+from loopgauge.harness.pytesting import behind
 from loopgauge.harness.pytesting.processes import TESTS_FAILED, Fresh, tail
 from loopgauge.harness.store import read_whole
 
@@ -26,7 +27,11 @@ def measure_round(
     itself does not get as far as the tests."""
     fresh = Fresh(
         executable=side.executable,
-        arguments=[*arguments, "--loop-benchmark-alone", f"--loop-benchmark-loop={side.loop}"],
+        arguments=[
+            *arguments,
+            *("-p", behind.PLUGIN),
+            *("--loop-benchmark-alone", f"--loop-benchmark-loop={side.loop}"),
+        ],
         out=out,
         round=round,
         seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def side(folder: Path, name: str, loop: str = "epoll") -> Side:
     )
 
 
+@pytest.fixture(autouse=True)
+def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other plugins of this environment would only cost time."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 @pytest.fixture
 def tests(tmp_path: Path) -> str:
     path = tmp_path / "bench" / "test_bench.py"
@@ -100,6 +107,26 @@ def test_the_working_folder_does_not_take_the_place_of_a_side(
     assert search_path(base) == f"{base.path[0]}:given"
     base.origin = "environment"
     assert search_path(base) == "given"
+
+
+@pytest.mark.parametrize("ini", ["pythonpath = .", "addopts = --import-mode=importlib"])
+def test_what_is_installed_comes_before_the_sources(
+    ini: str, tests: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conftest.py beside the sources, or `pythonpath`, would make pytest import those."""
+    installed, sources = side(tmp_path, "base"), side(tmp_path, "head")
+    given = [installed.path[0], *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(given))
+    installed.origin = "environment"
+    source = Path(sources.path[0])
+    (source / "conftest.py").touch()
+    (source / "pytest.ini").write_text(f"[pytest]\n{ini}\n", encoding="utf-8")
+    (source / "test_bench.py").write_text(TESTS, encoding="utf-8")
+    arguments = [str(source / "test_bench.py"), "-p", "no:cacheprovider"]
+    samples = measure_round(installed, arguments, 0, tmp_path / "out.jsonl")
+    assert [sample.benchmark for sample in samples] == [
+        f"pytest:test_bench.py::test_{name}" for name in ("here", "sometimes")
+    ]
 
 
 def test_what_does_not_get_as_far_as_the_tests_is_named(tmp_path: Path) -> None:
