@@ -39,9 +39,12 @@ BUILD_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CM
 EMPTY_PHRASES = re.compile(
     r"see above|originates from a subprocess|subprocess-exited|metadata-generation-failed|"
     r"failed-wheel-build|issue with the (package|subprocess)|Failed building wheel|"
-    r"Failed to build|Could not build wheels|end of output|^\W*(\u00d7|\u2570|\[notice\])",
+    r"returned non-zero exit status|Failed to build|Could not build wheels|end of output|"
+    r"^\W*(\u00d7|\u2570|\[notice\])",
     re.IGNORECASE,
 )
+# GCC, Clang and those who write like them; Rust.
+COMPILER_ERROR = re.compile(r":\d+(:\d+)?: (fatal )?error: |^error\[E\d+\]: ")
 
 Say = Callable[[str], None]
 
@@ -227,11 +230,13 @@ def _does_not_build(build: Build, log: Path, code: int, say: Say) -> SideUnusabl
 
 
 def telling_line(lines: Sequence[str]) -> str:
-    """The last one that names an error, else the last one that says anything."""
+    """A compiler's first error, from which others follow; else the last line that names an error,
+    since build tools wrap them; else the last that says anything."""
     said = [line.strip() for line in lines if line.strip() and not line.startswith("$ ")]
     telling = [line for line in said if not EMPTY_PHRASES.search(line)]
     errors = [line for line in telling if re.search(r"error|not found|no such", line, re.I)]
-    return next(reversed(errors or telling or said), "")[:300]
+    compiler = next((line for line in telling if COMPILER_ERROR.search(line)), "")
+    return (compiler or next(reversed(errors or telling or said), ""))[:300]
 
 
 @contextmanager

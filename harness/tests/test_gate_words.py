@@ -197,6 +197,9 @@ def test_a_version_for_backends_that_ask_git(project: Path) -> None:
     [
         (["a.c:1: error: no", "note: see", "hint: See above for details."], "a.c:1: error: no"),
         (["ERROR: Could not find a version", "", "[notice] A new release"], "ERROR: Could not"),
+        (["a.c:1:2: error: no ;", "error: Command 'gcc' failed", "a.c:9:1: error: x"], "a.c:1:2:"),
+        (["error[E0425]: cannot find", "error: could not compile"], "error[E0425]"),
+        (["no rule", "error: Command 'cc' returned non-zero exit status 1."], "no rule"),
         (["$ pip install x", "killed"], "killed"),
         (["$ pip install x"], ""),
     ],
