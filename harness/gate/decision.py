@@ -42,13 +42,19 @@ def decide(gate: GateFile) -> GateResult:
     notes += expired(settings, today)
     made.sort(key=lambda one: ORDER.index(one.verdict))
     return GateResult(
-        exit_code=int(exit_code(made, left_out)),
+        exit_code=int(exit_code(made, left_out, compared=only_promises_asked(gate))),
         decisions=made,
         self_check=check,
         advisory=not ok,
         notes=notes,
         left_out=left_out,
     )
+
+
+def only_promises_asked(gate: GateFile) -> bool:
+    """Where all are kept there is no decision, and yet both sides were compared."""
+    settings = gate.header.settings
+    return not (settings.deterministic or settings.timing) and bool(promises.notes(gate.folder))
 
 
 def step_file(gate: GateFile, name: str) -> RunFile | None:
@@ -111,7 +117,9 @@ def expired(settings: Settings, today: date) -> list[str]:
     ]
 
 
-def exit_code(decisions: list[Decision], left_out: list[str]) -> ExitCode:
+def exit_code(
+    decisions: list[Decision], left_out: list[str], *, compared: bool = False
+) -> ExitCode:
     codes = set()
     for one in decisions:
         if one.verdict in FAILING:
@@ -123,6 +131,6 @@ def exit_code(decisions: list[Decision], left_out: list[str]) -> ExitCode:
             codes.add(ExitCode.LEFT_OUT)
     if left_out:
         codes.add(ExitCode.LEFT_OUT)
-    if not any(one.verdict not in ("ADDED", "REMOVED") for one in decisions):
+    if not compared and not any(one.verdict not in ("ADDED", "REMOVED") for one in decisions):
         codes.add(ExitCode.NOTHING_MEASURED)
     return first(codes)
