@@ -220,6 +220,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     if benchmarks is None:
         return
     benchmarks.finish(interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
+    if benchmarks.run is not None and (given := session.config.getoption("loop_benchmark_json")):
+        from loopgauge.harness.pytesting import shown
+
+        try:
+            shown.write_json(benchmarks.run, Path(given))
+        except OSError as error:
+            benchmarks.problem = f"cannot write {given}: {error.strerror}"
     if benchmarks.problem and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
@@ -234,7 +241,5 @@ def pytest_terminal_summary(
 
     if benchmarks.run is not None:
         shown.show(benchmarks.run, terminalreporter)
-        if config.getoption("loop_benchmark_json"):
-            shown.write_json(benchmarks.run, Path(config.getoption("loop_benchmark_json")))
     if benchmarks.problem:
         terminalreporter.write_line(f"error: {benchmarks.problem}", red=True)

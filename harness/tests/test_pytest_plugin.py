@@ -41,6 +41,7 @@ class Answer:
     code: int
     out: str
     folder: Path
+    text: str
 
     @property
     def runs(self) -> list[Path]:
@@ -89,7 +90,7 @@ def project(tmp_path: Path) -> Project:
             text=True,
             check=False,
         )
-        return Answer(done.returncode, done.stdout, tmp_path)
+        return Answer(done.returncode, done.stdout, tmp_path, text)
 
     return run
 
@@ -551,6 +552,10 @@ def test_a_full_disk_fails_the_test(project: Project) -> None:
     answer.outcome(failed=1)
     assert "cannot write /dev/full: the disk is full; choose another place" in answer.out
     assert "Traceback" not in answer.out
+    full = project(answer.text, "--loop-benchmark-json=/dev/full")
+    assert full.code == pytest.ExitCode.INTERNAL_ERROR
+    full.outcome(passed=1)
+    assert "error: cannot write /dev/full: No space left on device" in full.out
 
 
 def test_ctrl_c_keeps_what_was_measured(project: Project) -> None:
