@@ -73,3 +73,19 @@ class TruncatedRun(RunFileError):
 class StoreFull(HarnessError):
     """The disk has no room for the run file (or does not let it be written). What was recorded
     before is intact."""
+
+
+class NoHistory(NothingToMeasure):
+    """There is no store yet, or nothing in it."""
+
+
+class NotAHistory(RunFileError):
+    """The file is no store of ours, is damaged, or was written by a newer loopgauge."""
+
+
+class StoreBusy(HarnessError):
+    """Another process holds the store for longer than we are ready to wait."""
+
+
+class StoreUnusable(HarnessError):
+    """The store can be neither opened nor written, for a reason of the system."""

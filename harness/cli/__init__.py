@@ -31,6 +31,11 @@ COMMANDS = {
         "Make run files of the results of pyperf and Google Benchmark.",
         "bench import google.json",
     ),
+    "history": CommandEntry(
+        "loopgauge.harness.cli.history:history",
+        "Show trends over stored runs, and where they changed.",
+        "bench history sleep0",
+    ),
     "conformance": CommandEntry(
         "loopgauge.harness.cli.conformance:conformance",
         "Say which promises of asyncio a loop keeps.",

@@ -1,0 +1,458 @@
+"""`bench history`: trends over stored runs, and where they changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loopgauge.harness.cli import exit_codes
+from loopgauge.harness.cli.errors import Problem, did_you_mean
+from loopgauge.harness.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from loopgauge.harness.history.model import History, Query
+
+STORE = Path(".bench/history.sqlite")
+LAST = 20  # points of a trend
+STEPS_LAST = 200  # points in which steps are looked for
+
+EPILOG = f"""\b
+Examples:
+  bench history import --all
+  bench history sleep0 --loop epoll
+  bench history 'call_soon_*' --metric instructions --last 50
+  bench history steps --machine all
+  bench history export --format csv --out history.csv
+
+\b
+Trends are for people: no command here fails because a figure became worse.
+The check of a change is `bench gate`, which measures both sides at once.
+
+{exit_codes.HELP}"""
+
+
+class HistoryGroup(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is no subcommand is meant for `show`: `bench history sleep0`."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--wait",
+            type=click.FloatRange(min=0),
+            default=10.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for another process that holds the store.",
+        ),
+        click.option(
+            "--store",
+            type=click.Path(dir_okay=False, path_type=Path),
+            default=STORE,
+            show_default=True,
+            metavar="FILE",
+            help="The store.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def query_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option(
+            "--machine",
+            "machines",
+            multiple=True,
+            metavar="KEY|TEXT|all",
+            help="On this kind of machine (repeat). Default: the one that measured last.",
+        ),
+        click.option(
+            "--metric",
+            "metrics",
+            multiple=True,
+            metavar="NAME|all",
+            help="ratio (to stock asyncio, the default), cost, instructions, ... (repeat).",
+        ),
+        click.option(
+            "--loop", "loops", multiple=True, metavar="NAME|GLOB", help="Of this loop (repeat)."
+        ),
+        click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK | GLOB]..."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(cls=HistoryGroup, epilog=EPILOG)
+def history() -> None:
+    """Show trends over stored runs: `bench history [BENCHMARK]...`
+
+    A store keeps a summary of each run, from one machine or from many. Runs
+    get there by `bench history import`. Figures of different CPUs, kernels
+    and Pythons are never put into one line.
+    """
+
+
+@history.command(
+    epilog=f"""\b
+Examples:
+  bench history
+  bench history throughput --loop epoll --last 50
+  bench history show import        (a benchmark that is called like a command)
+
+\b
+--json prints one object: schema, kind ("history-trends"), other_machines,
+series (benchmark, loop, metric, against, unit, direction, machine, points).
+A point has run, created, arm, value, low, high (95 %), processes, version,
+build, commit, status, advisory, complete. Members are added, never removed.
+
+{exit_codes.HELP}"""
+)
+@query_options
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=LAST,
+    show_default=True,
+    metavar="N",
+    help="As many runs of each line.",
+)
+@store_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
+def show(
+    benchmarks: tuple[str, ...],
+    loops: tuple[str, ...],
+    metrics: tuple[str, ...],
+    machines: tuple[str, ...],
+    last: int,
+    store: Path,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Show the trend of each benchmark and loop. The default command."""
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.history_shown import print_trends
+    from loopgauge.harness.cli.output import print_json
+
+    with opened(store, wait) as kept:
+        query, others = make_query(kept, benchmarks, loops, metrics, machines, last)
+        series = kept.series(query)
+    if as_json:
+        print_json(
+            {"schema": 1, "kind": "history-trends", "other_machines": others, "series": series}
+        )
+    else:
+        print_trends(series, others, stdout_console())
+
+
+@history.command(
+    "import",
+    epilog=f"""\b
+Examples:
+  bench history import --all
+  bench history import .bench/runs/RUN.jsonl --commit "$(git rev-parse HEAD)"
+  bench history import machine-a/ machine-b/ --store /srv/history.sqlite
+
+\b
+A FOLDER is searched for run files and gates. A run that is there already is
+not stored twice; one that was resumed since replaces what was stored of it.
+
+\b
+--json prints one object: schema, kind ("history-import"), exit_code, store,
+runs (how many were added, known, grown, differs), problems.
+
+{exit_codes.HELP}""",
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE | FOLDER]...")
+@click.option("--all", "everything", is_flag=True, help="All of .bench/runs and .bench/gates.")
+@click.option(
+    "--commit",
+    default="",
+    metavar="REVISION",
+    help="The revision that was measured. The sides of a gate know their own.",
+)
+@store_options
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def import_(
+    paths: tuple[Path, ...],
+    everything: bool,
+    commit: str,
+    store: Path,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Put runs into the store, which is made if there is none."""
+    from loopgauge.harness.cli.history_import import import_into, print_imported
+    from loopgauge.harness.cli.output import print_json
+
+    if everything == bool(paths):
+        raise click.UsageError("Name files or folders, or give --all.")
+    chosen = [path for path in map(Path, (".bench/runs", ".bench/gates")) if path.exists()]
+    with opened(store, wait, create=True) as kept:
+        done = import_into(kept, chosen if everything else paths, commit)
+    if as_json:
+        print_json({"schema": 1, "kind": "history-import", "store": str(store), **done.as_dict()})
+    else:
+        print_imported(done, store)
+    click.get_current_context().exit(done.exit_code)
+
+
+@history.command(
+    epilog=f"""\b
+Examples:
+  bench history steps
+  bench history steps sleep0 --loop epoll --last 500
+  bench history steps --metric instructions --margin 0.1
+
+\b
+A step is a place where the ranks before and after differ more than in all but
+a few random orders of the same runs. --alpha is the chance of one false step
+or more among everything that was asked about.
+
+\b
+--json prints one object: schema, kind ("history-steps"), other_machines,
+search (method, series, too_short, alpha, level, margin, least, orders, seed,
+steps). A step has series, at (the first run of the new level), last_before,
+change, shift, worse, p, before, after. Members are added, never removed.
+
+{exit_codes.HELP}"""
+)
+@query_options
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=STEPS_LAST,
+    show_default=True,
+    metavar="N",
+    help="Look at as many runs of each line.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Chance of a false step.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Smaller steps are not shown.",
+)
+@click.option(
+    "--least",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Runs that a level lasts at least.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@store_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
+def steps(
+    benchmarks: tuple[str, ...],
+    loops: tuple[str, ...],
+    metrics: tuple[str, ...],
+    machines: tuple[str, ...],
+    last: int,
+    alpha: float,
+    margin: float,
+    least: int,
+    seed: int,
+    store: Path,
+    wait: float,
+    as_json: bool,
+) -> None:
+    """Say at which run a trend changed its level, by how much, and how sure that is."""
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.history_shown import print_steps
+    from loopgauge.harness.cli.output import print_json
+    from loopgauge.harness.history.steps import search
+
+    with opened(store, wait) as kept:
+        query, others = make_query(kept, benchmarks, loops, metrics, machines, last)
+        found = search(kept.series(query), alpha=alpha, margin=margin / 100, least=least, seed=seed)
+    if as_json:
+        print_json(
+            {"schema": 1, "kind": "history-steps", "other_machines": others, "search": found}
+        )
+    else:
+        print_steps(found, others, stdout_console())
+
+
+@history.command(
+    epilog=f"""\b
+Examples:
+  bench history machines
+  bench history machines --json --store central.sqlite
+
+\b
+--json prints one object: schema, kind ("history-machines"), machines (key,
+machine, runs, first, last). Members are added, never removed.
+
+{exit_codes.HELP}"""
+)
+@store_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
+def machines(store: Path, wait: float, as_json: bool) -> None:
+    """Show the kinds of machines there are figures of, newest first."""
+    from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.history_shown import print_machines
+    from loopgauge.harness.cli.output import print_json
+
+    with opened(store, wait) as kept:
+        rows = kept.machines()
+    if as_json:
+        items = [
+            {"key": one.machine.key, "machine": one.machine, "runs": one.runs,
+             "first": one.first, "last": one.last}
+            for one in rows
+        ]  # fmt: skip
+        print_json({"schema": 1, "kind": "history-machines", "machines": items})
+    else:
+        print_machines(rows, stdout_console())
+
+
+@history.command(
+    epilog=f"""\b
+Examples:
+  bench history export > history.csv
+  bench history export sleep0 --format json --out sleep0.json
+
+\b
+One point a row, of all machines and metrics unless told. JSON is one object:
+schema, kind ("history"), points. Columns are added, never removed.
+
+{exit_codes.HELP}"""
+)
+@query_options
+@click.option(
+    "--format", "kind", type=click.Choice(["csv", "json"]), default="csv", show_default=True
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to. Default: standard output.",
+)
+@store_options
+def export(
+    benchmarks: tuple[str, ...],
+    loops: tuple[str, ...],
+    metrics: tuple[str, ...],
+    machines: tuple[str, ...],
+    kind: str,
+    out: Path | None,
+    store: Path,
+    wait: float,
+) -> None:
+    """Write the points as CSV or JSON."""
+    from loopgauge.harness.history.export import write
+
+    with opened(store, wait) as kept:
+        everywhere = machines or ("all",)
+        query, _ = make_query(kept, benchmarks, loops, metrics or ("all",), everywhere, None)
+        if out is None:
+            write(kind, kept.rows(query), sys.stdout)
+            return
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("w", encoding="utf-8", newline="") as file:
+            count = write(kind, kept.rows(query), file)
+    click.echo(f"{kind}: {count} points in {out}", err=True)
+
+
+def opened(store: Path, wait: float, *, create: bool = False) -> Any:
+    from contextlib import closing
+
+    from loopgauge.harness.history.sqlite import open_history
+
+    return closing(open_history(store, create=create, wait_s=wait))
+
+
+def make_query(
+    kept: History,
+    benchmarks: tuple[str, ...],
+    loops: tuple[str, ...],
+    metrics: tuple[str, ...],
+    machines: tuple[str, ...],
+    last: int | None,
+) -> tuple[Query, int]:
+    """And how many kinds of machines it leaves out. A query that nothing fits is refused."""
+    from loopgauge.harness.history.model import RATIO, Query
+
+    there = kept.machines()
+    if not there:
+        raise Problem(
+            ExitCode.NOTHING_MEASURED,
+            "the history has no runs yet",
+            "Fill it from yours: bench history import --all",
+        )
+    query = Query(
+        benchmarks=list(benchmarks),
+        loops=list(loops),
+        metrics=[] if "all" in metrics else list(metrics) or [RATIO],
+        machines=[] if "all" in machines else list(machines),
+        last=last,
+    )
+    require_match(kept, query)
+    having = {key.machine for key in kept.keys(query)}
+    if not machines:
+        newest = next(row.machine for row in there if row.machine in having)
+        query.machines = [newest.key]
+        return query, len(having) - 1
+    return query, 0
+
+
+def require_match(kept: History, query: Query) -> None:
+    """Each word has to fit something by itself, and all together, too."""
+    from loopgauge.harness.history.matching import (
+        benchmark_names,
+        fits_any,
+        machine_matches,
+    )
+    from loopgauge.harness.history.model import Query
+
+    everything = kept.keys(Query())
+    names = {
+        "benchmark": (query.benchmarks, [benchmark_names(key.benchmark) for key in everything]),
+        "loop": (query.loops, [[key.loop] for key in everything]),
+        "metric": (query.metrics, [[key.metric] for key in everything]),
+    }
+    for what, (patterns, there) in names.items():
+        for pattern in patterns:
+            if not any(fits_any([pattern], names) for names in there):
+                known = {name for names in there for name in names}
+                hint = did_you_mean(pattern, known) or f"There are: {some(known)}"
+                raise Problem(
+                    ExitCode.USAGE, f"no {what} of the history is called {pattern!r}", hint
+                )
+    for pattern in query.machines:
+        if not any(machine_matches([pattern], key.machine) for key in everything):
+            raise Problem(
+                ExitCode.USAGE,
+                f"the history knows no machine {pattern!r}",
+                "`bench history machines` names them",
+            )
+    if not kept.keys(query):
+        raise Problem(
+            ExitCode.NOTHING_MEASURED,
+            "nothing in the history is all of what was asked for",
+            "Ask with --machine all or --metric all, or for fewer things at once",
+        )
+
+
+def some(names: set[str], limit: int = 12) -> str:
+    listed = sorted(names)
+    more = ", ..." if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + more
