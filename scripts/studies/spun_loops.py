@@ -15,7 +15,10 @@ from loopgauge import _bench
 
 
 class SpunLoop(asyncio.SelectorEventLoop):
-    spin = 0
+    def __init__(self, spin: int) -> None:
+        # In both loops the instance's own: to find it in the class is 240 instructions cheaper.
+        self.spin = spin
+        super().__init__()
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
         _bench.spin(self.spin)
@@ -40,13 +43,11 @@ class LateLoop(asyncio.SelectorEventLoop):
 
 
 def plain() -> SpunLoop:
-    return SpunLoop()
+    return SpunLoop(0)
 
 
 def slowed() -> SpunLoop:
-    loop = SpunLoop()
-    loop.spin = int(os.environ["LOOPGAUGE_STUDY_SPIN"])
-    return loop
+    return SpunLoop(int(os.environ["LOOPGAUGE_STUDY_SPIN"]))
 
 
 def punctual() -> LateLoop:
