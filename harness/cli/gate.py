@@ -38,6 +38,7 @@ Examples:
   bench gate sleep0 'call_soon_*' --base v1.2 --head HEAD
   bench gate --base dist/old.whl --head dist/new.whl --loop my_pkg:new_loop
   bench gate --base my_pkg:old_loop --head my_pkg:new_loop --minutes 10
+  bench gate pytest:tests/bench myloop.bench:main --base v1.2
   bench gate --plan --find 3
   bench gate --resume latest
   bench gate --replay latest --markdown comment.md
@@ -83,7 +84,9 @@ reason, by_name). Members are added, never removed.
 
 
 @click.command(epilog=EPILOG)
-@click.argument("what", nargs=-1, metavar="[FAMILY | SCENARIO | GLOB | MODULE:COROUTINE]...")
+@click.argument(
+    "what", nargs=-1, metavar="[FAMILY | SCENARIO | GLOB | MODULE:COROUTINE | pytest:TESTS]..."
+)
 @click.option("--base", metavar="SIDE", help="Default: where this branch left the default branch.")
 @click.option("--head", metavar="SIDE", help="Default: the working tree.")
 @click.option("--loop", metavar="NAME|MODULE:FACTORY", help="The loop of both sides.")

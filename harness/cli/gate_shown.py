@@ -23,6 +23,8 @@ STEPS: dict[Step | Literal["calibration"], str] = {
     "counts": "instructions, system calls, allocations",
     "timing": "timing, first stage",
     "confirmation": "timing, second stage: what was flagged, in fresh processes",
+    "tests timing": "timing of the project's tests, first stage",
+    "tests confirmation": "timing of the project's tests, second stage",
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loopgauge.harness.cli.selection import Variant
     from loopgauge.harness.gate.model import GateHeader, Settings, Side
 
+TESTS = "pytest:"
 BUILDS = Path(".bench/builds")  # of sides, by content; the oldest are dropped
 
 
@@ -31,7 +32,9 @@ def make_header(
 
     project = Path.cwd()
     sys.path.insert(0, str(project))  # a console script has its own folder there
-    chosen = chosen_benchmarks(settings.benchmarks, "quick", {}, elsewhere=True)
+    tests = [name.removeprefix(TESTS) for name in settings.benchmarks if name.startswith(TESTS)]
+    named = [name for name in settings.benchmarks if not name.startswith(TESTS)]
+    chosen = chosen_benchmarks(named, "quick", {}, elsewhere=True) if named else []
     with termination_as_interrupt():
         on_base, on_head = sides.prepare(base or "", head or "", settings, project, BUILDS, say)
         both, added, removed = shared_benchmarks(chosen, on_base, on_head)
@@ -46,6 +49,7 @@ def make_header(
         benchmarks=both,
         added=added,
         removed=removed,
+        tests=tests,
     )
 
 

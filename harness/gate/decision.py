@@ -18,6 +18,9 @@ from loopgauge.harness.store import RunFile, read_run
 ORDER = ("BROKEN", "REGRESSED", "INCONCLUSIVE", "EXPECTED", "REMOVED", "ADDED", "REPAIRED",
          "IMPROVED", "EQUIVALENT")  # fmt: skip
 
+# Files of both stages.
+TIMED = (("timing", "confirmation"), ("tests", "tests-again"))
+
 
 def decide(gate: GateFile) -> GateResult:
     """Raises RunFileError where a step's file cannot be read. What is expected is judged by the day
@@ -31,12 +34,13 @@ def decide(gate: GateFile) -> GateResult:
         made += counting.decisions(counts, step_file(gate, "counts-again"), settings)
         left_out += counting.left_out(counts)
     ok, check = True, ""
-    if timed := step_file(gate, "timing"):
-        made += judging.decisions(timed, step_file(gate, "confirmation"), settings)
-        ok, check = judging.self_check(timed, settings)
-        notes += judgement.standing(timed)
-        if not ok:
-            made = [advised(one) for one in made]
+    for stage, confirmation in TIMED:
+        if timed := step_file(gate, stage):
+            decided = judging.decisions(timed, step_file(gate, confirmation), settings)
+            agrees, text = judging.self_check(timed, settings)
+            made += decided if agrees else [advised(one) for one in decided]
+            ok, check = ok and agrees, "; ".join(filter(None, (check, text)))
+            notes += [note for note in judgement.standing(timed) if note not in notes]
     today = date.fromisoformat(gate.header.created[:10])
     made = [expected(one, settings, today) for one in made]
     notes += expired(settings, today)

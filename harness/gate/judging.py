@@ -175,9 +175,9 @@ def incomparable(file: RunFile, benchmark: Benchmark) -> Decision | None:
     """Where one side has no figure at all."""
     arms = {arm.label: arm for arm in file.header.arms}
     base, head = (state(file, benchmark, arms[name]) for name in (BASE, HEAD))
-    if base[0] == "ok" and head[0] == "ok":
-        return None
     made = Decision(tier="timing", subject=benchmark.id, verdict="INCONCLUSIVE")
+    if base[0] == "ok" and head[0] == "ok":
+        return without_figures(file, made)
     if base[0] == "ok":
         made.verdict, made.reason = "BROKEN", f"head: {head[0]}: {head[1]}"
     elif head[0] == "ok":
@@ -185,6 +185,19 @@ def incomparable(file: RunFile, benchmark: Benchmark) -> Decision | None:
     else:
         made.reason = f"neither side can: {base[0]}: {base[1]}"
     return made
+
+
+def without_figures(file: RunFile, made: Decision) -> Decision | None:
+    """Nothing went wrong, and a side has no sample all the same: its tests lack this benchmark."""
+    has = {sample.arm for sample in file.samples if sample.benchmark == made.subject}
+    if BASE in has and HEAD not in has:
+        made.verdict = "REMOVED"
+        made.reason = "head measured nothing: is its test gone, failing or skipped?"
+        return made
+    if HEAD in has and BASE not in has:
+        made.verdict, made.reason = "ADDED", "only head has it"
+        return made
+    return None
 
 
 def state(file: RunFile, benchmark: Benchmark, arm: Arm) -> tuple[str, str]:

@@ -18,7 +18,7 @@ GATE_SCHEMA = 1
 KIND = "gate"
 
 Origin = Literal["factory", "revision", "wheel", "environment"]
-Step = Literal["promises", "counts", "timing", "confirmation"]
+Step = Literal["promises", "counts", "timing", "confirmation", "tests timing", "tests confirmation"]
 Tier = Literal["promises", "instructions", "syscalls", "allocations", "timing"]
 Verdict = Literal[
     "REGRESSED",  # worse by more than the margin, twice
@@ -48,7 +48,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`[tool.loopgauge.gate]`, the command line laid over it. Margins are shares: 0.01 is 1 %."""
 
     loop: str = ""  # registered name or module:factory; of both sides
-    benchmarks: list[str] = []  # families, scenarios, globs, ids, module:coroutine; []: DEFAULT
+    # Families, scenarios, globs, ids, module:coroutine, pytest:ARGUMENT; []: the default ones.
+    benchmarks: list[str] = []
     margin: float = 0.01
     margins: dict[str, float] = {}  # glob over benchmark ids -> margin; the last that fits
     minutes: float = 5.0  # for the timing, both stages
@@ -78,6 +79,7 @@ class Side(msgspec.Struct, kw_only=True):
     commit: str = ""  # of a revision
     version: str = ""  # of the loop's or the project's distribution
     content: str = ""  # sha256 of what was built or installed, where there is such a thing
+    source: str = ""  # folder of a revision's tree, its tests included
 
     @property
     def title(self) -> str:
@@ -120,6 +122,7 @@ class GateHeader(Record, tag="header", kw_only=True):
     benchmarks: list[str] = msgspec.field(default_factory=list)  # ids, of both sides
     added: list[str] = msgspec.field(default_factory=list)  # only head has them
     removed: list[str] = msgspec.field(default_factory=list)  # only base has them
+    tests: list[str] = msgspec.field(default_factory=list)  # arguments of pytest
     environment: Environment = msgspec.field(default_factory=Environment)
 
 

@@ -16,18 +16,23 @@ from loopgauge.harness.pytesting import behind
 from loopgauge.harness.pytesting.processes import TESTS_FAILED, Fresh, tail
 from loopgauge.harness.store import read_whole
 
+# Of a test in one process: many processes say more than long ones.
+SECONDS = 0.25
+
 
 def measure_round(
     side: Side, arguments: Sequence[str], round: int, out: Path, seed: int = 0
 ) -> list[Sample]:
     """One sample per benchmark, its arm named after the side. `out` is the process's own run file,
-    whose header describes the benchmarks; it must not exist yet.
+    whose header describes the benchmarks; it must not exist yet. The tests of a revision are its
+    own and run in its own tree, so that all code they import is the side's.
 
     A benchmark whose test fails or is skipped has no sample. Raises WorkerUnusable where pytest
     itself does not get as far as the tests."""
     fresh = Fresh(
         executable=side.executable,
         arguments=[
+            f"--loop-benchmark-seconds={SECONDS}",  # an argument of the user's counts more
             *arguments,
             *("-p", behind.PLUGIN),
             *("--loop-benchmark-alone", f"--loop-benchmark-loop={side.loop}"),
@@ -38,6 +43,7 @@ def measure_round(
         unit=side.name,
         # The working folder holds one of the two versions, and would take the place of both.
         flags=("-P",),
+        folder=Path(side.source) if side.source else None,
         variables={"PYTHONPATH": search_path(side)},
     )
     try:

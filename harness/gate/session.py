@@ -12,7 +12,7 @@ from typing import Any
 
 from loopgauge.harness import environment
 from loopgauge.harness.errors import ResumeMismatch
-from loopgauge.harness.gate import counting, decision, judging, promises, timing
+from loopgauge.harness.gate import counting, decision, judging, promises, tests_timing, timing
 from loopgauge.harness.gate.model import AnyGateRecord, GateHeader, GateResult, GateStep, Step
 from loopgauge.harness.gate.store import GateFile, append
 from loopgauge.harness.gate.subject import build
@@ -69,13 +69,14 @@ class Session:
     def _wanted(self) -> dict[Step, Callable[[], None]]:
         settings = self.gate.header.settings
         wanted: dict[Step, Callable[[], None]] = {}
-        if not self.gate.header.benchmarks:
-            return wanted
-        if settings.deterministic:
+        if self.gate.header.benchmarks and settings.deterministic:
             wanted["counts"] = self._counts
-        if settings.timing:
+        if self.gate.header.benchmarks and settings.timing:
             wanted["timing"] = self._timing
             wanted["confirmation"] = self._confirmation
+        if self.gate.header.tests and settings.timing:
+            wanted["tests timing"] = self._tests
+            wanted["tests confirmation"] = self._tests_again
         return wanted
 
     def _step(self, step: Step, do: Callable[[], None]) -> None:
@@ -133,6 +134,17 @@ class Session:
             timing.measure_again(
                 first, header.settings, header.seed, self._file("confirmation"), listener
             )
+
+    def _tests(self) -> None:
+        with self.display("tests timing") as listener:
+            tests_timing.measure_first(self.gate.header, self._file("tests"), listener)
+
+    def _tests_again(self) -> None:
+        header = self.gate.header
+        if not judging.flagged(read_run(self._file("tests")), header.settings):
+            return
+        with self.display("tests confirmation") as listener:
+            tests_timing.measure_again(header, self._file("tests-again"), listener)
 
     def _file(self, name: str) -> Path:
         return self.gate.folder / f"{name}.jsonl"

@@ -156,6 +156,7 @@ def _from_revision(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     side.path = []  # its own folder is on the environment's import path
+    side.source = str(made.source or "")
     return _with(side, made)
 
 

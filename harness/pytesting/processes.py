@@ -27,6 +27,7 @@ class Fresh:
     unit: str = ""  # tells processes of one round apart
     flags: Sequence[str] = ()  # of the interpreter
     variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None  # where pytest runs; None: here
 
     def run(self) -> subprocess.CompletedProcess[str]:
         """Ctrl-C ends it, too. Raises OSError for an interpreter that cannot be started."""
@@ -50,6 +51,7 @@ class Fresh:
         )
         return subprocess.run(
             command,
+            cwd=self.folder,
             env={**drawn, **self.variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
