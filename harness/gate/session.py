@@ -141,10 +141,11 @@ class Session:
 
     def _tests_again(self) -> None:
         header = self.gate.header
-        if not judging.flagged(read_run(self._file("tests")), header.settings):
+        first = read_run(self._file("tests"))
+        if not judging.flagged(first, header.settings):
             return
         with self.display("tests confirmation") as listener:
-            tests_timing.measure_again(header, self._file("tests-again"), listener)
+            tests_timing.measure_again(header, first, self._file("tests-again"), listener)
 
     def _file(self, name: str) -> Path:
         return self.gate.folder / f"{name}.jsonl"

@@ -61,7 +61,9 @@ class Stage:
                         writer.append(samples)
                         file.samples += samples
                 number += 1
-            writer.append([End(utc=environment.utc_now(), samples=len(file.samples))])
+            end = End(utc=environment.utc_now(), samples=len(file.samples))
+            end.wall_s = time.monotonic() - self._began
+            writer.append([end])
 
     def _first(self) -> RunFile:
         """Round 0, which tells what there is to measure."""
@@ -170,7 +172,9 @@ def measure_first(gate: GateHeader, path: Path, listener: Callable[[Progress], N
     Stage(gate, gate.tests, path, gate.seed, looks.MOST, share, wants, listener).measure()
 
 
-def measure_again(gate: GateHeader, path: Path, listener: Callable[[Progress], None]) -> None:
+def measure_again(
+    gate: GateHeader, first: RunFile, path: Path, listener: Callable[[Progress], None]
+) -> None:
     seed = schedule.stream(gate.seed, "tests", "confirmation").getrandbits(32)
-    most, limit_s = timing.CONFIRMATION, timing.second_s(gate.settings)
+    most, limit_s = timing.CONFIRMATION, timing.second_s(gate.settings, first)
     Stage(gate, gate.tests, path, seed, most, limit_s, lambda file, done: True, listener).measure()

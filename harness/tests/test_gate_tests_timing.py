@@ -62,11 +62,13 @@ class Starts:
 
 
 def measured(
-    monkeypatch: pytest.MonkeyPatch, path: Path, tests: Starts, again: bool = False
+    monkeypatch: pytest.MonkeyPatch, path: Path, tests: Starts, first: Path | None = None
 ) -> None:
     monkeypatch.setattr(tests_timing, "measure_round", tests)
-    stage = tests_timing.measure_again if again else tests_timing.measure_first
-    stage(gate(), path, lambda progress: None)
+    if first is None:
+        tests_timing.measure_first(gate(), path, lambda progress: None)
+    else:
+        tests_timing.measure_again(gate(), read_run(first), path, lambda progress: None)
 
 
 def verdicts(first: Path, second: Path | None = None) -> dict[str, str]:
@@ -99,7 +101,7 @@ def test_a_slower_test_regresses_in_both_stages(
 ) -> None:
     tests = Starts({"base": {"t": 1000, "u": 1000}, "head": {"t": 1050, "u": 1000}})
     measured(monkeypatch, tmp_path / "one", tests)
-    measured(monkeypatch, tmp_path / "two", tests, again=True)
+    measured(monkeypatch, tmp_path / "two", tests, first=tmp_path / "one")
     assert verdicts(tmp_path / "one", tmp_path / "two") == {"t": "REGRESSED", "u": "EQUIVALENT"}
     assert len({s.round for s in read_run(tmp_path / "two").samples}) == timing.CONFIRMATION
 
