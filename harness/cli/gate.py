@@ -189,11 +189,14 @@ def refuse_beside(mode: str, options: Mapping[str, object], why: str = TAKES_UP)
 
 
 def require_room(folder: Path) -> None:
-    """Before the sides are built, which may take minutes."""
+    """Before the sides are built, which may take minutes. Leaves no folder: there is no gate yet."""
     from loopgauge.harness.gate.store import FILE
     from loopgauge.harness.manager import require_place
 
+    there = folder.exists()
     require_place(folder / FILE)
+    if not there:
+        folder.rmdir()
 
 
 def find_gate(name: str) -> Path:
