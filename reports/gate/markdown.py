@@ -21,7 +21,7 @@ _LINES = 20  # of notes, and of what was left out
 _TABLES = 2 + len(words.TIERS)
 _FRAME = 500  # characters, at most, that a table takes beside its rows
 
-_HEAD = "| verdict | what | tier | change | interval | margin | base → head | why |"
+_HEAD = "| verdict | what | tier | change | interval | margin | cost | why |"
 _RULE = "|---|---|---|---:|---|---:|---|---|"
 
 
@@ -39,8 +39,9 @@ def markdown(gate: GateFile, most: int = MOST) -> str:
     page.table("", words.by_weight(failed))
     page.fixed([*_hint(gate, failed), *_remarks(result)])
     page.table("Worth a look", words.by_weight(notable))
+    same = [found for found in result.decisions if found.verdict == "EQUIVALENT"]
     for tier, title in words.TIERS.items():
-        page.folded_table(title, [found for found in result.decisions if found.tier == tier])
+        page.folded_table(title, [found for found in same if found.tier == tier])
     page.fixed(_circumstances(gate))
     return page.text()
 
@@ -59,9 +60,8 @@ class _Page:
         self._add(f"**{title}**\n\n" if title else "", decisions, "")
 
     def folded_table(self, title: str, decisions: Sequence[Decision]) -> None:
-        counts = words.tally(decisions)
-        opening = f"<details><summary>{title}: {counts}</summary>\n\n"
-        self._add(opening, words.by_weight(decisions), "\n\n</details>")
+        told = f"{title}: {len(decisions)} the same, to within the margin"
+        self._add(f"<details><summary>{told}</summary>\n\n", decisions, "\n\n</details>")
 
     def _add(self, opening: str, decisions: Sequence[Decision], closing: str) -> None:
         if not decisions:

@@ -39,7 +39,7 @@ def test_the_line_has_the_figures():
     (line,) = workflow_commands(gate(decision("REGRESSED"), exit_code=1))
     assert line == (
         "::error title=REGRESSED%3A throughput.sleep0::time per operation: +2.1%25 "
-        "(+1.4%25 to +2.8%25, margin ±1%25); 1.20 µs → 1.23 µs; 16 processes a side; "
+        "(+1.4%25 to +2.8%25, margin ±1%25); 1.20 µs on base; 16 processes a side; "
         "why it is REGRESSED"
     )
 
