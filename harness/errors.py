@@ -21,6 +21,10 @@ class NothingToMeasure(HarnessError):
     """No benchmark or no arm is left to measure."""
 
 
+class Incomparable(NothingToMeasure):
+    """Two results were measured in circumstances that make their figures incomparable."""
+
+
 class WorkerUnusable(HarnessError):
     """The worker program itself cannot start: an installation or build problem, no loop's fault."""
 

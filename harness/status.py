@@ -18,6 +18,7 @@ FINAL_STATUS: dict[str, Status] = {
     "invalid": "invalid",
     "error": "error",
 }
+NOT_REACHED = "not measured: the run did not get that far"
 FINAL_DEATH: dict[str, Status] = {"crash": "crashed", "hang": "hung"}
 
 
@@ -33,7 +34,7 @@ def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> t
         if event.final:
             return FINAL_DEATH.get(event.event, "error"), event.reason
     if not measured:
-        return "error", "not measured: the run did not get that far"
+        return "error", NOT_REACHED
     return "ok", ""
 
 

@@ -36,6 +36,11 @@ COMMANDS = {
         "Show trends over stored runs, and where they changed.",
         "bench history sleep0",
     ),
+    "compare": CommandEntry(
+        "loopgauge.harness.cli.compare:compare",
+        "Compare two results, or two loops of one.",
+        "bench compare latest~1 latest",
+    ),
     "conformance": CommandEntry(
         "loopgauge.harness.cli.conformance:conformance",
         "Say which promises of asyncio a loop keeps.",

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from loopgauge.harness.comparison import Compared
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
 
 TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -108,3 +109,29 @@ def remaining_time(seconds: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def compared_metric(one: Compared) -> str:
+    """ "CPU per step", "instructions per step", "peak rss (byte)"."""
+    if one.tier == "timing":
+        clock = {"cpu": "CPU", "wall": "time"}.get(one.measure)
+        return f"{clock} per {one.unit}" if clock else one.unit
+    what, per, operation = one.unit.partition("/")
+    name = one.metric.replace("_", " ")
+    return f"{name} per {operation}" if per else f"{name} ({what})"
+
+
+def compared_figure(one: Compared, value: float | None) -> str:
+    """A side of a comparison, per operation."""
+    if value is None:
+        return "?"
+    return three_digits(value) if one.measure == "value" else duration(value)
+
+
+def cost_change(one: Compared) -> str:
+    """ "+2.31% [+1.90%, +2.80%]": above 0 is worse."""
+    if one.change is None:
+        return ""
+    if one.low is None or one.high is None:
+        return f"{one.change:+.2%}"
+    return f"{one.change:+.2%} [{one.low:+.2%}, {one.high:+.2%}]"

@@ -26,6 +26,7 @@ ALLOWED = {
         "loopgauge.harness.model",
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
+        "loopgauge.harness.comparison",
         "loopgauge.harness.gate.model",
         "loopgauge.harness.gate.store",
         "loopgauge.conformance.model",
