@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 import pytest
 from manager_testing.records import run_of
 
 from loopgauge.harness.gate import judging
 from loopgauge.harness.gate.model import Decision, Settings
 from loopgauge.harness.model import Event, Sample
+from loopgauge.harness.pairing import SampleIndex
 from loopgauge.harness.store import RunFile
 
 SAME = [1000.0, 1001.0, 999.0, 1000.0, 1002.0, 998.0, 1000.0, 1001.0]
@@ -116,3 +119,24 @@ def test_the_verdict_survives_the_file() -> None:
     written = msgspec.json.encode(first.samples)
     first.samples, before = msgspec.json.decode(written, type=list[Sample]), decided(first, first)
     assert decided(first, first) == before
+
+
+def test_head_is_held_against_both_copies_of_base() -> None:
+    twin = [1.002 * cost for cost in SAME]
+    made = decided(run(SAME, twin))
+    assert made.change == pytest.approx(1 / math.sqrt(1.002) - 1, abs=1e-4)
+
+
+def test_a_twin_that_lost_a_process_is_left_out() -> None:
+    made = decided(run(SAME, [1.005 * cost for cost in SAME[1:]]))
+    assert made.change == pytest.approx(0.0)
+
+
+def test_what_a_calibration_goes_by_is_as_narrow_as_what_is_judged() -> None:
+    """Over many rounds of one noise."""
+    drawn = np.random.default_rng(5).normal(1000, 10, (3, 4000))
+    file = run_of(dict(zip(ROLES, drawn.tolist(), strict=True)))
+    (benchmark,) = file.header.benchmarks
+    judged = judging.against_base(SampleIndex(file.samples), benchmark)
+    assert judged is not None
+    assert np.std(judging.spread(file)[benchmark.id]) == pytest.approx(np.std(judged), rel=0.05)
