@@ -1,0 +1,350 @@
+"""`bench history` as a user meets it: files in, trends and steps out, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from loopgauge.harness.cli import main
+from loopgauge.harness.cli.history_shown import sparkline
+from loopgauge.harness.history.model import Entry, MachineKind, SeriesKey, StoredRun
+from loopgauge.harness.history.sqlite import STORE, open_history
+from loopgauge.harness.model import (
+    Arm,
+    Benchmark,
+    End,
+    Environment,
+    Header,
+    Interpreter,
+    Machine,
+    Plan,
+    Sample,
+)
+from loopgauge.harness.store import RunWriter
+
+if TYPE_CHECKING:
+    from loopgauge.harness.cli.tests.conftest import Bench
+
+PLAN = Plan(
+    method="1", rounds=8, batch=1, slot_s=0.004, warmup=1, budget_s=1.0, expected_s=1.0,
+    hang_timeout_s=2.0,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def history(*words: str) -> Result:
+    return CliRunner().invoke(main, ["history", *words])
+
+
+def answer(*words: str) -> Any:
+    done = history(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def make_run(path: Path, number: int = 1, factor: float = 0.5, cpu: str = "Xeon") -> Path:
+    """A run of eight processes: `fast` takes `factor` of what asyncio takes."""
+    arms = [
+        Arm(label=name, loop=name, factory="x:y", python="3", version="1.0", role=role)
+        for name, role in (("asyncio", "reference"), ("fast", "candidate"))
+    ]
+    header = Header(
+        run=f"run-{number}",
+        created=f"2026-01-01T{number // 60:02}:{number % 60:02}:00Z",
+        seed=number,
+        arms=arms,
+        benchmarks=[Benchmark(id="fake.work", scenario="fake.work")],
+        plan=PLAN,
+        environment=Environment(
+            machine=Machine(cpu_model=cpu, kernel="6.1"),
+            interpreters={"3": Interpreter(executable="python", version="3.13.0")},
+        ),
+    )
+    samples = [
+        Sample(
+            process=n, round=n, benchmark="fake.work", arm=arm.label, design="hybrid",
+            n=[100] * 4, block=[0, 1, 2, 3], slot=[0, 1, 2, 3],
+            wall_ns=[cost] * 4, process_ns=[cost] * 4, thread_ns=[cost] * 4,
+        )
+        for n in range(8)
+        for arm in arms
+        for cost in [round((100_000 + 37 * n) * (factor if arm.label == "fast" else 1))]
+    ]  # fmt: skip
+    with RunWriter(path) as writer:
+        writer.append([header, *samples, End(utc="now")])
+    return path
+
+
+def fill(count: int = 40, step_at: int = 25, **fields: Any) -> None:
+    """Stored runs with a step of 10 %."""
+    machine = MachineKind(cpu_model="Xeon", kernel="6.1", python="3.13.0", build_kind="pgo+lto")
+    series = {"benchmark": "fake.work", "loop": "fast", "metric": "ratio", "against": "asyncio"}
+    key = SeriesKey(**{**series, "machine": machine, **fields})
+    kept = open_history(STORE, create=True)
+    kept.add(
+        StoredRun(
+            run=f"{key.loop}-{key.machine.key}-{n}", name="x", content="c", size=1,
+            created=f"2026-01-01T00:{n:02}:00Z",
+            entries=[Entry(series=key, arm="a", version="1.0" if n < step_at else "1.1",
+                           value=(0.5 if n < step_at else 0.55) * (1 + 0.001 * (n * 7 % 5)))],
+        )
+        for n in range(count)
+    )  # fmt: skip
+    kept.close()
+
+
+def test_from_runs_to_a_trend() -> None:
+    for number, factor in enumerate((0.5, 0.5, 0.6), 1):
+        make_run(Path(f".bench/runs/{number}.jsonl"), number, factor)
+    done = history("import", "--all")
+    assert (done.exit_code, done.stdout) == (0, ".bench/history.sqlite: 3 new\n")
+    assert history("import", "--all").stdout == ".bench/history.sqlite: 3 there already\n"
+    shown = history("work")
+    assert shown.exit_code == 0, shown.output
+    [row] = [line for line in shown.stdout.splitlines() if "fake.work" in line]
+    assert "fast" in row
+    assert "0.600 [0.600, 0.600]" in row
+    assert "▁▁█" in row
+    assert "Xeon, 6.1, Python 3.13.0" in shown.stdout
+
+
+def test_trends_as_json() -> None:
+    make_run(Path("a.jsonl"))
+    history("import", "a.jsonl", "--commit", "abc123")
+    document = answer("--metric", "all", "--last", "5")
+    assert document["kind"] == "history-trends"
+    assert {(s["key"]["loop"], s["key"]["metric"]) for s in document["series"]} == {
+        ("asyncio", "cost"),
+        ("fast", "cost"),
+        ("fast", "ratio"),
+    }
+    assert {s["points"][0]["commit"] for s in document["series"]} == {"abc123"}
+
+
+def test_machines_are_kept_apart() -> None:
+    make_run(Path("runs/a.jsonl"), 1, 0.5, "Xeon")
+    make_run(Path("runs/b.jsonl"), 2, 0.7, "Ryzen")
+    history("import", "runs")
+    machines = answer("machines")["machines"]
+    assert [one["machine"]["cpu_model"] for one in machines] == ["Ryzen", "Xeon"]
+    newest = history()
+    assert "Ryzen" in newest.stdout
+    assert "Xeon" not in newest.stdout
+    assert "1 other kind of machine" in newest.stdout
+    by_key = history("--machine", machines[1]["key"])
+    assert "Xeon" in by_key.stdout
+    assert "Ryzen" not in by_key.stdout
+    both = history("--machine", "all").stdout
+    assert "Xeon" in both
+    assert "Ryzen" in both
+    assert "Ryzen" in history("machines").stdout
+
+
+def test_the_machine_that_has_what_is_asked_for() -> None:
+    fill(5)
+    fill(6, loop="other", machine=MachineKind(
+        cpu_model="Ryzen", kernel="6", python="3.14.0", build_kind=""))  # fmt: skip
+    shown = history("--loop", "fast")
+    assert shown.exit_code == 0, shown.output
+    assert "Xeon" in shown.stdout
+
+
+def test_steps_say_where_how_large_and_how_sure() -> None:
+    fill()
+    shown = history("steps")
+    assert shown.exit_code == 0, shown.output
+    assert "+10.0%  fake.work  fast  ratio to asyncio  worse" in shown.stdout
+    assert "since 2026-01-01T00:25:00Z" in shown.stdout
+    assert "1.0 → 1.1" in shown.stdout
+    assert "25 runs before, 15 since" in shown.stdout
+    found = answer("steps", "--seed", "4")["search"]
+    [step] = found["steps"]
+    assert step["at"]["version"] == "1.1"
+    assert step["change"] == pytest.approx(0.1, abs=0.003)
+    assert (found["seed"], found["alpha"], found["series"]) == (4, 0.05, 1)
+    assert answer("steps", "--margin", "20")["search"]["steps"] == []
+    assert "too few runs" in history("steps", "--last", "6").stdout
+
+
+def test_exports() -> None:
+    fill(3)
+    done = history("export")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stdout.startswith("created,run,benchmark,")
+    done = history("export", "work", "--format", "json", "--out", "to/points.json")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert len(json.loads(Path("to/points.json").read_bytes())["points"]) == 3
+
+
+def test_a_failed_run_and_an_empty_line() -> None:
+    assert sparkline([1.0, None, 2.0]) == "▁·█"
+    assert sparkline([1.0, 1.0]) == "▅▅"
+    assert sparkline([None]) == "·"
+
+
+# What goes wrong
+
+
+def test_no_history_yet() -> None:
+    done = history()
+    assert done.exit_code == 4
+    assert "there is no history in .bench/history.sqlite" in done.stderr
+    assert "bench history import --all" in done.stderr
+    assert not STORE.exists()
+
+
+def test_nothing_to_import() -> None:
+    done = history("import", "--all")
+    assert done.exit_code == 4
+    assert "no run files were found" in done.stdout
+    assert history().exit_code == 4
+
+
+@pytest.mark.parametrize("words", [["import"], ["import", "--all", "x.jsonl"]])
+def test_import_of_nothing_in_particular(words: list[str]) -> None:
+    assert history(*words).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["wrk"], "'work'"),
+        (["--loop", "fats"], "'fast'"),
+        (["--metric", "rato"], "'ratio'"),
+        (["--machine", "epyc"], "bench history machines"),
+        (["steps", "wrk"], "'work'"),
+        (["export", "wrk"], "'work'"),
+    ],
+)
+def test_names_that_fit_nothing(words: list[str], said: str) -> None:
+    fill(3)
+    done = history(*words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_names_that_fit_nothing_together() -> None:
+    fill(3)
+    fill(3, benchmark="fake.rest", loop="slow")
+    done = history("rest", "--loop", "fast")
+    assert done.exit_code == 4
+    assert "nothing in the history is all of what was asked for" in done.stderr
+
+
+def test_bad_files_are_named_and_the_good_are_kept() -> None:
+    make_run(Path("runs/a.jsonl"))
+    cut = make_run(Path("runs/b.jsonl"), 2)
+    cut.write_bytes(cut.read_bytes()[:-9])
+    Path("runs/c.jsonl").write_text("hello\n")
+    done = history("import", "runs", "missing.jsonl", "--json")
+    assert done.exit_code == 7
+    document = json.loads(done.stdout)
+    assert document["runs"] == {"added": 1, "known": 0, "grown": 0, "differs": 0}
+    problems = document["problems"]
+    assert len(problems) == 3
+    assert "runs/b.jsonl" in problems[0]
+    assert "is not whole" in problems[0]
+    assert "runs/c.jsonl is not a loopgauge run file" in problems[1]
+    assert "cannot read missing.jsonl" in problems[2]
+    assert "error: " in history("import", "runs").stderr
+
+
+def test_two_files_that_claim_to_be_one_run() -> None:
+    make_run(Path("a.jsonl"), 1, 0.5)
+    make_run(Path("b.jsonl"), 1, 0.9)
+    done = history("import", "a.jsonl", "b.jsonl")
+    assert done.exit_code == 6
+    assert "b.jsonl: another file of the run run-1 is stored" in done.stderr
+    assert "0.500" in history().stdout
+
+
+def test_a_store_that_is_locked() -> None:
+    make_run(Path("a.jsonl"), 1)
+    make_run(Path("b.jsonl"), 2)
+    history("import", "a.jsonl")
+    other = sqlite3.connect(STORE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    done = history("import", "b.jsonl", "--wait", "0")
+    assert done.exit_code == 8
+    assert "locked by another process" in done.stderr
+    assert history().exit_code == 0, "who only reads goes on"
+    other.close()
+    assert history("import", "b.jsonl").stdout.endswith("1 new\n")
+
+
+def test_a_store_where_there_is_no_room() -> None:
+    make_run(Path("a.jsonl"))
+    done = history("import", "a.jsonl", "--store", "/dev/full")
+    assert done.exit_code == 8, done.output
+
+
+@pytest.mark.parametrize("words", [[], ["machines"], ["import", "a.jsonl"]])
+def test_a_store_that_is_none(words: list[str]) -> None:
+    make_run(Path("a.jsonl"))
+    Path("notes").write_text("milk, bread, " * 100)
+    done = history(*words, "--store", "notes")
+    assert done.exit_code == 7, done.output
+    assert "notes is no history" in done.stderr
+    assert Path("notes").read_text() == "milk, bread, " * 100
+
+
+def test_a_damaged_store_is_not_taken_for_a_bad_run() -> None:
+    make_run(Path("a.jsonl"))
+    fill(30)
+    data = bytearray(STORE.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    STORE.write_bytes(data)
+    done = history("import", "a.jsonl")
+    assert done.exit_code == 7, done.output
+    assert "history.sqlite is no history or is damaged" in done.stderr
+
+
+def test_ctrl_c_leaves_what_was_imported(bench: Bench) -> None:
+    """The second file is a pipe that nobody writes to: the import stands still there."""
+    make_run(bench.folder / "a.jsonl")
+    os.mkfifo(bench.folder / "b.jsonl")
+    with (
+        bench.started("history", "import", "a.jsonl", "b.jsonl") as process,
+        (bench.folder / "b.jsonl").open("wb"),  # opens once the import reads from it
+    ):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert [row.runs for row in open_history(bench.folder / STORE).machines()] == [1]
+
+
+def test_help_of_the_group_and_of_each_command() -> None:
+    assert "bench history import --all" in history("--help").stdout
+    for name in ("show", "import", "steps", "machines", "export"):
+        done = history(name, "--help")
+        assert "Exit codes:" in done.stdout
+        assert "Examples:" in done.stdout
+
+
+def test_the_documented_members_are_there() -> None:
+    fill()
+    [series] = answer()["series"]
+    assert {*series["points"][0]} == {
+        "run", "created", "arm", "value", "low", "high", "processes", "version", "build",
+        "commit", "status", "advisory", "complete",
+    }  # fmt: skip
+    assert {*series["key"]} == {field.name for field in msgspec.structs.fields(SeriesKey)}
+    assert {*answer("steps")["search"]} == {
+        "method", "series", "too_short", "alpha", "level", "margin", "least", "orders", "seed",
+        "steps",
+    }  # fmt: skip
