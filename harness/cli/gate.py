@@ -189,7 +189,7 @@ def refuse_beside(mode: str, options: Mapping[str, object], why: str = TAKES_UP)
 
 
 def require_room(folder: Path) -> None:
-    """Before the sides are built, which may take minutes. Leaves no folder: there is no gate yet."""
+    """Before the sides are built, which may take minutes. Leaves no folder, there being no gate."""
     from loopgauge.harness.gate.store import FILE
     from loopgauge.harness.manager import require_place
 
