@@ -29,7 +29,9 @@ class LateLoop(asyncio.SelectorEventLoop):
     """Whatever the callbacks do, it takes `share` more: a run is as long as its slot, so reading
     the clock (0.2 us) and the last iterations of the burner do not count."""
 
-    share = 0.0
+    def __init__(self, share: float) -> None:
+        self.share = share
+        super().__init__()
 
     def run_forever(self) -> None:
         begin = _bench.thread_cpu_ns()
@@ -51,10 +53,8 @@ def slowed() -> SpunLoop:
 
 
 def punctual() -> LateLoop:
-    return LateLoop()
+    return LateLoop(0.0)
 
 
 def late() -> LateLoop:
-    loop = LateLoop()
-    loop.share = float(os.environ["LOOPGAUGE_STUDY_PERCENT"]) / 100
-    return loop
+    return LateLoop(float(os.environ["LOOPGAUGE_STUDY_PERCENT"]) / 100)
