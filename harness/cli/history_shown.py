@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -25,47 +25,48 @@ DATE_LENGTH = len("2026-11-21")
 
 
 def print_trends(series: Sequence[Series], others: int, console: Console) -> None:
-    """One block a machine, one row a series."""
+    """A block for each machine and benchmark, a row for each series, the columns in line."""
     ordered = sorted(series, key=lambda one: one.key.machine.key)
-    for machine, group in groupby(ordered, key=lambda one: one.key.machine):
-        mine = list(group)
+    columns = chosen_columns(series)
+    cells = {one.key: [write(one) for write in columns.values()] for one in ordered}
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells.values(), strict=True)]
+    for machine, of_machine in groupby(ordered, key=lambda one: one.key.machine):
         console.print(machine_title(machine))
-        console.print(Padding(trend_table(mine), (0, 0, 0, 2), expand=False))
+        for benchmark, group in groupby(of_machine, key=lambda one: one.key.benchmark):
+            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+            for name, width in zip(columns, widths, strict=True):
+                table.add_column(name, min_width=width if name in FIXED else None, overflow="fold")
+            for one in group:
+                table.add_row(*cells[one.key])
+            console.print(Padding(Text(benchmark), (0, 0, 0, 2), expand=False))
+            console.print(Padding(table, (0, 0, 0, 4), expand=False))
         console.print()
     for note in trend_notes(series):
         console.print(Text(note, style="dim"))
     print_others(others, console)
 
 
-def trend_table(series: Sequence[Series]) -> Table:
-    several = len({one.key.metric for one in series}) > 1
-    foreign = {one.key.against for one in series} - {"", "asyncio"}
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("benchmark", overflow="fold")
-    table.add_column("loop", overflow="fold")
-    if several:
-        table.add_column("metric", no_wrap=True)
-    if foreign:
-        table.add_column("against", overflow="fold")
-    table.add_column("latest", no_wrap=True)
-    table.add_column("runs", justify="right", no_wrap=True)
-    table.add_column("date", no_wrap=True)
-    table.add_column("version", overflow="fold")
-    table.add_column("trend", no_wrap=True)
-    for one in series:
-        latest = one.points[-1]
-        table.add_row(
-            Text(one.key.benchmark),
-            Text(one.key.loop, style="bold"),
-            *([one.key.metric] if several else []),
-            *([one.key.against] if foreign else []),
-            latest_value(latest, one.key),
-            str(len(one.points)),
-            latest.created[:DATE_LENGTH],
-            Text(identity(latest)),
-            sparkline([point.value for point in one.points]),
-        )
-    return table
+# Where the columns stand; the rest follows, and may fold in a narrow terminal.
+FIXED = ("loop", "metric", "against", "latest", "trend")
+
+
+def chosen_columns(series: Sequence[Series]) -> dict[str, Callable[[Series], Text]]:
+    """What each column says of a series; one that would say the same of all is left out."""
+    columns: dict[str, Callable[[Series], Text]] = {
+        "loop": lambda one: Text(one.key.loop, style="bold"),
+        "metric": lambda one: Text(one.key.metric),
+        "against": lambda one: Text(one.key.against and f"to {one.key.against}"),
+        "latest": lambda one: latest_value(one.points[-1], one.key),
+        "trend": lambda one: Text(sparkline([point.value for point in one.points])),
+        "runs": lambda one: Text(counted(len(one.points), "run"), style="dim"),
+        "date": lambda one: Text(one.points[-1].created[:DATE_LENGTH], style="dim"),
+        "version": lambda one: Text(identity(one.points[-1]), style="dim"),
+    }
+    if len({one.key.metric for one in series}) == 1:
+        del columns["metric"]
+    if not {one.key.against for one in series} - {"", "asyncio"}:
+        del columns["against"]
+    return columns
 
 
 def trend_notes(series: Sequence[Series]) -> list[str]:

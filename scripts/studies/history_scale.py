@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -50,8 +52,13 @@ def main() -> None:
     print(f"{arguments.runs:,} runs, {store.stat().st_size / 1e6:,.0f} MB")
     for name, words in COMMANDS.items():
         taken = [seconds(store, words) for _ in range(arguments.repeat)]
-        print(f"{name:32} median {statistics.median(taken):.2f} s, worst {max(taken):.2f} s")
-        print(json.dumps({"command": name, "runs": arguments.runs, "seconds": taken}))
+        walls, cpus = zip(*taken, strict=True)
+        print(
+            f"{name:32} median {statistics.median(walls):.2f} s, worst {max(walls):.2f} s;"
+            f" CPU {statistics.median(cpus):.2f} s; load {os.getloadavg()[0]:.1f}"
+        )
+        figures = {"command": name, "runs": arguments.runs, "wall_s": walls, "cpu_s": cpus}
+        print(json.dumps(figures), flush=True)
 
 
 def make(store: Path, runs: int, seed: int) -> None:
@@ -118,11 +125,13 @@ def entries(number: int, generator: np.random.Generator) -> Iterator[Entry]:
                 )
 
 
-def seconds(store: Path, words: list[str]) -> float:
+def seconds(store: Path, words: list[str]) -> tuple[float, float]:
+    """Elapsed time, which counts, and CPU time, which other load on the machine leaves alone."""
     command = [sys.executable, "-m", "loopgauge.harness.cli", "history"]
-    begin = time.monotonic()
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([*command, *words, "--store", store], stdout=subprocess.PIPE, check=True)
-    return time.monotonic() - begin
+    wall, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":

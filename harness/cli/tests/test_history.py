@@ -114,8 +114,9 @@ def test_from_runs_to_a_trend() -> None:
     assert history("import", "--all").stdout == ".bench/history.sqlite: 3 there already\n"
     shown = history("work")
     assert shown.exit_code == 0, shown.output
-    [row] = [line for line in shown.stdout.splitlines() if "fake.work" in line]
-    assert "fast" in row
+    lines = shown.stdout.splitlines()
+    row = lines[lines.index("  fake.work") + 1]
+    assert row.startswith("    fast  ")
     assert "0.600 [0.600, 0.600]" in row
     assert "▁▁█" in row
     assert "Xeon, 6.1, Python 3.13.0" in shown.stdout
