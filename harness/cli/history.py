@@ -221,7 +221,8 @@ or more among everything that was asked about.
 --json prints one object: schema, kind ("history-steps"), other_machines,
 search (method, series, too_short, alpha, level, margin, least, orders, seed,
 steps). A step has series, at (the first run of the new level), last_before,
-change, shift, worse, p, before, after. Members are added, never removed.
+change, low, high, shift, worse, p, before, after. Members are added, never
+removed.
 
 {exit_codes.HELP}"""
 )

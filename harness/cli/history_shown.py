@@ -143,6 +143,8 @@ def print_steps(found: Search, others: int, console: Console) -> None:
 def step_title(step: Step) -> Text:
     key = step.series
     size = f"{step.change:+.1%}" if step.change is not None else f"{step.shift:+.3g} {key.unit}"
+    if step.low is not None and step.high is not None:
+        size += f" [{step.low:+.1%}, {step.high:+.1%}]"
     return Text.assemble(
         (size, "red" if step.worse else "green"),
         f"  {key.benchmark}  ",

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from loopgauge.harness.history.model import Point, Series, SeriesKey
 from loopgauge.harness.statistics import Floats
+from loopgauge.harness.two_sample import shift, shift_interval
 
 METHOD = "seeded-mann-whitney-1"
 
@@ -40,25 +41,29 @@ DECAY = math.sqrt(2)  # between the lengths of the nested intervals, as in the s
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """From `index` on the values have another level. `shift` is its size: the median difference
-    of a value after and one before, within the parts that the neighbouring changes leave."""
+    """From `index` on the values have another level. `shift` is its size, with its 95 % interval
+    as if the place had been known: of all values between the neighbouring changes."""
 
     index: int
     shift: float
+    low: float
+    high: float
     p: float
     before: int  # values
     after: int
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of a series that is larger than the margin. `change` is a share of the level before
-    (0.02: 2 % more); of a series with values of zero or less it is None, and `shift`, in the
-    series' unit, says how large it is."""
+    """A change of a series that is larger than the margin. `change`, from `low` to `high`, is a
+    share of the level before (0.02: 2 % more); of a series with values of zero or less they are
+    None, and `shift`, in the series' unit, says how large it is."""
 
     series: SeriesKey
     at: Point  # the first of the new level
     last_before: Point
     change: float | None
+    low: float | None
+    high: float | None
     shift: float
     worse: bool
     p: float
@@ -126,11 +131,14 @@ def steps_of(
             continue
         start = float(np.median(values[found.index - found.before : found.index]))
         change = math.expm1(found.shift) if positive else None
+        bounded = positive and math.isfinite(found.high)
         yield Step(
             series=series.key,
             at=points[found.index],
             last_before=points[found.index - 1],
             change=change,
+            low=math.expm1(found.low) if bounded else None,
+            high=math.expm1(found.high) if bounded else None,
             shift=found.shift if change is None else start * change,
             worse=(found.shift > 0) == (series.key.direction == "lower"),
             p=found.p,
@@ -155,20 +163,23 @@ def changes(
     for i in range(1, len(edges) - 1):  # with nothing but one change between the neighbours
         edges[i] = edges[i - 1] + place(array[edges[i - 1] : edges[i + 1]], least)
     return [
-        Change(
-            index=index,
-            shift=shift(array[first:index], array[index:end]),
-            p=p,
-            before=index - first,
-            after=end - index,
-        )
+        change_at(array[first:end], first, index, p)
         for first, index, end, (_, p) in zip(edges, edges[1:], edges[2:], found, strict=False)
     ]
 
 
-def shift(before: Floats, after: Floats) -> float:
-    """The Hodges-Lehmann estimate of two samples (Hollander, Wolfe and Chicken, 4.2)."""
-    return float(np.median(after[:, None] - before[None, :]))
+def change_at(values: Floats, first: int, index: int, p: float) -> Change:
+    before, after = values[: index - first], values[index - first :]
+    low, high = shift_interval(after, before)
+    return Change(
+        index=index,
+        shift=shift(after, before),
+        low=low,
+        high=high,
+        p=p,
+        before=len(before),
+        after=len(after),
+    )
 
 
 def _split(

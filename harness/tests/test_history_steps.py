@@ -118,6 +118,9 @@ def test_a_step_names_its_run_and_its_size() -> None:
     [step] = search([series(stepping(1.03))]).steps
     assert (step.at.run, step.last_before.run) == ("r24", "r23")
     assert step.change == pytest.approx(0.03, abs=0.005)
+    assert step.low is not None
+    assert step.high is not None
+    assert 0.02 < step.low < step.change < step.high < 0.04
     assert step.worse
     assert (step.before, step.after) == (24, 16)
 

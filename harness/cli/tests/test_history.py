@@ -167,7 +167,7 @@ def test_steps_say_where_how_large_and_how_sure() -> None:
     fill()
     shown = history("steps")
     assert shown.exit_code == 0, shown.output
-    assert "+10.0%  fake.work  fast  ratio to asyncio  worse" in shown.stdout
+    assert "+10.0% [+9.9%, +10.1%]  fake.work  fast  ratio to asyncio  worse" in shown.stdout
     assert "since 2026-01-01T00:25:00Z" in shown.stdout
     assert "1.0 → 1.1" in shown.stdout
     assert "25 runs before, 15 since" in shown.stdout
