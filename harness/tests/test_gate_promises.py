@@ -237,8 +237,8 @@ def test_the_sources_do_not_stand_before_what_is_installed(tmp_path: Path) -> No
     (tmp_path / "project").mkdir()
     path = [str(tmp_path / "project")]
     built = side("base", origin="environment", loop="click:Loop", path=path)
-    assert promises._where(built, tmp_path) == tmp_path
+    assert promises._where([built], tmp_path) == tmp_path
     ours = side("base", origin="environment", loop="mine:Loop", path=path)
-    assert promises._where(ours, tmp_path) == Path(path[0])
+    assert promises._where([ours], tmp_path) == Path(path[0])
     named = side("base", origin="environment", loop="epoll", path=path)
-    assert promises._where(named, tmp_path) == tmp_path
+    assert promises._where([named], tmp_path) == tmp_path
