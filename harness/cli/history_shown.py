@@ -132,8 +132,8 @@ def print_steps(found: Search, others: int, console: Console) -> None:
     console.print(
         Text(
             f"{counted(len(found.steps), 'step')} of {found.margin:.1%} or more in"
-            f" {counted(searched, 'line')}{short}; the chance of a false one among them all is"
-            f" below {found.alpha:.0%}",
+            f" {counted(searched, 'line')}{short}; were there none, the chance of finding one would"
+            f" be below {found.alpha:.0%}",
             style="dim",
         )
     )
