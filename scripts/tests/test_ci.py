@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -409,6 +410,43 @@ def test_a_comment_that_may_not_be_written_fails_nothing(job):
     outcome = job.run(gh_code=1, comment="always")
     assert outcome.code == 0
     assert "::warning" in outcome.printed["Comment"]
+
+
+PATIENT = f"""#!{sys.executable}
+import pathlib, signal, sys
+def end(*_):
+    pathlib.Path(sys.argv[sys.argv.index("--out") + 1]).mkdir()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, end)
+hears = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+print("measuring" if hears else "deaf", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_that_is_cancelled_keeps_what_was_measured(tmp_path, number):
+    """GitHub signals the step's own process and nothing below it."""
+    python = tmp_path / "python"
+    python.write_text(PATIENT)
+    python.chmod(0o755)
+    names = ("BENCHMARKS", "BASE", "HEAD", "LOOP", "ARGUMENTS", "COMMIT_BEFORE", "GITHUB_REF")
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    step = subprocess.Popen(
+        [CI / "measure"],
+        env={**os.environ, **dict.fromkeys(names, ""), **files, "BASE": "a", "NAME": "gate",
+             "LOOPGAUGE_PYTHON": str(python), "RUNNER_TEMP": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert step.stdout.readline() == "measuring\n"
+    step.send_signal(number)
+    step.communicate()
+    assert (tmp_path / "GITHUB_OUTPUT").read_text().splitlines() == [
+        "exit-code=143",
+        f"folder={tmp_path}/loopgauge-gate/gate",
+    ]
 
 
 def test_a_push_has_no_comment(job):
