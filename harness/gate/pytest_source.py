@@ -13,7 +13,7 @@ from loopgauge.harness.errors import RunFileError, WorkerUnusable
 from loopgauge.harness.gate.model import Side
 from loopgauge.harness.model import Sample
 from loopgauge.harness.pytesting import behind
-from loopgauge.harness.pytesting.processes import TESTS_FAILED, Fresh, tail
+from loopgauge.harness.pytesting.processes import TESTS_FAILED, Fresh, sound, tail
 from loopgauge.harness.store import read_whole
 
 # Of a test in one process: many processes say more than long ones.
@@ -70,7 +70,7 @@ def measured(out: Path) -> list[Sample]:
         run, _ = read_whole(out)
     except RunFileError:
         return []
-    return run.samples
+    return sound(run)
 
 
 def search_path(side: Side) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loopgauge.harness import environment, schedule
+from loopgauge.harness.model import Sample
+from loopgauge.harness.store import RunFile
 
 PLUGIN = "loopgauge.harness.pytest_plugin"  # also the entry point's name: loaded once, not twice
 TAIL = 12  # lines of what a failed pytest said
@@ -60,6 +62,12 @@ class Fresh:
             errors="replace",
             check=False,
         )
+
+
+def sound(run: RunFile) -> list[Sample]:
+    """Without those of tests that failed, be it after the measurement."""
+    failed = {(event.benchmark, event.arm) for event in run.events if event.event == "error"}
+    return [sample for sample in run.samples if (sample.benchmark, sample.arm) not in failed]
 
 
 def tail(output: str) -> str:

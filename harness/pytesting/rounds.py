@@ -11,7 +11,7 @@ import pytest
 
 from loopgauge.harness.errors import RunFileError
 from loopgauge.harness.model import AnyRecord, Event
-from loopgauge.harness.pytesting.processes import Fresh, tail
+from loopgauge.harness.pytesting.processes import Fresh, sound, tail
 from loopgauge.harness.store import RunFile, read_whole
 
 
@@ -55,7 +55,7 @@ def samples(path: Path, run: RunFile) -> list[AnyRecord]:
     arms = {arm.label for arm in run.header.arms}
     return [
         *(event for event in other.events if event.event == "worker"),
-        *(s for s in other.samples if s.benchmark in benchmarks and s.arm in arms),
+        *(s for s in sound(other) if s.benchmark in benchmarks and s.arm in arms),
     ]
 
 

@@ -104,7 +104,10 @@ class Benchmarks:
 
     def report(self, report: pytest.TestReport) -> None:
         if report.outcome != "passed" and report.nodeid in self.tests:
-            self.outcomes[report.nodeid] = f"its test {report.outcome}: {reason_of(report)}"
+            why = f"its test {report.outcome}: {reason_of(report)}"
+            self.outcomes[report.nodeid] = why
+            if report.failed:
+                self._void(self.tests[report.nodeid], why)
 
     def measure_again(self) -> None:
         """In as many more processes as were asked for."""
@@ -177,6 +180,18 @@ class Benchmarks:
             self.problem = error.cause
         if self.problem:
             pytest.fail(f"{self.problem}; {ANOTHER_PLACE}", pytrace=False)
+
+    def _void(self, test: Benchmark, why: str) -> None:
+        """Figures of a test that fails afterwards are no figures; why is on disk with them."""
+        if self.recorder is None:
+            return
+        name = test.chosen.benchmark
+        measured = {s.arm for s in self.recorder.file.samples if s.benchmark == name}
+        events = [error_event(test, loop, why) for loop in test.chosen.loops if loop in measured]
+        try:
+            self.recorder.add(events)
+        except StoreFull as error:
+            self.problem = error.cause
 
     def _require_loops_asked_for(self) -> None:
         """What a marker names may be missing here; a command that measures nothing is no pass."""

@@ -389,6 +389,11 @@ def test_what_the_function_raises_fails_the_test_and_is_recorded(project: Projec
         def test_late(loop_benchmark):
             loop_benchmark(fail_late)
 
+        @pytest.mark.loops("epoll", "asyncio")
+        def test_after(loop_benchmark, loop_benchmark_loops):
+            assert loop_benchmark(hop) == 1
+            assert loop_benchmark_loops != "epoll", "fails afterwards"
+
         @pytest.mark.skip(reason="not today")
         def test_skipped(loop_benchmark):
             pass
@@ -400,11 +405,18 @@ def test_what_the_function_raises_fails_the_test_and_is_recorded(project: Projec
         """,
     )
     assert answer.code == 1
-    answer.outcome(failed=1, passed=1, skipped=2)
+    answer.outcome(failed=2, passed=2, skipped=2)
     assert "ValueError: gone after three" in answer.out
     assert "on the loop asyncio" in answer.out
     assert answer.run.complete
-    told = {event.benchmark[-7:]: event.reason for event in answer.run.events if event.arm}
+    told = {e.benchmark[-7:]: e.reason for e in answer.run.events if e.event == "error"}
+    assert "fails afterwards" in told["t_after"]
+    (after,) = [b for b in summarise(answer.run).benchmarks if b.id.endswith("test_after")]
+    assert {arm.arm: arm.status for arm in after.arms} == {
+        "epoll": "error",
+        "asyncio": "ok",
+        "asyncio~aa": "ok",
+    }
     assert told["st_late"] == "ValueError: gone after three"
     assert told["skipped"] == "its test skipped: Skipped: not today"
     assert told["t_skips"] == "its test skipped: Skipped: from inside"
