@@ -11,10 +11,13 @@ from loopgauge.harness.comparison import Compared, Tier, Verdict
 from loopgauge.harness.model import Metric
 from loopgauge.harness.statistics import Floats
 
-# Twice the gate's: two runs share no process, so whatever hits one run alone is in the figures.
-# With it identical code of different hours stayed within in 81 to 97 % of the cases by raw costs,
-# with 1 % in about half; the ratio to the control takes most of the rest.
+# Of ratios to the control: twice the gate's, because two runs share no process, and whatever hits
+# one of them alone is in the figures.
 DEFAULT_MARGIN = 0.02
+# Of costs as they are: between runs of identical code, minutes apart on a busy machine of two
+# cores, the same loop's costs were up to 9.4 % apart, and 7 of 170 were called changed by the
+# margin above; of 200 ratios to the control none was.
+RAW_MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,14 @@ class Allowance:
 
 
 # Of one loop, instructions of two runs were seen to differ by 0.2 %. Fewer than one more call in 50
-# operations may be the heap's growth. Resident memory comes in pages and arenas.
+# operations may be the heap's growth, and a buffer that doubles once more shows in the bytes: 1.5 %
+# were seen. Resident memory comes in pages and arenas.
 ALLOWANCES = {
     "instructions": Allowance("counts", 0.005),
     "syscalls": Allowance("counts", 0.0, 0.02),
     "allocations": Allowance("counts", 0.0, 0.02),
     "native_allocations": Allowance("counts", 0.0, 0.02),
-    "allocated_bytes": Allowance("counts", 0.01, 1.0),
+    "allocated_bytes": Allowance("counts", 0.05, 64.0),
     "peak_rss": Allowance("memory", 0.05, 262144),
     "rss": Allowance("memory", 0.05, 16),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,6 +20,7 @@ from loopgauge.harness import mismatches, statistics, two_sample
 from loopgauge.harness.compared import (
     ALLOWANCES,
     DEFAULT_MARGIN,
+    RAW_MARGIN,
     hold_family_error,
     judge_count,
     judge_independent,
@@ -72,15 +73,18 @@ def compare_runs(
     base: RunFile,
     head: RunFile,
     loops: Sequence[str] = (),
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
     *,
     force: bool = False,
     verdicts: Verdicts = NO_VERDICTS,
 ) -> Comparison:
-    """`loops`: only these, by label or name. Raises NothingToMeasure where they have nothing in
-    common, Incomparable where their circumstances differ, unless `force`."""
-    several = any(len(run.header.environment.interpreters) > 1 for run in (base, head))
-    before, after = (source(run, margin, verdicts, several) for run in (base, head))
+    """`loops`: only these, by label or name. `margin`: of times; else DEFAULT_MARGIN, and of raw
+    costs RAW_MARGIN. Raises NothingToMeasure where they have nothing in common, Incomparable where
+    their circumstances differ, unless `force`."""
+    naming = naming_of(base, head)
+    before, after = (
+        source(run, margin or DEFAULT_MARGIN, verdicts, naming) for run in (base, head)
+    )
     require_samples(before, after)
     control = common_control(before, after)
     if control:
@@ -100,7 +104,7 @@ def compare_arms(
     run: RunFile,
     base: str,
     head: str,
-    margin: float = DEFAULT_MARGIN,
+    margin: float | None = None,
     *,
     force: bool = False,
     verdicts: Verdicts = NO_VERDICTS,
@@ -113,7 +117,7 @@ def compare_arms(
     before, after = arms[label], arms[other]
     differing = mismatches.within(run.header, before, after)
     require_comparable(differing, force)
-    side = source(run, margin, verdicts, several=True)
+    side = source(run, margin or DEFAULT_MARGIN, verdicts, by_label)
     require_samples(side, side)
     result = empty(side, side, margin, "", differing)
     result.base.arm, result.head.arm = label, other
@@ -125,19 +129,45 @@ def compare_arms(
     return finish(result, side, side)
 
 
-def source(run: RunFile, margin: float, verdicts: Verdicts, several: bool) -> Source:
-    header = run.header
-    loops = {
-        f"{arm.loop}@{arm.python}" if several and arm.role != "native" else arm.loop: arm
-        for arm in reversed(header.arms)
-        if arm.role in ("candidate", "reference", "native")
-    }
-    twin = next((arm for arm in header.arms if arm.role == "aa"), None)
-    ordered = dict(reversed(loops.items()))
+Naming = Callable[[Arm], str]
+
+
+def by_label(arm: Arm) -> str:
+    return arm.label
+
+
+def by_loop(arm: Arm) -> str:
+    return arm.loop
+
+
+def by_loop_and_python(arm: Arm) -> str:
+    return arm.loop if arm.role == "native" else f"{arm.loop}@{arm.python}"
+
+
+def naming_of(*runs: RunFile) -> Naming:
+    """By loop, so that labels need not agree; by label where a run holds one loop twice, as the
+    timing of a gate does."""
+    several = any(len(run.header.environment.interpreters) > 1 for run in runs)
+    naming = by_loop_and_python if several else by_loop
+    for run in runs:
+        names = [naming(arm) for arm in comparable(run)]
+        if len(set(names)) < len(names):
+            return by_label
+    return naming
+
+
+def comparable(run: RunFile) -> list[Arm]:
+    return [arm for arm in run.header.arms if arm.role in ("candidate", "reference", "native")]
+
+
+def source(run: RunFile, margin: float, verdicts: Verdicts, naming: Naming) -> Source:
     return Source(
-        run, summarise(run, margin=margin, verdicts=verdicts), SampleIndex(run.samples), ordered,
-        twin,
-    )  # fmt: skip
+        run=run,
+        summary=summarise(run, margin=margin, verdicts=verdicts),
+        index=SampleIndex(run.samples),
+        loops={naming(arm): arm for arm in comparable(run)},
+        twin=next((arm for arm in run.header.arms if arm.role == "aa"), None),
+    )
 
 
 def require_samples(*sides: Source) -> None:
@@ -219,12 +249,13 @@ def brief(value: str) -> str:
 
 
 def empty(
-    base: Source, head: Source, margin: float, control: str, differing: list[Mismatch]
+    base: Source, head: Source, margin: float | None, control: str, differing: list[Mismatch]
 ) -> Comparison:
     return Comparison(
         base=side_of(base),
         head=side_of(head),
-        margin=margin,
+        margin=DEFAULT_MARGIN if margin is None else margin,
+        raw_margin=RAW_MARGIN if margin is None else margin,
         control=control,
         compared=[],
         controls=[],
@@ -266,7 +297,7 @@ def compare_benchmark(
     if control and base.control is not None and head.control is not None:
         add_control(result, base, head, name)
     if control and base.twin is not None and head.twin is not None:
-        twin = timing(base, head, name, base.twin, head.twin, control, "A/A", result.margin)
+        twin = timing(base, head, name, base.twin, head.twin, control, "A/A", result)
         if twin is not None and twin.basis == "control":
             result.twins.append(twin)
 
@@ -290,7 +321,7 @@ def compare_pair(
     if old.status != "ok" or new.status != "ok":
         add_failure(result, base, head, name, loop, old, new)
         return
-    made = timing(base, head, name, before, after, control, loop, result.margin)
+    made = timing(base, head, name, before, after, control, loop, result)
     if made is not None:
         result.compared.append(made)
     for metric in ALLOWANCES:
@@ -367,14 +398,14 @@ def timing(
     after: Arm,
     control: str,
     loop: str,
-    margin: float,
+    result: Comparison,
 ) -> Compared | None:
     """None where either side was not timed."""
     old, new = base.arm(name, before.label), head.arm(name, after.label)
     if old is None or new is None or not old.values or not new.values:
         return None
     made = row(base, name, loop, old, new)
-    made.margin = margin
+    made.margin = result.margin
     if control == "paired":
         made.basis = "paired"
         logs = log_ratios(base.index, base.benchmark(name), after.label, before.label)
@@ -390,7 +421,7 @@ def timing(
         made.basis = "control"
         judge_independent(made, ratios[0], ratios[1])
         return made
-    made.basis = "raw"
+    made.basis, made.margin = "raw", result.raw_margin
     if min([*old.values, *new.values]) <= 0:
         judge_without_ratio(made, old, new)
         return made
@@ -438,7 +469,7 @@ def add_control(result: Comparison, base: Source, head: Source, name: str) -> No
     assert base.control is not None
     assert head.control is not None
     arms = (base.control, head.control)
-    made = timing(base, head, name, *arms, "", result.control, result.margin)
+    made = timing(base, head, name, *arms, "", result.control, result)
     if made is not None:
         result.controls.append(made)
 
@@ -521,7 +552,7 @@ def circumstances(result: Comparison, sides: Sequence[Source]) -> list[str]:
     if "raw" in bases:
         notes.append(
             "raw costs are compared where the runs have no control in common: the drift of the "
-            "machine is in these figures, and identical code may be called changed"
+            f"machine is in these figures, and their margin ±{100 * result.raw_margin:g} %"
         )
     for side in sides:
         if side.summary.advisory and any_twin(side):

@@ -100,7 +100,8 @@ class Comparison(msgspec.Struct, kw_only=True):
 
     base: Side
     head: Side
-    margin: float
+    margin: float  # of times, as ratios to the control or in pairs
+    raw_margin: float  # of times as they are
     control: str  # the loop that ratios are taken to; "" where there is none in common
     compared: list[Compared]
     controls: list[Compared]

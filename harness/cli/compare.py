@@ -31,8 +31,9 @@ compared by name: two versions of one are the point.
 \b
 Two runs did not take turns. What is compared is each loop's ratio to stock
 asyncio inside its own run, so that the drift of the machine cancels, and a
-change counts from 2 % on. Two loops of one run took turns: --base and --head
-are stronger. The strongest is `bench gate`.
+change counts from 2 % on. Without a common control costs are compared as they
+are (raw), and a change counts from 10 % on. Two loops of one run took turns:
+--base and --head are stronger. The strongest is `bench gate`.
 
 \b
 Verdicts:
@@ -59,7 +60,7 @@ Exit codes:
 
 \b
 --json prints one object: schema, kind ("comparison"), exit_code, base, head,
-margin, control, compared (benchmark, loop, tier, metric, unit, basis, verdict,
+margin, raw_margin, control, compared (benchmark, loop, tier, metric, unit, basis, verdict,
 reason, change, low, high, margin, superiority, p, base, head, base_n, head_n,
 by_name), controls, twins, mismatches, forced, advisory, self_check, only_base,
 only_head, left_out, notes, method. A change of 0.02 is a cost that is 2 %
@@ -81,10 +82,8 @@ higher. Members are added, never removed.
 @click.option(
     "--margin",
     type=click.FloatRange(0, 100, min_open=True, max_open=True),
-    default=2.0,
-    show_default=True,
     metavar="PERCENT",
-    help="Smaller changes of a time do not count.",
+    help="Smaller changes of a time do not count. Default: 2, or 10 where there is no control.",
 )
 @click.option("--force", is_flag=True, help="Compare in spite of another machine or Python.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (see below).")
@@ -99,7 +98,7 @@ def compare(
     arms: tuple[str, ...],
     base: str | None,
     head: str | None,
-    margin: float,
+    margin: float | None,
     force: bool,
     as_json: bool,
     markdown: Path | None,
@@ -121,7 +120,8 @@ def compare(
         if arms or force or markdown:
             raise click.UsageError("Of conformance results, --json is the only option.")
         click.get_current_context().exit(compare_promises(results, as_json=as_json))
-    found, problems = compared(results, arms, base or "", head or "", margin / 100, force)
+    share = None if margin is None else margin / 100
+    found, problems = compared(results, arms, base or "", head or "", share, force)
     code = exit_code(found, problems)
     show(found, code, as_json=as_json, markdown=markdown)
     for problem in problems:
@@ -141,7 +141,12 @@ def require_names(
 
 
 def compared(
-    names: Sequence[str], arms: Sequence[str], base: str, head: str, margin: float, force: bool
+    names: Sequence[str],
+    arms: Sequence[str],
+    base: str,
+    head: str,
+    margin: float | None,
+    force: bool,
 ) -> tuple[Comparison, list[str]]:
     """And what is wrong with the files, of which whatever is whole is compared."""
     from loopgauge.harness import comparing
