@@ -8,65 +8,31 @@ two-sample statistics. Two arms of one run did take turns, and are compared in p
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import msgspec
-import numpy as np
 
 from loopgauge.harness import mismatches, statistics, two_sample
-from loopgauge.harness.compared import (
-    ALLOWANCES,
-    DEFAULT_MARGIN,
-    RAW_MARGIN,
-    hold_family_error,
-    judge_count,
-    judge_independent,
-    judge_paired,
-)
-from loopgauge.harness.comparison import (
-    VERDICTS,
-    Compared,
-    Comparison,
-    Mismatch,
-    Side,
-    Verdict,
-)
+from loopgauge.harness.compared import DEFAULT_MARGIN, RAW_MARGIN, hold_family_error
+from loopgauge.harness.comparing_arms import add_control, compare_pair, timing
+from loopgauge.harness.comparison import VERDICTS, Comparison, Mismatch, Side, Verdict
 from loopgauge.harness.errors import Incomparable, NothingToMeasure
-from loopgauge.harness.model import Arm, Benchmark
-from loopgauge.harness.pairing import SampleIndex, log_ratios
-from loopgauge.harness.statistics import Floats
-from loopgauge.harness.status import NOT_REACHED
+from loopgauge.harness.sources import (
+    Source,
+    by_label,
+    chosen_loops,
+    common_benchmarks,
+    common_control,
+    drop_control,
+    matches,
+    naming_of,
+    require_samples,
+    source,
+)
 from loopgauge.harness.store import RunFile
-from loopgauge.harness.summary import ArmSummary, RunSummary, reference_arm, summarise
+from loopgauge.harness.summary import reference_arm
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts
-
-ABSENT = ("unavailable", "lacking")  # no fault of the loop
-
-
-@dataclass
-class Source:
-    """A run, and the loops of it that may be compared, by the name they have in both."""
-
-    run: RunFile
-    summary: RunSummary
-    index: SampleIndex
-    loops: dict[str, Arm]
-    twin: Arm | None
-
-    @property
-    def control(self) -> Arm | None:
-        return next((arm for arm in self.run.header.arms if arm.role == "reference"), None)
-
-    def benchmark(self, name: str) -> Benchmark:
-        return next(one for one in self.run.header.benchmarks if one.id == name)
-
-    def arm(self, benchmark: str, label: str) -> ArmSummary | None:
-        found = next(one for one in self.summary.benchmarks if one.id == benchmark)
-        arms = [*found.arms, *found.natives]
-        return next((arm for arm in arms if arm.arm == label), None)
 
 
 def compare_runs(
@@ -127,109 +93,6 @@ def compare_arms(
     for one in result.compared:
         one.base_version = one.head_version = ""  # of two loops they say nothing
     return finish(result, side, side)
-
-
-Naming = Callable[[Arm], str]
-
-
-def by_label(arm: Arm) -> str:
-    return arm.label
-
-
-def by_loop(arm: Arm) -> str:
-    return arm.loop
-
-
-def by_loop_and_python(arm: Arm) -> str:
-    return arm.loop if arm.role == "native" else f"{arm.loop}@{arm.python}"
-
-
-def naming_of(*runs: RunFile) -> Naming:
-    """By loop, so that labels need not agree; by label where a run holds one loop twice, as the
-    timing of a gate does."""
-    several = any(len(run.header.environment.interpreters) > 1 for run in runs)
-    naming = by_loop_and_python if several else by_loop
-    for run in runs:
-        names = [naming(arm) for arm in comparable(run)]
-        if len(set(names)) < len(names):
-            return by_label
-    return naming
-
-
-def comparable(run: RunFile) -> list[Arm]:
-    return [arm for arm in run.header.arms if arm.role in ("candidate", "reference", "native")]
-
-
-def source(run: RunFile, margin: float, verdicts: Verdicts, naming: Naming) -> Source:
-    return Source(
-        run=run,
-        summary=summarise(run, margin=margin, verdicts=verdicts),
-        index=SampleIndex(run.samples),
-        loops={naming(arm): arm for arm in comparable(run)},
-        twin=next((arm for arm in run.header.arms if arm.role == "aa"), None),
-    )
-
-
-def require_samples(*sides: Source) -> None:
-    for side in sides:
-        if not side.run.samples and not side.run.metrics:
-            raise NothingToMeasure(
-                f"{side.run.path} holds no figure: nothing was measured", "Run it again"
-            )
-
-
-def common_control(base: Source, head: Source) -> str:
-    """The loop that both runs hold as their reference; "" where they have none in common."""
-    before, after = base.control, head.control
-    same = before is not None and after is not None and before.loop == after.loop
-    return before.loop if same and before is not None else ""
-
-
-def drop_control(base: Source, head: Source) -> None:
-    """A ratio to itself says nothing. Where a run measured nothing else, it is compared raw."""
-    others = [
-        {name: arm for name, arm in side.loops.items() if arm.role != "reference"}
-        for side in (base, head)
-    ]
-    if all(others):
-        base.loops, head.loops = others
-
-
-def chosen_loops(base: Source, head: Source, wanted: Sequence[str]) -> list[str]:
-    known = {**base.loops, **head.loops}
-    for word in wanted:
-        if not any(matches(word, name, arm) for name, arm in known.items()):
-            raise Incomparable(
-                f"neither run holds a loop {word!r} to compare", f"They hold {', '.join(known)}"
-            )
-    common = [
-        name
-        for name, arm in base.loops.items()
-        if name in head.loops and (not wanted or any(matches(w, name, arm) for w in wanted))
-    ]
-    if not common:
-        raise NothingToMeasure(
-            f"no common loop: base has {', '.join(base.loops) or 'none'}, head has "
-            f"{', '.join(head.loops) or 'none'}",
-            "Measure the same loop on both sides; two arms of one run compare with --base and "
-            "--head",
-        )
-    return common
-
-
-def matches(word: str, name: str, arm: Arm) -> bool:
-    return word in (name, arm.label, arm.loop)
-
-
-def common_benchmarks(base: Source, head: Source) -> list[str]:
-    ids = {benchmark.id for benchmark in head.run.header.benchmarks}
-    common = [one.id for one in base.run.header.benchmarks if one.id in ids]
-    if not common:
-        raise NothingToMeasure(
-            f"{base.run.path} and {head.run.path} have no common benchmark",
-            "Measure the same scenarios with the same parameters on both sides",
-        )
-    return common
 
 
 def require_comparable(differing: Sequence[Mismatch], force: bool) -> None:
@@ -300,178 +163,6 @@ def compare_benchmark(
         twin = timing(base, head, name, base.twin, head.twin, control, "A/A", result)
         if twin is not None and twin.basis == "control":
             result.twins.append(twin)
-
-
-def compare_pair(
-    result: Comparison,
-    base: Source,
-    head: Source,
-    name: str,
-    before: Arm,
-    after: Arm,
-    control: str,
-    loop: str = "",
-) -> None:
-    """Adds everything that there is of one loop at one benchmark. `control`: its loop, "" for raw
-    costs, "paired" for two arms of one run."""
-    loop = loop or after.label
-    old, new = base.arm(name, before.label), head.arm(name, after.label)
-    if old is None or new is None:
-        return
-    if old.status != "ok" or new.status != "ok":
-        add_failure(result, base, head, name, loop, old, new)
-        return
-    made = timing(base, head, name, before, after, control, loop, result)
-    if made is not None:
-        result.compared.append(made)
-    for metric in ALLOWANCES:
-        if metric in old.metrics and metric in new.metrics:
-            result.compared.append(counted(base, name, loop, metric, old, new))
-    one_sided = [
-        (what, "base" if old_has else "head")
-        for what, old_has, new_has in (
-            ("times", bool(old.values), bool(new.values)),
-            *((metric, metric in old.metrics, metric in new.metrics) for metric in ALLOWANCES),
-        )
-        if old_has != new_has
-    ]
-    for who in ("base", "head"):
-        metrics = [what for what, where in one_sided if where == who]
-        if metrics:
-            result.left_out.append(f"{name}, {loop}: only in {who}: {', '.join(metrics)}")
-
-
-def row(side: Source, name: str, loop: str, old: ArmSummary, new: ArmSummary) -> Compared:
-    benchmark = side.benchmark(name)
-    return Compared(
-        benchmark=name,
-        loop=loop,
-        tier="timing",
-        metric="cost",
-        unit=benchmark.unit,
-        direction=benchmark.direction,
-        measure=benchmark.measure,
-        basis="",
-        verdict="INCONCLUSIVE",
-        margin=side.summary.margin,
-        base=finite(old.cost),
-        head=finite(new.cost),
-        base_version=old.version,
-        head_version=new.version,
-    )
-
-
-def finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def add_failure(
-    result: Comparison,
-    base: Source,
-    head: Source,
-    name: str,
-    loop: str,
-    old: ArmSummary,
-    new: ArmSummary,
-) -> None:
-    states = (old.status, new.status)
-    told = f"{name}, {loop}: {old.status} in base, {new.status} in head"
-    if any(arm.status in ABSENT or arm.reason == NOT_REACHED for arm in (old, new)):
-        reason = old.reason if old.status != "ok" else new.reason
-        result.left_out.append(f"{told} ({reason})")
-        return
-    if "ok" not in states:
-        result.notes.append(f"{told}: nothing to compare")
-        return
-    made = row(base, name, loop, old, new)
-    made.verdict = "BROKEN" if old.status == "ok" else "REPAIRED"
-    failed = new if old.status == "ok" else old
-    made.reason = f"{failed.status}: {failed.reason}"
-    result.compared.append(made)
-
-
-def timing(
-    base: Source,
-    head: Source,
-    name: str,
-    before: Arm,
-    after: Arm,
-    control: str,
-    loop: str,
-    result: Comparison,
-) -> Compared | None:
-    """None where either side was not timed."""
-    old, new = base.arm(name, before.label), head.arm(name, after.label)
-    if old is None or new is None or not old.values or not new.values:
-        return None
-    made = row(base, name, loop, old, new)
-    made.margin = result.margin
-    if control == "paired":
-        made.basis = "paired"
-        logs = log_ratios(base.index, base.benchmark(name), after.label, before.label)
-        if logs is not None and len(logs):
-            judge_paired(made, logs)
-        else:
-            judge_without_ratio(made, old, new)
-        return made
-    ratios = None
-    if control and before.role != "reference":
-        ratios = (to_control(base, name, before), to_control(head, name, after))
-    if ratios is not None and ratios[0] is not None and ratios[1] is not None:
-        made.basis = "control"
-        judge_independent(made, ratios[0], ratios[1])
-        return made
-    made.basis, made.margin = "raw", result.raw_margin
-    if min([*old.values, *new.values]) <= 0:
-        judge_without_ratio(made, old, new)
-        return made
-    sign = -1 if made.direction == "higher" else 1
-    judge_independent(made, sign * np.log(old.values), sign * np.log(new.values))
-    return made
-
-
-def to_control(side: Source, name: str, arm: Arm) -> Floats | None:
-    """Log-ratios inside the run, one per process; None where there are none."""
-    assert side.control is not None
-    control = side.arm(name, side.control.label)
-    if control is None or control.status != "ok":
-        return None
-    logs = log_ratios(side.index, side.benchmark(name), arm.label, side.control.label)
-    return logs if logs is not None and len(logs) else None
-
-
-def judge_without_ratio(made: Compared, old: ArmSummary, new: ArmSummary) -> None:
-    """Measured values may be 0, such as turns that somebody had to wait."""
-    made.base_n, made.head_n = len(old.values), len(new.values)
-    sign = -1 if made.direction == "higher" else 1
-    made.superiority = two_sample.superiority(
-        sign * np.array(new.values), sign * np.array(old.values)
-    )
-    if set(old.values) == set(new.values) and len(set(new.values)) == 1:
-        made.verdict, made.change = "EQUIVALENT", 0.0
-        made.reason = "the same value in every process"
-    else:
-        made.reason = "values of zero or less have no ratio"
-
-
-def counted(
-    side: Source, name: str, loop: str, metric: str, old: ArmSummary, new: ArmSummary
-) -> Compared:
-    made = row(side, name, loop, old, new)
-    made.tier, made.metric = ALLOWANCES[metric].tier, metric
-    made.unit, made.basis = new.metrics[metric].unit, "count"
-    made.measure, made.direction = "value", "lower"
-    judge_count(made, old.metrics[metric], new.metrics[metric])
-    return made
-
-
-def add_control(result: Comparison, base: Source, head: Source, name: str) -> None:
-    assert base.control is not None
-    assert head.control is not None
-    arms = (base.control, head.control)
-    made = timing(base, head, name, *arms, "", result.control, result)
-    if made is not None:
-        result.controls.append(made)
 
 
 def absent(
