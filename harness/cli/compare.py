@@ -12,6 +12,7 @@ from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from loopgauge.harness.comparison import Comparison
+    from loopgauge.harness.store import RunFile
 
 JSON_SCHEMA = 1
 
@@ -161,6 +162,7 @@ def compared(
         runs.append(run)
         if problem:
             problems.append(f"{problem}, and those are compared")
+    require_loops(runs, (*arms, *filter(None, (base, head))))
     if len(runs) == 1:
         found = comparing.compare_arms(runs[0], base, head, margin, force=force, verdicts=verdicts)
         return found, problems
@@ -170,6 +172,24 @@ def compared(
         )
     found = comparing.compare_runs(runs[0], runs[1], arms, margin, force=force, verdicts=verdicts)
     return found, problems
+
+
+def require_loops(runs: Sequence[RunFile], words: Sequence[str]) -> None:
+    from loopgauge.harness.cli.errors import did_you_mean
+
+    arms = [arm for run in runs for arm in run.header.arms]
+    known = list(dict.fromkeys(word for arm in arms for word in (arm.label, arm.loop)))
+    versioned = {f"{arm.loop}@{arm.python}" for arm in arms}
+    for word in words:
+        if word not in known and word not in versioned:
+            hint = did_you_mean(word, known) or f"There is {', '.join(known)}."
+            raise click.UsageError(f"No loop {word!r} in {' or '.join(names_of(runs))}. {hint}")
+
+
+def names_of(runs: Sequence[RunFile]) -> list[str]:
+    from loopgauge.harness.cli.runs import shown
+
+    return [shown(run.path) for run in runs]
 
 
 def exit_code(found: Comparison, problems: Sequence[str] = ()) -> ExitCode:
