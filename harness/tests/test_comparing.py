@@ -194,6 +194,17 @@ def test_counts_have_margins_of_their_own(
     assert (one.by_name == {"read": after - before}) is (verdict != "EQUIVALENT")
 
 
+@pytest.mark.parametrize(
+    ("sizes", "verdict"), [([1, 3], "INCONCLUSIVE"), ([1000, 3000], "REGRESSED")]
+)
+def test_a_stray_call_among_few_operations_is_no_change(sizes: list[int], verdict: str) -> None:
+    base, head = (counted(made(fast=0.5), "syscalls", value) for value in (1.0, 1.5))
+    head.metrics[0].n = sizes
+    [one] = [one for one in compare_runs(base, head).compared if one.metric == "syscalls"]
+    assert one.verdict == verdict
+    assert ("counted over 2 operations only" in one.reason) is (verdict == "INCONCLUSIVE")
+
+
 def test_what_only_one_side_counted_is_named() -> None:
     found = compare_runs(counted(made(fast=0.5), "instructions", 9.0), made(fast=0.5))
     assert found.left_out == ["fake.work, fast: only in base: instructions"]
