@@ -14,6 +14,7 @@ import msgspec
 
 from loopgauge.harness import manager
 from loopgauge.harness.gate.model import Decision, Settings, Tier
+from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.gate.subject import BASE, HEAD
 from loopgauge.harness.model import Metric
 from loopgauge.harness.progress import Tracker
@@ -34,7 +35,7 @@ def count(
 ) -> None:
     """Makes or continues the run file at `path`, of the benchmarks `names`."""
     tracker = Tracker(listener, 60.0)
-    if path.exists():
+    if has_records(path):
         manager.resume(path, tracker)
         return
     chosen = [one for one in subject.benchmarks if one.id in names]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from datetime import date
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import msgspec
 
 from loopgauge.harness import judgement
 from loopgauge.harness.exit_codes import ExitCode, first
 from loopgauge.harness.gate import counting, judging, promises
-from loopgauge.harness.gate.model import FAILING, Decision, GateResult, Settings
-from loopgauge.harness.gate.store import GateFile
+from loopgauge.harness.gate.model import (
+    FAILING,
+    Decision,
+    GateHeader,
+    GateResult,
+    Settings,
+    Step,
+)
+from loopgauge.harness.gate.store import GateFile, has_records
 from loopgauge.harness.store import RunFile, read_run
 
 ORDER = ("BROKEN", "REGRESSED", "INCONCLUSIVE", "EXPECTED", "REMOVED", "ADDED", "REPAIRED",
          "IMPROVED", "EQUIVALENT")  # fmt: skip
+
+ENDED = ("done", "left_out")
 
 # Files of both stages.
 TIMED = (("timing", "confirmation"), ("tests", "tests-again"))
@@ -30,6 +38,7 @@ def decide(gate: GateFile) -> GateResult:
     notes = [*promises.notes(gate.folder), *(s.reason for s in gate.steps if s.state == "done")]
     notes = [note for note in notes if note]
     left_out = [f"{one.step}: {one.reason}" for one in gate.steps if one.state == "left_out"]
+    left_out += unfinished(gate)
     if counts := step_file(gate, "counts"):
         made += counting.decisions(counts, step_file(gate, "counts-again"), settings)
         left_out += counting.left_out(counts)
@@ -55,6 +64,25 @@ def decide(gate: GateFile) -> GateResult:
     )
 
 
+def wanted(header: GateHeader) -> list[Step]:
+    """The steps of a whole gate, in their order."""
+    settings = header.settings
+    steps: list[Step] = ["promises"] if settings.conformance else []
+    if header.benchmarks and settings.deterministic:
+        steps.append("counts")
+    if header.benchmarks and settings.timing:
+        steps += ["timing", "confirmation"]
+    if header.tests and settings.timing:
+        steps += ["tests timing", "tests confirmation"]
+    return steps
+
+
+def unfinished(gate: GateFile) -> list[str]:
+    """Of a gate that was interrupted: what is missing is no pass."""
+    missing = [step for step in wanted(gate.header) if gate.state(step) not in ENDED]
+    return [f"{step}: not finished; go on with --resume {gate.folder}" for step in missing]
+
+
 def only_promises_asked(gate: GateFile) -> bool:
     """Where all are kept there is no decision, and yet both sides were compared."""
     settings = gate.header.settings
@@ -65,10 +93,6 @@ def step_file(gate: GateFile, name: str) -> RunFile | None:
     """None where the step did not begin, or was interrupted before its first record."""
     path = gate.folder / f"{name}.jsonl"
     return read_run(path) if has_records(path) else None
-
-
-def has_records(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
 
 
 def one_sided(gate: GateFile) -> list[Decision]:
@@ -99,16 +123,19 @@ def expected(one: Decision, settings: Settings, today: date) -> Decision:
     """A regression that the settings announce, give a reason for, and whose time has not passed."""
     if one.verdict != "REGRESSED":
         return one
-    for change in settings.expected:
-        if (
-            not fnmatchcase(one.subject, change.benchmark)
-            or date.fromisoformat(change.expires) < today
-        ):
-            continue
+    fitting = [
+        change
+        for change in settings.expected
+        if fnmatchcase(one.subject, change.benchmark)
+        and date.fromisoformat(change.expires) >= today
+    ]
+    for change in fitting:
         if change.at_most is None or (one.change is not None and one.change <= change.at_most):
             return msgspec.structs.replace(one, verdict="EXPECTED", reason=change.reason)
+    if fitting:
+        most = max(fitting, key=lambda change: change.at_most or 0.0)
         return msgspec.structs.replace(
-            one, reason=f"expected up to {change.at_most:+.1%}: {change.reason}"
+            one, reason=f"expected up to {most.at_most:+.1%}: {most.reason}"
         )
     return one
 
@@ -135,6 +162,14 @@ def exit_code(
             codes.add(ExitCode.LEFT_OUT)
     if left_out:
         codes.add(ExitCode.LEFT_OUT)
-    if not compared and not any(one.verdict not in ("ADDED", "REMOVED") for one in decisions):
+    if not compared and not any(map(compares, decisions)):
         codes.add(ExitCode.NOTHING_MEASURED)
     return first(codes)
+
+
+def compares(one: Decision) -> bool:
+    """Whether it stands for something that both sides have. Promises stand for no benchmark, except
+    where they are the reason why none was measured."""
+    if one.tier == "promises":
+        return one.verdict == "BROKEN"
+    return one.verdict not in ("ADDED", "REMOVED")

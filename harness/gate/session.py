@@ -55,7 +55,7 @@ class Session:
         began = time.monotonic()
         self._ask()
         broken = any(one.verdict == "BROKEN" for one in promises.decisions(self.gate.folder))
-        for step, do in self._wanted().items():
+        for step, do in self._measuring().items():
             if broken:
                 self._skip(step, "head breaks rules that base keeps: its speed says nothing")
             else:
@@ -66,21 +66,18 @@ class Session:
         self._record(result)
         return result
 
-    def _wanted(self) -> dict[Step, Callable[[], None]]:
-        settings = self.gate.header.settings
-        wanted: dict[Step, Callable[[], None]] = {}
-        if self.gate.header.benchmarks and settings.deterministic:
-            wanted["counts"] = self._counts
-        if self.gate.header.benchmarks and settings.timing:
-            wanted["timing"] = self._timing
-            wanted["confirmation"] = self._confirmation
-        if self.gate.header.tests and settings.timing:
-            wanted["tests timing"] = self._tests
-            wanted["tests confirmation"] = self._tests_again
-        return wanted
+    def _measuring(self) -> dict[Step, Callable[[], None]]:
+        steps: dict[Step, Callable[[], None]] = {
+            "counts": self._counts,
+            "timing": self._timing,
+            "confirmation": self._confirmation,
+            "tests timing": self._tests,
+            "tests confirmation": self._tests_again,
+        }
+        return {name: steps[name] for name in decision.wanted(self.gate.header) if name in steps}
 
     def _step(self, step: Step, do: Callable[[], None]) -> None:
-        if self.gate.state(step) in ("done", "left_out"):
+        if self.gate.state(step) in decision.ENDED:
             return
         self._told(step, "begun")
         try:

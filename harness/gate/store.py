@@ -52,6 +52,7 @@ def append(folder: Path, record: AnyGateRecord) -> None:
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _mend(path)
         with path.open("ab") as file:
             size = file.tell()
             try:
@@ -66,6 +67,26 @@ def append(folder: Path, record: AnyGateRecord) -> None:
         raise StoreFull(
             f"{path} cannot be written: {what}", "Make room, then go on with bench gate --resume"
         ) from error
+
+
+def has_records(path: Path) -> bool:
+    """Whether a step's file was begun. One that is empty is what a full disk left of its header."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _mend(path: Path) -> None:
+    """A last line that a kill cut counts for nobody, and must not spoil the next one."""
+    text = path.read_bytes() if path.exists() else b""
+    if not text or text.endswith(b"\n"):
+        return
+    start = text.rfind(b"\n") + 1
+    try:
+        _decode(text[start:])
+    except msgspec.DecodeError:
+        os.truncate(path, start)
+    else:
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 def read_gate(folder: Path) -> GateFile:

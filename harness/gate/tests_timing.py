@@ -21,6 +21,7 @@ from loopgauge.harness.errors import NothingToMeasure, RunFileError
 from loopgauge.harness.gate import judging, looks, timing
 from loopgauge.harness.gate.model import GateHeader, Side
 from loopgauge.harness.gate.pytest_source import measure_round
+from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.gate.subject import BASE, HEAD, TWIN
 from loopgauge.harness.model import Allocation, Arm, Benchmark, End, Header, Plan, Sample
 from loopgauge.harness.request import Progress
@@ -46,7 +47,7 @@ class Stage:
         """Makes or continues the run file. Raises NothingToMeasure where no test has a figure, and
         WorkerUnusable where pytest does not get as far as the tests."""
         self._began = time.monotonic()
-        if self.path.exists():
+        if has_records(self.path):
             file, number = open_for_resume(self.path), 0
         else:
             file, number = self._first(), 1

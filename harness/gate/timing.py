@@ -24,6 +24,7 @@ from loopgauge.harness.gate import judging, looks
 from loopgauge.harness.gate.judging import flagged, judged_first, told_of
 from loopgauge.harness.gate.looks import Look
 from loopgauge.harness.gate.model import Settings
+from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.manager import Session
 from loopgauge.harness.model import Event, Header
 from loopgauge.harness.progress import Tracker
@@ -68,7 +69,7 @@ def measure_first(
     """Makes or continues the run file at `path`."""
     tracker = Tracker(listener, limits(settings).budget_s)
     pacer = looking(settings)
-    if path.exists():
+    if has_records(path):
         manager.resume(path, tracker, pacer=pacer)
         return
     request = RunRequest(
@@ -87,7 +88,7 @@ def measure_again(
     """The second stage, of what the first one flagged: the same slots, a schedule of its own."""
     limit_s = second_s(settings, first)
     tracker = Tracker(listener, limit_s)
-    if path.exists():
+    if has_records(path):
         manager.resume(path, tracker, pacer=fixed(limit_s))
         return
     names = flagged(first, settings)

@@ -10,7 +10,7 @@ import pytest
 
 from loopgauge.harness.exit_codes import ExitCode
 from loopgauge.harness.gate.decision import decide, exit_code
-from loopgauge.harness.gate.model import Decision, GateHeader, Settings, Side
+from loopgauge.harness.gate.model import Decision, GateHeader, GateStep, Settings, Side
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.harness.verdicts import Verdict
 
@@ -64,7 +64,8 @@ def test_promises_that_are_all_kept_are_a_pass_where_nothing_else_was_asked(
         base=Side(name="base", origin="factory", given="mine:L", loop="mine:L", executable=""),
         head=Side(name="head", origin="factory", given="mine:M", loop="mine:M", executable=""),
     )
-    result = decide(GateFile(tmp_path, header))
+    asked = GateStep(step="promises", state="done")
+    result = decide(GateFile(tmp_path, header, [asked]))
     assert result.decisions == []
     assert "1 cases of MUST rules are kept by both sides" in result.notes[0]
     assert result.exit_code == code
