@@ -241,8 +241,10 @@ def _listen(workers: Sequence[_Worker]) -> None:
 def _listen_once(selector: selectors.BaseSelector) -> _Worker | None:
     """The worker that failed, if one did."""
     open_ones: list[_Worker] = [key.data for key in selector.get_map().values()]
+    # Whoever waits for its turn is silent, too: what counts is the last word of all.
+    latest = max(open_ones, key=lambda worker: worker.heard)
     # Woken twice a second for a worker that died while a child of it keeps the pipe open.
-    left = min(0.5, max(0.0, min(worker.left_s for worker in open_ones)))
+    left = min(0.5, max(0.0, latest.left_s))
     ready = {id(key.data) for key, _ in selector.select(left)}
     for worker in open_ones:
         if id(worker) in ready:
@@ -251,7 +253,7 @@ def _listen_once(selector: selectors.BaseSelector) -> _Worker | None:
         elif worker.process.poll() is not None:
             if _has_more(worker):  # what it wrote between the two looks still counts
                 continue
-        elif worker.left_s <= 0:
+        elif worker is latest and worker.left_s <= 0:
             _abort(worker.process)
             worker.hung = True
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,14 +47,15 @@ DIES_ONCE = """
 """
 
 
-def measured(path: Path, head: Side) -> RunFile:
+def measured(path: Path, head: Side, hang_timeout_s: float = 20) -> RunFile:
     base = Side(name="base", origin="factory", given="x", loop="asyncio", executable=sys.executable)
     base.path = head.path
     # As if it were another Python: each side has a process of its own.
     subject = build(base, head, BENCHMARKS)
     for benchmark in subject.benchmarks:
         benchmark.design = "process"
-    request = RunRequest(seed=7, limits=LIMITS, out=path)
+    limits = replace(LIMITS, hang_timeout_s=hang_timeout_s)
+    request = RunRequest(seed=7, limits=limits, out=path)
     return read_run(manager.run_subject(request, subject, Tracker(lambda progress: None, 60.0)))
 
 
@@ -100,6 +102,18 @@ def test_whoever_dies_does_so_alone(tmp_path: Path, deed: str, told: str) -> Non
     assert told in deaths[0].reason
     blamed = {event.arm for event in run.events if event.event in ("hang", "error", "invalid")}
     assert not blamed
+    keys = [(sample.round, sample.benchmark, sample.arm) for sample in run.samples]
+    assert len(keys) == len(set(keys)) == ROUNDS * len(BENCHMARKS) * 3
+
+
+def test_whoever_hangs_is_found_out(tmp_path: Path) -> None:
+    """The others wait for it, and are blamed for nothing."""
+    source = textwrap.dedent(DIES_ONCE).format(which=3, deed="__import__('time').sleep(600)")
+    (tmp_path / "stuck.py").write_text(source)
+    run = measured(tmp_path / "run.jsonl", head("stuck:Loop", tmp_path), hang_timeout_s=4)
+    hangs = [event for event in run.events if event.event == "hang"]
+    assert [event.arm for event in hangs] == [HEAD]
+    assert not [event for event in run.events if event.event in ("crash", "error", "invalid")]
     keys = [(sample.round, sample.benchmark, sample.arm) for sample in run.samples]
     assert len(keys) == len(set(keys)) == ROUNDS * len(BENCHMARKS) * 3
 

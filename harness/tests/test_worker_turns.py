@@ -19,9 +19,9 @@ def pipes() -> Iterator[dict[str, TurnPipe]]:
         yield made
 
 
-def turns(pipes: dict[str, TurnPipe], arm: str, patience_s: float = PATIENCE_S) -> Turns:
+def turns(pipes: dict[str, TurnPipe], arm: str) -> Turns:
     others = {name: pipe.write for name, pipe in pipes.items() if name != arm}
-    return Turns(arm, pipes[arm].read, others, patience_s)
+    return Turns(arm, pipes[arm].read, others, PATIENCE_S)
 
 
 def played(
@@ -90,10 +90,13 @@ def test_a_slot_that_failed_is_given_on(pipes: dict[str, TurnPipe]) -> None:
 
 
 def test_whoever_waits_too_long_says_so(pipes: dict[str, TurnPipe]) -> None:
-    mine = turns(pipes, "b", patience_s=0.01)
+    """Meanwhile its own watchdog is told, more often than it would bite."""
+    beats: list[None] = []
+    mine = Turns("b", pipes["b"].read, {"a": pipes["a"].write}, 0.01, lambda: beats.append(None))
     mine.begin("ab")
     with pytest.raises(TurnLost, match="no turn came"):
         mine.take(1)
+    assert beats
 
 
 def test_everybody_else_is_gone() -> None:

@@ -45,7 +45,11 @@ def conducted(
             session.generator = WorkerGenerator()
         if plan.turns is not None:
             session.turns = Turns(
-                plan.arms[0].arm, plan.turns.inbound, plan.turns.outbound, plan.hang_timeout
+                plan.arms[0].arm,
+                plan.turns.inbound,
+                plan.turns.outbound,
+                plan.hang_timeout,
+                watchdog.start,
             )
         arms = make_arms(session)
         yield session, arms

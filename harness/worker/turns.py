@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 TOKEN = b"."
+# Of the time limit of one phase. Whoever hangs in its slot is to be found by its own watchdog
+# (1.25), or by the manager (2), before those who wait give up: their end would tell nothing.
+PATIENCE = 4
+BEATS = 4  # signs of life of one who waits, in the time limit
 
 
 class TurnLost(Exception):
@@ -22,15 +27,23 @@ class TurnLost(Exception):
 
 
 class Turns:
-    """`arm`: this process's; `inbound`: its pipe; `outbound`: those of the others, by arm."""
+    """`arm`: this process's; `inbound`: its pipe; `outbound`: those of the others, by arm.
+    `limit_s`: what one phase may take; `still_here` is called now and then by one who waits."""
 
     def __init__(
-        self, arm: str, inbound: int, outbound: Mapping[str, int], patience_s: float
+        self,
+        arm: str,
+        inbound: int,
+        outbound: Mapping[str, int],
+        limit_s: float,
+        still_here: Callable[[], None] = lambda: None,
     ) -> None:
         self._arm = arm
         self._inbound = inbound
         self._outbound = outbound
-        self._patience_ms = 1000 * patience_s
+        self._patience_s = PATIENCE * limit_s
+        self._beat_ms = 1000 * limit_s / BEATS
+        self._still_here = still_here
         self._poll = select.poll()
         self._poll.register(inbound, select.POLLIN)
         self._owners: Sequence[str] = ()
@@ -78,7 +91,10 @@ class Turns:
             raise TurnLost(f"{arm} is gone") from error
 
     def _wait(self) -> None:
-        if not self._poll.poll(self._patience_ms):
-            raise TurnLost(f"no turn came within {self._patience_ms / 1000:.0f} s")
+        began = time.monotonic()
+        while not self._poll.poll(self._beat_ms):
+            if time.monotonic() - began >= self._patience_s:
+                raise TurnLost(f"no turn came within {self._patience_s:.0f} s")
+            self._still_here()
         if not os.read(self._inbound, 1):
             raise TurnLost("everybody else is gone")
