@@ -8,10 +8,9 @@ two-sample statistics. Two arms of one run did take turns, and are compared in p
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 from collections.abc import Collection, Sequence
-
-import msgspec
 
 from loopgauge.harness import mismatches, statistics, two_sample
 from loopgauge.harness.compared import DEFAULT_MARGIN, RAW_MARGIN, hold_family_error
@@ -33,6 +32,8 @@ from loopgauge.harness.sources import (
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.summary import reference_arm
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts
+
+RENAMED = 0.8  # how alike two names are, from which on it is worth a note
 
 
 def compare_runs(
@@ -62,7 +63,8 @@ def compare_runs(
     result = empty(before, after, margin, control, differing)
     for name in names:
         compare_benchmark(result, before, after, name, chosen, control)
-    absent(result, before, after, loops, chosen)
+    absent(result, before, after, loops)
+    note_renamed(result)
     return finish(result, before, after)
 
 
@@ -170,9 +172,9 @@ def absent(
     base: Source,
     head: Source,
     wanted: Collection[str],
-    chosen: Collection[str],
 ) -> None:
-    """What only one of the runs holds; renamed benchmarks are not guessed at."""
+    """What only one of the runs holds. That a benchmark was renamed is only guessed at: it is not
+    compared under two names."""
     for one, other, lines in (
         (base, head, result.only_base),
         (head, base, result.only_head),
@@ -185,6 +187,15 @@ def absent(
             if name not in other.loops
             and (not wanted or any(matches(word, name, arm) for word in wanted))
         ]
+
+
+def note_renamed(result: Comparison) -> None:
+    new = [line for line in result.only_head if line.startswith("benchmark ")]
+    for line in result.only_base:
+        if line.startswith("benchmark "):
+            for match in difflib.get_close_matches(line, new, n=1, cutoff=RENAMED):
+                names = [one.removeprefix("benchmark ") for one in (line, match)]
+                result.notes.append(f"perhaps renamed: {names[0]} -> {names[1]}")
 
 
 def finish(result: Comparison, base: Source, head: Source) -> Comparison:
@@ -206,7 +217,7 @@ def finish(result: Comparison, base: Source, head: Source) -> Comparison:
     result.notes = circumstances(result, sides) + result.notes
     order: Sequence[Verdict] = VERDICTS
     result.compared.sort(key=lambda one: order.index(one.verdict))
-    return msgspec.structs.replace(result)
+    return result
 
 
 def any_twin(side: Source) -> bool:

@@ -238,6 +238,15 @@ def test_what_only_one_run_holds_is_named() -> None:
     assert compare_runs(base, head, ["fast"]).only_base == []
 
 
+def test_a_renamed_benchmark_is_pointed_out_and_not_compared() -> None:
+    base, head = made(fast=0.5), made(fast=0.5)
+    for run, name in ((base, "fake.echo_lines"), (head, "fake.echo_line")):
+        run.header.benchmarks.append(Benchmark(id=name, scenario=name))
+    found = compare_runs(base, head)
+    assert found.only_base == ["benchmark fake.echo_lines"]
+    assert "perhaps renamed: fake.echo_lines -> fake.echo_line" in found.notes
+
+
 def test_nothing_in_common() -> None:
     with pytest.raises(NothingToMeasure, match="no common loop"):
         compare_runs(made(old=0.5), made(new=0.5))
