@@ -412,16 +412,15 @@ def test_a_comment_that_may_not_be_written_fails_nothing(job):
     assert "::warning" in outcome.printed["Comment"]
 
 
+# A gate that measures until it is told to end. The signal waits to be taken: none comes too early.
 PATIENT = f"""#!{sys.executable}
-import pathlib, signal, sys
-def end(*_):
-    pathlib.Path(sys.argv[sys.argv.index("--out") + 1]).mkdir()
-    sys.exit(143)
-signal.signal(signal.SIGTERM, end)
+import os, pathlib, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 hears = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-print("measuring" if hears else "deaf", flush=True)
-while True:
-    signal.pause()
+print("measuring" if hears else "deaf", os.getpid(), flush=True)
+signal.sigwait([signal.SIGTERM])
+pathlib.Path(sys.argv[sys.argv.index("--out") + 1]).mkdir()
+sys.exit(143)
 """
 
 
@@ -440,9 +439,12 @@ def test_a_job_that_is_cancelled_keeps_what_was_measured(tmp_path, number):
         stdout=subprocess.PIPE,
         text=True,
     )  # fmt: skip
-    assert step.stdout.readline() == "measuring\n"
-    step.send_signal(number)
+    told, pid = step.stdout.readline().split()
+    step.send_signal(number if told == "measuring" else signal.SIGTERM)
     step.communicate()
+    assert told == "measuring"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
     assert (tmp_path / "GITHUB_OUTPUT").read_text().splitlines() == [
         "exit-code=143",
         f"folder={tmp_path}/loopgauge-gate/gate",
