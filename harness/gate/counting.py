@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from loopgauge.harness import manager
+from loopgauge.harness import manager, status
+from loopgauge.harness.gate import judging
 from loopgauge.harness.gate.model import Decision, Settings, Tier
 from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.gate.subject import BASE, HEAD
@@ -55,7 +56,21 @@ def decisions(first: RunFile, again: RunFile | None, settings: Settings) -> list
     """One per benchmark and kind of count, by benchmark."""
     second = {(d.tier, d.subject): d for d in compared(again, settings)} if again else {}
     return [
-        agreed(made, second.get((made.tier, made.subject))) for made in compared(first, settings)
+        *one_sided(first),
+        *(
+            agreed(made, second.get((made.tier, made.subject)))
+            for made in compared(first, settings)
+        ),
+    ]
+
+
+def one_sided(file: RunFile) -> list[Decision]:
+    """Benchmarks that one side cannot do at all, and why."""
+    found = [judging.incomparable(file, benchmark) for benchmark in file.header.benchmarks]
+    return [
+        msgspec.structs.replace(made, tier=TIERS[0])
+        for made in found
+        if made is not None and made.verdict in ("BROKEN", "REPAIRED")
     ]
 
 
@@ -125,6 +140,12 @@ def table(file: RunFile) -> Table:
 
 
 def left_out(file: RunFile) -> list[str]:
-    """What could not be counted, one line each."""
-    lines = [event.reason for event in file.events if event.event == "left_out"]
-    return [*dict.fromkeys(lines)]
+    """What could not be counted, one line each; also what one side lacks without a word."""
+    explained = {e.benchmark for e in file.events if e.event == "left_out"}
+    explained |= {made.subject for made in one_sided(file)}
+    lacking = [
+        f"{tier} of {benchmark} were counted on one side only"
+        for (benchmark, tier), sides in table(file).items()
+        if len(sides.keys() & {BASE, HEAD}) == 1 and benchmark not in explained
+    ]
+    return [*status.left_out(file.events), *lacking]

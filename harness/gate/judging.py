@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from loopgauge.harness.gate import looks
 from loopgauge.harness.gate.looks import Judged
 from loopgauge.harness.gate.model import Decision, Settings, Verdict
 from loopgauge.harness.gate.subject import BASE, HEAD, TWIN
-from loopgauge.harness.model import Arm, Benchmark
+from loopgauge.harness.isolation import DEATHS, OUTSIDE_SIGNALS
+from loopgauge.harness.model import ALL_BENCHMARKS, Arm, Benchmark
 from loopgauge.harness.pairing import SampleIndex, log_ratios, slot_costs
 from loopgauge.harness.statistics import Floats
 from loopgauge.harness.status import status_of
@@ -105,6 +106,8 @@ def decided(
     settings: Settings,
 ) -> Decision:
     unable = incomparable(first, benchmark)
+    if unable is None and second is not None and benchmark.id in second.header.plan.allocations:
+        unable = broken_later(second, benchmark)
     if unable is not None:
         return unable
     made = Decision(
@@ -140,7 +143,28 @@ def decided(
     made.base, made.head = (median_cost(index, benchmark, arm) for arm in (BASE, HEAD))
     if made.verdict in ("REGRESSED", "IMPROVED") and (doubt := own_doubt(file, benchmark, made)):
         made.verdict, made.reason = "INCONCLUSIVE", doubt
+    files = [first] if second is None else [first, second]
+    if made.verdict in ("EQUIVALENT", "IMPROVED") and (died := died_at_times(files, benchmark)):
+        made.verdict, made.reason = "INCONCLUSIVE", died
     return made
+
+
+def died_at_times(files: Sequence[RunFile], benchmark: Benchmark) -> str:
+    """A head that was measured all the same, and crashed or hung once where base never did: figures
+    of the processes that survived are no pass."""
+    deaths = [
+        event
+        for file in files
+        for event in file.events
+        if event.event in DEATHS
+        and event.signal not in OUTSIDE_SIGNALS
+        and event.benchmark in ("", ALL_BENCHMARKS, benchmark.id)
+    ]
+    of_head = [event for event in deaths if event.arm == HEAD]
+    if not of_head or len(of_head) < len(deaths):
+        return ""
+    many = f"{len(of_head)} processes" if len(of_head) > 1 else "one process"
+    return f"{many} of head came to a bad end, and none of base: {of_head[0].reason}"
 
 
 def after_confirmation(flag: Judged, judged: Judged, keep: bool) -> tuple[Verdict, str]:
@@ -199,6 +223,12 @@ def incomparable(file: RunFile, benchmark: Benchmark) -> Decision | None:
     else:
         made.reason = f"neither side can: {base[0]}: {base[1]}"
     return made
+
+
+def broken_later(second: RunFile, benchmark: Benchmark) -> Decision | None:
+    """Flagged as changed, and in the second stage head crashed, hung or was wrong for good."""
+    unable = incomparable(second, benchmark)
+    return unable if unable is not None and unable.verdict == "BROKEN" else None
 
 
 def without_figures(file: RunFile, made: Decision) -> Decision | None:

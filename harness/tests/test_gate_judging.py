@@ -140,3 +140,30 @@ def test_what_a_calibration_goes_by_is_as_narrow_as_what_is_judged() -> None:
     judged = judging.against_base(SampleIndex(file.samples), benchmark)
     assert judged is not None
     assert np.std(judging.spread(file)[benchmark.id]) == pytest.approx(np.std(judged), rel=0.05)
+
+
+def death(arm: str, final: bool = False, signal: str = "SIGSEGV") -> Event:
+    reason = f"killed by {signal}"
+    return Event(event="crash", benchmark="fake.work", arm=arm, reason=reason, signal=signal,
+                 final=final)  # fmt: skip
+
+
+@pytest.mark.parametrize("head", [SAME, FASTER])
+def test_a_head_that_crashes_at_times_does_not_pass(head: list[float]) -> None:
+    made = decided(run(head, events=[death("head")]), run(head))
+    assert made.verdict == "INCONCLUSIVE"
+    assert "SIGSEGV" in made.reason
+
+
+@pytest.mark.parametrize(
+    "events", [[death("head"), death("base")], [death("base")], [death("head", signal="SIGKILL")]]
+)
+def test_a_crash_that_is_not_heads_alone_is_held_against_nobody(events: list[Event]) -> None:
+    assert decided(run(SAME, events=events)).verdict == "EQUIVALENT"
+
+
+def test_a_head_that_breaks_in_the_second_stage_is_broken() -> None:
+    second = run([], events=[death("head", final=True)])
+    made = decided(run(SLOWER), second)
+    assert made.verdict == "BROKEN"
+    assert "SIGSEGV" in made.reason
