@@ -83,8 +83,11 @@ def judged_again(
     names, fresh, margins, signs = [], [], [], []
     for benchmark in second.header.benchmarks:
         logs = against_base(index, benchmark)
-        flag = first[benchmark.id]
-        if logs is None or len(logs) < looks.LEAST or flag is None:
+        flag = first.get(benchmark.id)
+        # A project's tests run all together, also those that were not flagged.
+        if flag is None or flag.call not in ("worse", "better"):
+            continue
+        if logs is None or len(logs) < looks.LEAST:
             continue
         names.append(benchmark.id)
         fresh.append(logs[: second.header.plan.rounds])

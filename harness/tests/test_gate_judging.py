@@ -10,7 +10,7 @@ from manager_testing.records import run_of
 
 from loopgauge.harness.gate import judging
 from loopgauge.harness.gate.model import Decision, Settings
-from loopgauge.harness.model import Event, Sample
+from loopgauge.harness.model import Benchmark, Event, Sample
 from loopgauge.harness.pairing import SampleIndex
 from loopgauge.harness.store import RunFile
 
@@ -167,3 +167,28 @@ def test_a_head_that_breaks_in_the_second_stage_is_broken() -> None:
     made = decided(run(SLOWER), second)
     assert made.verdict == "BROKEN"
     assert "SIGSEGV" in made.reason
+
+
+def several(heads: Mapping[str, Sequence[float]]) -> RunFile:
+    """One run of many benchmarks."""
+    files = [
+        run_of({"base": SAME, "head": head, "base~aa": SAME}, Benchmark(id=name, scenario=name))
+        for name, head in heads.items()
+    ]
+    whole = files[0]
+    for file in files[1:]:
+        whole.samples += file.samples
+        whole.header.benchmarks += file.header.benchmarks
+        whole.header.plan.allocations |= file.header.plan.allocations
+    for arm in whole.header.arms:
+        arm.role = ROLES[arm.label]  # type: ignore[assignment]
+    return whole
+
+
+def test_what_was_not_flagged_makes_no_confirmation_harder() -> None:
+    """A project's tests run in the second stage, too, where they were not flagged or not there."""
+    names = [f"same{number}" for number in range(20)]
+    first = several({"slow": SLOWER, **dict.fromkeys(names, SAME)})
+    second = several({"slow": SLOWER, "new": SLOWER, **dict.fromkeys(names, SAME)})
+    verdicts = {made.subject: made.verdict for made in judging.decisions(first, second, Settings())}
+    assert verdicts == {"slow": "REGRESSED", **dict.fromkeys(names, "EQUIVALENT")}
