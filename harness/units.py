@@ -4,7 +4,7 @@ and what is recorded: a first run, a run after a crash and a resumed run all ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loopgauge.harness import schedule
@@ -88,19 +88,30 @@ def _shared_units(
 def _own_units(header: Header, roster: Roster, recorded: Recorded, round_number: int) -> list[Unit]:
     names = [benchmark.id for benchmark in header.benchmarks]
     labels = [arm.label for arm in header.arms]
+    left = {
+        name: [arm for arm in roster.alone(name) if not recorded.has(round_number, name, arm)]
+        for name in names
+    }
     batches = schedule.batches(header.seed, round_number, names, header.plan.batch)
+    if header.plan.turns:
+        batches = [group for batch in batches for group in _of_one_company(batch, left)]
     units = []
     for arm in schedule.process_order(header.seed, round_number, header.plan.rounds, labels):
         for number, batch in enumerate(batches):
-            wanted = {
-                name: [arm]
-                for name in batch
-                if arm in roster.alone(name) and not recorded.has(round_number, name, arm)
-            }
+            wanted = {name: [arm] for name in batch if arm in left[name]}
             if wanted:
                 key = f"own{number}/{arm}"
                 units.append(_unit(header, round_number, "process", key, wanted))
     return units
+
+
+def _of_one_company(batch: Sequence[str], left: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Processes take turns only if they have the same benchmarks. What an arm cannot do must not
+    part it from the others everywhere."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in batch:
+        groups.setdefault(tuple(left[name]), []).append(name)
+    return list(groups.values())
 
 
 def _unit(
