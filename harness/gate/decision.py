@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from loopgauge.harness import judgement
+from loopgauge.harness import judgement, status
 from loopgauge.harness.exit_codes import ExitCode, first
 from loopgauge.harness.gate import counting, judging, promises
 from loopgauge.harness.gate.model import (
@@ -45,6 +45,7 @@ def decide(gate: GateFile) -> GateResult:
     ok, check = True, ""
     for stage, confirmation in TIMED:
         if timed := step_file(gate, stage):
+            left_out += status.left_out(timed.events)
             decided = judging.decisions(timed, step_file(gate, confirmation), settings)
             agrees, text = judging.self_check(timed, settings)
             made += decided if agrees else [advised(one) for one in decided]

@@ -4,7 +4,7 @@ side and round (`pytest:tests/bench` on the command line)."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,14 +21,19 @@ SECONDS = 0.25
 
 
 def measure_round(
-    side: Side, arguments: Sequence[str], round: int, out: Path, seed: int = 0
+    side: Side,
+    arguments: Sequence[str],
+    round: int,
+    out: Path,
+    seed: int = 0,
+    told: Callable[[str], None] = lambda line: None,
 ) -> list[Sample]:
     """One sample per benchmark, its arm named after the side. `out` is the process's own run file,
     whose header describes the benchmarks; it must not exist yet. The tests of a revision are its
     own and run in its own tree, so that all code they import is the side's.
 
-    A benchmark whose test fails or is skipped has no sample. Raises WorkerUnusable where pytest
-    itself does not get as far as the tests."""
+    A benchmark whose test fails or is skipped has no sample; `told` hears of what fails. Raises
+    WorkerUnusable where pytest itself does not get as far as the tests."""
     fresh = Fresh(
         executable=side.executable,
         arguments=[
@@ -56,6 +61,8 @@ def measure_round(
             f" (exit code {done.returncode}): {tail(done.stdout)}",
             cure(done.stdout, side),
         )
+    if done.returncode == TESTS_FAILED:
+        told(f"tests fail: {failed(done.stdout)}")
     process = 1 + 2 * round + (side.name == "head")
     return [
         msgspec.structs.replace(sample, arm=side.name, process=process, round=round)
@@ -71,6 +78,13 @@ def measured(out: Path) -> list[Sample]:
     except RunFileError:
         return []
     return sound(run)
+
+
+def failed(output: str) -> str:
+    """Their names, without what differs from process to process."""
+    lines = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    names = [line.partition(" ")[2].partition(" - ")[0] for line in lines]
+    return ", ".join(dict.fromkeys(names)) or "pytest does not say which"
 
 
 def search_path(side: Side) -> str:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from loopgauge.harness.gate.model import GateHeader, Side
 from loopgauge.harness.gate.pytest_source import measure_round
 from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.gate.subject import BASE, HEAD, TWIN
-from loopgauge.harness.model import Allocation, Arm, Benchmark, End, Header, Plan, Sample
+from loopgauge.harness.model import Allocation, Arm, Benchmark, End, Event, Header, Plan, Sample
 from loopgauge.harness.request import Progress
 from loopgauge.harness.store import RunFile, RunWriter, open_for_resume, read_whole
 
@@ -47,6 +48,7 @@ class Stage:
         """Makes or continues the run file. Raises NothingToMeasure where no test has a figure, and
         WorkerUnusable where pytest does not get as far as the tests."""
         self._began = time.monotonic()
+        self._failed: list[Event] = []
         if has_records(self.path):
             file, number = open_for_resume(self.path), 0
         else:
@@ -54,6 +56,7 @@ class Stage:
         with RunWriter(self.path) as writer:
             if number:
                 writer.append([file.header, *file.samples])
+            self._tell(writer, file)
             number = self._rounds_done(file)
             while number < self.most and self._time_is_left(number) and self.wants(file, number):
                 for arm in self._order(number):
@@ -61,10 +64,29 @@ class Stage:
                         samples, _ = self._side(arm, number)
                         writer.append(samples)
                         file.samples += samples
+                        self._tell(writer, file)
                 number += 1
             end = End(utc=environment.utc_now(), samples=len(file.samples))
             end.wall_s = time.monotonic() - self._began
             writer.append([end])
+
+    def _tell(self, writer: RunWriter, file: RunFile) -> None:
+        """What failed, once: a test that fails on both sides would be missed by nobody."""
+        known = {(event.arm, event.reason) for event in file.events}
+        new = {(one.arm, one.reason): one for one in self._failed}
+        events = [event for key, event in new.items() if key not in known]
+        self._failed = []
+        writer.append(events)
+        file.events += events
+
+    def _fails(self, arm: str, number: int, reason: str) -> None:
+        side = HEAD if arm == HEAD else BASE
+        event = Event(event="left_out", benchmark="pytest", arm=side, reason=reason)
+        event.process, event.utc = self._process(arm, number), environment.utc_now()
+        self._failed.append(event)
+
+    def _process(self, arm: str, number: int) -> int:
+        return 1 + len(ARMS) * number + ARMS.index(arm)
 
     def _first(self) -> RunFile:
         """Round 0, which tells what there is to measure."""
@@ -139,12 +161,13 @@ class Stage:
         with tempfile.TemporaryDirectory(prefix="loopgauge-tests-") as folder:
             out = Path(folder) / "run.jsonl"
             seed = schedule.stream(self.seed, "tests", number, arm).getrandbits(32)
-            measured = measure_round(side, self.tests, number, out, seed)
+            told = partial(self._fails, arm, number)
+            measured = measure_round(side, self.tests, number, out, seed, told)
             try:
                 header = read_whole(out)[0].header if measured else None
             except RunFileError:
                 header = None
-        process = 1 + len(ARMS) * number + ARMS.index(arm)
+        process = self._process(arm, number)
         return [msgspec.structs.replace(s, arm=arm, process=process) for s in measured], header
 
     def _rounds_done(self, file: RunFile) -> int:

@@ -79,7 +79,13 @@ def test_each_side_measures_its_own(tests: str, tmp_path: Path) -> None:
     here, sometimes = (f"pytest:bench/test_bench.py::test_{name}" for name in ("here", "sometimes"))
     out = tmp_path / "out" / "base.jsonl"
     base = measure_round(side(tmp_path, "base"), arguments, 3, out)
-    head = measure_round(side(tmp_path, "head"), arguments, 3, out.with_name("head.jsonl"))
+    failed: list[str] = []
+    head = measure_round(
+        side(tmp_path, "head"), arguments, 3, out.with_name("head.jsonl"), told=failed.append
+    )
+    (line,) = failed
+    assert line.startswith("tests fail: ")
+    assert line.endswith("bench/test_bench.py::test_sometimes")
     assert [(s.benchmark, s.arm, s.round, s.process) for s in base] == [
         (here, "base", 3, 7),
         (sometimes, "base", 3, 7),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,11 @@ import pytest
 from manager_testing.records import header, sample
 
 from loopgauge.harness.errors import NothingToMeasure
+from loopgauge.harness.exit_codes import ExitCode
 from loopgauge.harness.gate import judging, looks, tests_timing, timing
-from loopgauge.harness.gate.model import GateHeader, Settings, Side
+from loopgauge.harness.gate.decision import decide
+from loopgauge.harness.gate.model import GateHeader, GateStep, Settings, Side
+from loopgauge.harness.gate.store import GateFile
 from loopgauge.harness.model import Benchmark, Sample
 from loopgauge.harness.store import read_run
 
@@ -36,17 +39,26 @@ def gate(**settings: Any) -> GateHeader:
 class Starts:
     """Stands where pytest is started."""
 
-    def __init__(self, costs: Costs, interrupt_at: int = -1) -> None:
+    def __init__(self, costs: Costs, interrupt_at: int = -1, fails: str = "") -> None:
         self.costs = costs
+        self.fails = fails
         self.interrupt_at = interrupt_at
         self.ran: list[tuple[int, str]] = []
 
     def __call__(
-        self, side: Side, arguments: Sequence[str], number: int, out: Path, seed: int
+        self,
+        side: Side,
+        arguments: Sequence[str],
+        number: int,
+        out: Path,
+        seed: int,
+        told: Callable[[str], None],
     ) -> list[Sample]:
         if len(self.ran) == self.interrupt_at:
             raise KeyboardInterrupt
         self.ran.append((number, side.name))
+        if self.fails:
+            told(self.fails)
         found = self.costs[side.name]
         if not found:
             return []
@@ -110,6 +122,21 @@ def test_tests_of_one_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     costs: Costs = {"base": {"old": 1, "both": 1}, "head": {"new": 1, "both": 1}}
     measured(monkeypatch, tmp_path / "one", Starts(costs))
     assert verdicts(tmp_path / "one") == {"old": "REMOVED", "both": "EQUIVALENT", "new": "ADDED"}
+
+
+def test_a_test_that_fails_on_both_sides_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    costs: Costs = {"base": {"t": 1000}, "head": {"t": 1000}}
+    measured(monkeypatch, tmp_path / "tests.jsonl", Starts(costs, fails="tests fail: t.py::u"))
+    steps = [GateStep(step=step, state="done") for step in ("tests timing", "tests confirmation")]
+    file = GateFile(tmp_path, gate(conformance=False), steps)
+    result = decide(file)
+    assert [one.verdict for one in result.decisions] == ["EQUIVALENT"]
+    assert sorted(result.left_out) == [
+        f"{side} in pytest: tests fail: t.py::u" for side in ("base", "head")
+    ]
+    assert result.exit_code == ExitCode.LEFT_OUT
 
 
 def test_no_test_measures_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
