@@ -9,7 +9,7 @@ import msgspec
 
 from loopgauge.harness import judgement, status
 from loopgauge.harness.exit_codes import ExitCode, first
-from loopgauge.harness.gate import counting, judging, promises
+from loopgauge.harness.gate import counting, judging, looks, promises
 from loopgauge.harness.gate.model import (
     FAILING,
     Decision,
@@ -46,7 +46,8 @@ def decide(gate: GateFile) -> GateResult:
     for stage, confirmation in TIMED:
         if timed := step_file(gate, stage):
             left_out += status.left_out(timed.events)
-            decided = judging.decisions(timed, step_file(gate, confirmation), settings)
+            again = step_file(gate, confirmation)
+            decided = judging.decisions(timed, again, settings, alpha_of(gate.header))
             agrees, text = judging.self_check(timed, settings)
             made += decided if agrees else [advised(one) for one in decided]
             ok, check = ok and agrees, "; ".join(filter(None, (check, text)))
@@ -76,6 +77,12 @@ def wanted(header: GateHeader) -> list[Step]:
     if header.tests and settings.timing:
         steps += ["tests timing", "tests confirmation"]
     return steps
+
+
+def alpha_of(header: GateHeader) -> float:
+    """Of the second stage. Tests have one of their own beside the benchmarks': each then
+    has half, so that the chance of a false alarm is that of one gate."""
+    return looks.ALPHA / 2 if header.benchmarks and header.tests else looks.ALPHA
 
 
 def unfinished(gate: GateFile) -> list[str]:

@@ -64,10 +64,12 @@ def told_of(judged: Judged) -> str:
     )
 
 
-def decisions(first: RunFile, second: RunFile | None, settings: Settings) -> list[Decision]:
-    """One per benchmark, in the order of the run."""
+def decisions(
+    first: RunFile, second: RunFile | None, settings: Settings, alpha: float = looks.ALPHA
+) -> list[Decision]:
+    """One per benchmark, in the order of the run. `alpha`: for all confirmations together."""
     judged = judged_first(first, settings)
-    confirmed = judged_again(second, judged, settings) if second else {}
+    confirmed = judged_again(second, judged, settings, alpha) if second else {}
     return [
         decided(first, second, benchmark, judged[benchmark.id], confirmed, settings)
         for benchmark in first.header.benchmarks
@@ -75,7 +77,10 @@ def decisions(first: RunFile, second: RunFile | None, settings: Settings) -> lis
 
 
 def judged_again(
-    second: RunFile, first: Mapping[str, Judged | None], settings: Settings
+    second: RunFile,
+    first: Mapping[str, Judged | None],
+    settings: Settings,
+    alpha: float = looks.ALPHA,
 ) -> dict[str, tuple[Judged, bool]]:
     """What the second stage says of the benchmarks that it has: its interval, and whether the
     flag is confirmed with the error of the family held."""
@@ -93,7 +98,7 @@ def judged_again(
         fresh.append(logs[: second.header.plan.rounds])
         margins.append(settings.margin_of(benchmark.id))
         signs.append(1 if flag.call == "worse" else -1)
-    kept = looks.confirmed(fresh, margins, signs)
+    kept = looks.confirmed(fresh, margins, signs, alpha)
     return {
         name: (looks.judge(logs, margin, looks.ALPHA), keep)
         for name, logs, margin, keep in zip(names, fresh, margins, kept, strict=True)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from manager_testing.records import run_of
 
-from loopgauge.harness.gate import judging
-from loopgauge.harness.gate.model import Decision, Settings
+from loopgauge.harness.gate import judging, looks
+from loopgauge.harness.gate.decision import alpha_of
+from loopgauge.harness.gate.model import Decision, GateHeader, Settings, Side
 from loopgauge.harness.model import Benchmark, Event, Sample
 from loopgauge.harness.pairing import SampleIndex
 from loopgauge.harness.store import RunFile
@@ -192,3 +193,24 @@ def test_what_was_not_flagged_makes_no_confirmation_harder() -> None:
     second = several({"slow": SLOWER, "new": SLOWER, **dict.fromkeys(names, SAME)})
     verdicts = {made.subject: made.verdict for made in judging.decisions(first, second, Settings())}
     assert verdicts == {"slow": "REGRESSED", **dict.fromkeys(names, "EQUIVALENT")}
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(1.0, "REGRESSED"), (0.5, "INCONCLUSIVE")])
+def test_two_families_of_one_gate_share_its_error(share: float, verdict: str) -> None:
+    """Of eight signed ranks the fifth is negative: p = 10 / 256."""
+    over = [1, 2, 3, 4, -5, 6, 7, 8]
+    head = [cost * 1.01 * math.exp(d / 1000) for cost, d in zip(SAME, over, strict=True)]
+    (made,) = judging.decisions(run(SLOWER), run(head), Settings(), share * looks.ALPHA)
+    assert made.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("benchmarks", "tests", "share"), [(["a"], [], 1.0), ([], ["t"], 1.0), (["a"], ["t"], 0.5)]
+)
+def test_a_gate_of_benchmarks_and_tests_has_two_families(
+    benchmarks: list[str], tests: list[str], share: float
+) -> None:
+    side = Side(name="base", origin="factory", given="x", loop="asyncio", executable="python")
+    header = GateHeader(gate="g", created="2026-11-22T00:00:00Z", seed=1, settings=Settings(),
+                        base=side, head=side, benchmarks=benchmarks, tests=tests)  # fmt: skip
+    assert alpha_of(header) == share * looks.ALPHA
