@@ -39,6 +39,7 @@ def start(
 
 def go_on(gate: GateFile, display: Display, say: Callable[[str], None]) -> GateResult:
     """Takes up one that was interrupted. Raises ResumeMismatch, too."""
+    require_builds(gate.header)
     subject = subject_of(gate.header)
     require_same(gate.header.environment, subject.environment)
     return Session(gate, subject, display, say).run()
@@ -163,6 +164,18 @@ def variant(benchmark: str) -> tuple[str, Mapping[str, Any]]:
     if benchmark.startswith(APPLICATION_PREFIX):
         return benchmark, {}
     return parse_benchmark_id(benchmark)
+
+
+def require_builds(header: GateHeader) -> None:
+    """The oldest builds are dropped when there are many."""
+    for side in (header.base, header.head):
+        places = [side.executable, *([side.source] if side.source else [])]
+        gone = next((place for place in places if not Path(place).exists()), None)
+        if gone is not None:
+            raise ResumeMismatch(
+                f"the gate cannot go on: {side.name} ({side.title}) is no longer there: {gone}",
+                "Start a new one; what was measured stays readable with --replay",
+            )
 
 
 def require_same(then: Environment, now: Environment) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from loopgauge.harness.errors import ResumeMismatch
 from loopgauge.harness.exit_codes import ExitCode
 from loopgauge.harness.gate import counting, timing
 from loopgauge.harness.gate.decision import decide, exit_code, expected
@@ -19,6 +22,7 @@ from loopgauge.harness.gate.model import (
     Side,
     Step,
 )
+from loopgauge.harness.gate.session import go_on
 from loopgauge.harness.gate.store import FILE, GateFile, append, has_records, read_gate
 
 
@@ -89,6 +93,15 @@ def test_a_step_whose_header_met_a_full_disk_begins_anew(
     timing.measure_first(nothing, Settings(), 1, path, lambda progress: None)  # type: ignore[arg-type]
     counting.count(nothing, [], path, lambda progress: None)  # type: ignore[arg-type]
     assert begun == [path, path]
+
+
+@pytest.mark.parametrize("what", ["executable", "source"])
+def test_a_build_that_was_dropped_cannot_be_taken_up(tmp_path: Path, what: str) -> None:
+    begun = header()
+    begun.base.executable = begun.head.executable = sys.executable
+    setattr(begun.head, what, str(tmp_path / "builds/0123/venv"))
+    with pytest.raises(ResumeMismatch, match=r"head .* is no longer there: .*0123"):
+        go_on(GateFile(tmp_path, begun), lambda step: nullcontext(print), print)
 
 
 def test_kept_promises_stand_for_no_benchmark() -> None:
