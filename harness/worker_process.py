@@ -16,7 +16,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -219,10 +219,25 @@ def _release_interruptions(before: set[signal.Signals]) -> None:
 
 def _begin_child(launch: Launch, mask: set[signal.Signals]) -> None:
     """In the child, before exec: all of it survives exec."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if launch.cpus is not None:
         os.sched_setaffinity(0, launch.cpus)
+    _end_with_parent(signal.SIGKILL, mask)
+
+
+def _end_with_parent(signum: signal.Signals, mask: set[signal.Signals]) -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signum)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def starting(signum: signal.Signals) -> Iterator[Callable[[], None]]:
+    """For a Popen within it, its preexec_fn: the child gets `signum` should we be killed. Ctrl-C
+    waits for the end of the block, which belongs inside the `try` that ends the child."""
+    mask = _hold_interruptions()
+    try:
+        yield lambda: _end_with_parent(signum, mask)
+    finally:
+        _release_interruptions(mask)
 
 
 def _listen(workers: Sequence[_Worker]) -> None:

@@ -22,6 +22,7 @@ from loopgauge.harness.errors import BadSettings, NothingToMeasure, WorkerUnusab
 from loopgauge.harness.gate.model import Decision, Settings, Side
 from loopgauge.harness.gate.model import Verdict as Judged
 from loopgauge.harness.verdicts import BROKEN, Verdict, verdicts_in
+from loopgauge.harness.worker_process import starting
 from loopgauge.loops.registry import known_loops
 
 FIRST, AGAIN = "promises-{}.jsonl", "promises-{}-again.jsonl"
@@ -256,28 +257,37 @@ def _installed(executable: str, module: str, folder: Path) -> bool:
 
 def _run(command: Sequence[str], where: Path) -> tuple[int, str]:
     """Exit code and the error line. It leads a session of its own: Ctrl-C in the terminal is ours,
-    and it is told to end, so that it can end its cases."""
+    and it is told to end, so that it can end its cases; by the kernel, should we be killed."""
     environment = {**os.environ, "NO_COLOR": "1"}
-    with subprocess.Popen(
-        command,
-        cwd=where,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            _, errors = process.communicate()
-        except BaseException:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.communicate(timeout=PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
+    process: subprocess.Popen[str] | None = None
+    try:
+        with starting(signal.SIGTERM) as begin:
+            process = subprocess.Popen(
+                command,
+                cwd=where,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                preexec_fn=begin,
+            )
+        _, errors = process.communicate()
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
     return process.returncode, _error_line(errors)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()  # whoever else has its pipe is not waited for
 
 
 def _error_line(errors: str) -> str:

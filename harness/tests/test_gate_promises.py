@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -242,3 +245,24 @@ def test_the_sources_do_not_stand_before_what_is_installed(tmp_path: Path) -> No
     assert promises._where([ours], tmp_path) == Path(path[0])
     named = side("base", origin="environment", loop="epoll", path=path)
     assert promises._where([named], tmp_path) == tmp_path
+
+
+def test_no_suite_outlives_a_gate_that_is_killed(tmp_path: Path) -> None:
+    """A named pipe that the suite holds open closes with it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    suite = f"import os, time; os.write(os.open({str(pipe)!r}, os.O_WRONLY), b'.'); time.sleep(600)"
+    source = (
+        "import sys; from pathlib import Path; from loopgauge.harness.gate import promises; "
+        f"promises._run([sys.executable, '-c', {suite!r}], Path({str(tmp_path)!r}))"
+    )
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with subprocess.Popen([sys.executable, "-c", source]) as gate:
+            assert select.select([reading], [], [], 60)[0]
+            assert os.read(reading, 1) == b"."
+            gate.kill()
+        assert select.select([reading], [], [], 60)[0]
+        assert os.read(reading, 1) == b""
+    finally:
+        os.close(reading)
