@@ -56,6 +56,13 @@ class Desk:
         waiting, self._waiting = self._waiting, []
         self._save(waiting, self.unit)
 
+    def interrupted(self) -> None:
+        """Keeps what was measured and sent, where only the tidying up was interrupted. With some
+        arms alone it is dropped: whoever goes on measures the benchmark again, on all of them."""
+        asked = {job.benchmark: set(job.arms) for job in self.unit.jobs}
+        if self._waiting and {s.arm for s in self._waiting} == asked[self._waiting[0].benchmark]:
+            self.flush()
+
     def _keep(self, message: Samples) -> None:
         self._waiting.append(
             Sample(

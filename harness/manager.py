@@ -294,7 +294,7 @@ class Session:
             )
         except KeyboardInterrupt:
             for desk in desks:
-                desk.flush()  # measured and sent: only the tidying up was interrupted
+                desk.interrupted()
             raise
         for desk, outcome in zip(desks, outcomes, strict=True):
             if outcome.end != "protocol":
