@@ -4,6 +4,7 @@ side and round (`pytest:tests/bench` on the command line)."""
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from loopgauge.harness.store import read_whole
 
 # Of a test in one process: many processes say more than long ones.
 SECONDS = 0.25
+# Exit codes of pytest, and what it says of an argument that names no file or test.
+USAGE, NO_TESTS = 4, 5
+NOT_THERE = ("ERROR: not found: ", "ERROR: file or directory not found: ")
 
 
 def measure_round(
@@ -32,8 +36,9 @@ def measure_round(
     whose header describes the benchmarks; it must not exist yet. The tests of a revision are its
     own and run in its own tree, so that all code they import is the side's.
 
-    A benchmark whose test fails or is skipped has no sample; `told` hears of what fails. Raises
-    WorkerUnusable where pytest itself does not get as far as the tests."""
+    A benchmark whose test fails or is skipped has no sample; `told` hears of what fails. Where a
+    side has no such tests at all there are none, too. Raises WorkerUnusable where pytest itself
+    does not get as far as the tests."""
     fresh = Fresh(
         executable=side.executable,
         arguments=[
@@ -55,6 +60,8 @@ def measure_round(
         done = fresh.run()
     except OSError as error:
         raise WorkerUnusable(f"{side.executable} does not run: {error.strerror}") from error
+    if done.returncode == NO_TESTS or has_none(done, arguments):
+        return []
     if done.returncode not in (0, TESTS_FAILED):
         raise WorkerUnusable(
             f"pytest does not measure {' '.join(arguments)} on {side.name}"
@@ -69,6 +76,13 @@ def measure_round(
         for sample in measured(out)
         if sample.arm == side.loop
     ]
+
+
+def has_none(done: subprocess.CompletedProcess[str], arguments: Sequence[str]) -> bool:
+    """Whether what was asked for is not there on this side. Of several arguments one that is there
+    would be lost with the one that is not: that remains an error."""
+    missing = any(line.startswith(NOT_THERE) for line in done.stdout.splitlines())
+    return done.returncode == USAGE and len(arguments) == 1 and missing
 
 
 def measured(out: Path) -> list[Sample]:

@@ -135,9 +135,19 @@ def test_what_is_installed_comes_before_the_sources(
     ]
 
 
+@pytest.mark.parametrize("argument", ["no_such_file.py", "tests.py::test_new", "tests.py -k=x"])
+def test_a_side_without_the_tests_measures_nothing(tmp_path: Path, argument: str) -> None:
+    """A benchmark that is new has no figure on base, and one that is gone none on head."""
+    (tmp_path / "tests.py").write_text("def test_old(): pass\n", encoding="utf-8")
+    file, *more = argument.split()
+    words = [str(tmp_path / file), *more]
+    assert measure_round(side(tmp_path, "base"), words, 0, tmp_path / "out.jsonl") == []
+
+
 def test_what_does_not_get_as_far_as_the_tests_is_named(tmp_path: Path) -> None:
+    wrong = ["no_such_file.py", str(tmp_path)]
     with pytest.raises(WorkerUnusable, match=r"pytest does not measure no_such_file.*on base"):
-        measure_round(side(tmp_path, "base"), ["no_such_file.py"], 0, tmp_path / "out.jsonl")
+        measure_round(side(tmp_path, "base"), wrong, 0, tmp_path / "out.jsonl")
     missing = side(tmp_path, "base")
     missing.executable = str(tmp_path / "no-python")
     with pytest.raises(WorkerUnusable, match="no-python does not run"):
