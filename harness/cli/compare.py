@@ -11,7 +11,7 @@ import click
 from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from loopgauge.harness.comparison import Comparison
+    from loopgauge.harness.comparison.model import Comparison
     from loopgauge.harness.store import RunFile
 
 JSON_SCHEMA = 1
@@ -150,8 +150,8 @@ def compared(
     force: bool,
 ) -> tuple[Comparison, list[str]]:
     """And what is wrong with the files, of which whatever is whole is compared."""
-    from loopgauge.harness import comparing
     from loopgauge.harness.cli.runs import find_run
+    from loopgauge.harness.comparison import runs as comparing
     from loopgauge.harness.formats import read_any_whole
     from loopgauge.harness.verdicts import read_verdicts
 
@@ -195,7 +195,7 @@ def names_of(runs: Sequence[RunFile]) -> list[str]:
 def exit_code(found: Comparison, problems: Sequence[str] = ()) -> ExitCode:
     """Advisory times neither pass nor fail."""
     from loopgauge.harness import exit_codes
-    from loopgauge.harness.comparison import FAILING
+    from loopgauge.harness.comparison.model import FAILING
 
     codes = {ExitCode.UNREADABLE} if problems else set()
     for one in found.compared:

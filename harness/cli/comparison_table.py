@@ -14,7 +14,7 @@ from rich.text import Text
 from loopgauge.harness.cli import wording
 
 if TYPE_CHECKING:
-    from loopgauge.harness.comparison import Compared, Comparison
+    from loopgauge.harness.comparison.model import Compared, Comparison
 
 ROWS_FROM = 100  # below it a comparison takes lines of its own
 REASON_LENGTH = 200

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from loopgauge.harness.comparison import Compared
+    from loopgauge.harness.comparison.model import Compared
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio
 
 TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from manager_testing.records import header, run_of, sample
 
-from loopgauge.harness.compared import DEFAULT_MARGIN
-from loopgauge.harness.comparing import compare_arms, compare_runs
-from loopgauge.harness.comparison import Compared, Comparison
+from loopgauge.harness.comparison.figures import DEFAULT_MARGIN
+from loopgauge.harness.comparison.model import Compared, Comparison
+from loopgauge.harness.comparison.runs import compare_arms, compare_runs
 from loopgauge.harness.errors import Incomparable, NothingToMeasure
 from loopgauge.harness.model import (
     Benchmark,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loopgauge.harness.comparison import Compared, Comparison
+from loopgauge.harness.comparison.model import Compared, Comparison
 from loopgauge.reports import wording
 from loopgauge.reports.exports.markdown import escape
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loopgauge.harness.comparison import Compared, Comparison, Mismatch, Side
+from loopgauge.harness.comparison.model import Compared, Comparison, Mismatch, Side
 from loopgauge.reports.exports.comparison import comparison_markdown
 from loopgauge.reports.wording import DASH
 

@@ -26,7 +26,7 @@ ALLOWED = {
         "loopgauge.harness.model",
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
-        "loopgauge.harness.comparison",
+        "loopgauge.harness.comparison.model",
         "loopgauge.harness.gate.model",
         "loopgauge.harness.gate.store",
         "loopgauge.conformance.model",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from loopgauge.harness.comparison import Mismatch
+from loopgauge.harness.comparison.model import Mismatch
 from loopgauge.harness.model import Arm, Header, Interpreter
 
 Fields = Sequence[tuple[str, Callable[[Any], object], bool]]

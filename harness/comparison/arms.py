@@ -7,16 +7,16 @@ import math
 import numpy as np
 
 from loopgauge.harness import two_sample
-from loopgauge.harness.compared import (
+from loopgauge.harness.comparison.figures import (
     ALLOWANCES,
     judge_count,
     judge_independent,
     judge_paired,
 )
-from loopgauge.harness.comparison import Compared, Comparison
+from loopgauge.harness.comparison.model import Compared, Comparison
+from loopgauge.harness.comparison.sources import Source
 from loopgauge.harness.model import Arm
 from loopgauge.harness.pairing import log_ratios
-from loopgauge.harness.sources import Source
 from loopgauge.harness.statistics import Floats
 from loopgauge.harness.status import NOT_REACHED
 from loopgauge.harness.summary import ArmSummary

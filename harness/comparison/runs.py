@@ -12,12 +12,12 @@ import difflib
 import textwrap
 from collections.abc import Collection, Sequence
 
-from loopgauge.harness import mismatches, statistics, two_sample
-from loopgauge.harness.compared import DEFAULT_MARGIN, RAW_MARGIN, hold_family_error
-from loopgauge.harness.comparing_arms import add_control, compare_pair, timing
-from loopgauge.harness.comparison import VERDICTS, Comparison, Mismatch, Side, Verdict
-from loopgauge.harness.errors import Incomparable, NothingToMeasure
-from loopgauge.harness.sources import (
+from loopgauge.harness import statistics, two_sample
+from loopgauge.harness.comparison import mismatches
+from loopgauge.harness.comparison.arms import add_control, compare_pair, timing
+from loopgauge.harness.comparison.figures import DEFAULT_MARGIN, RAW_MARGIN, hold_family_error
+from loopgauge.harness.comparison.model import VERDICTS, Comparison, Mismatch, Side, Verdict
+from loopgauge.harness.comparison.sources import (
     Source,
     by_label,
     chosen_loops,
@@ -29,6 +29,7 @@ from loopgauge.harness.sources import (
     require_samples,
     source,
 )
+from loopgauge.harness.errors import Incomparable, NothingToMeasure
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.summary import reference_arm
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts

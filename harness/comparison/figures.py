@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopgauge.harness import statistics, two_sample
-from loopgauge.harness.comparison import Compared, Tier, Verdict
+from loopgauge.harness.comparison.model import Compared, Tier, Verdict
 from loopgauge.harness.model import Metric
 from loopgauge.harness.statistics import Floats
 
