@@ -2,5 +2,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+if TYPE_CHECKING:
+    from plugin_testing.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    from plugin_testing.project import project_in
+
+    return project_in(tmp_path)

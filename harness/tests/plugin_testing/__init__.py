@@ -1,0 +1,1 @@
+"""Helpers for the tests of the pytest plugin: pytest in a process of its own."""
