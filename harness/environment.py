@@ -125,3 +125,8 @@ def virtualisation() -> str:
 
 def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def same_machine(one: Machine, other: Machine) -> bool:
+    """As far as a run tells: samples of two machines have no like to be paired with."""
+    return (one.cpu_model, one.hostname_hash) == (other.cpu_model, other.hostname_hash)

@@ -454,9 +454,7 @@ def require_same_circumstances(header: Header) -> None:
     loops = [arm for arm in header.arms if arm.role not in ("floor", "native")]
     names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []
-    machine = environment.machine()
-    then = header.environment.machine
-    if (machine.cpu_model, machine.hostname_hash) != (then.cpu_model, then.hostname_hash):
+    if not environment.same_machine(environment.machine(), header.environment.machine):
         differences.append("the machine")
     for key, before in header.environment.interpreters.items():
         now = subject.ask(before.executable, names, [*header.path, *before.path])

@@ -103,16 +103,21 @@ class RunWriter:
             return
 
     def _failure(self, error: OSError) -> StoreFull:
-        what = {
-            errno.ENOSPC: "the disk is full",
-            errno.EDQUOT: "the disk quota is used up",
-            errno.EFBIG: "the file size limit is reached",
-        }.get(error.errno or 0, error.strerror or str(error))
         return StoreFull(
-            f"cannot write {self.path}: {what}",
+            f"cannot write {self.path}: {in_words(error)}",
             "Everything recorded before is intact: make room, then go on with "
             f"--resume {self.path}, or choose another place with --out",
         )
+
+
+def in_words(error: OSError) -> str:
+    """Why a file cannot be written."""
+    words = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EFBIG: "the file size limit is reached",
+    }
+    return words.get(error.errno or 0, error.strerror or str(error))
 
 
 def open_for_resume(path: Path) -> RunFile:

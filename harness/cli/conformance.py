@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,11 +136,11 @@ def conformance(
     from loopgauge.conformance import session, store
     from loopgauge.conformance.runner.pool import InProcess, Pool
     from loopgauge.harness.cli import questions
+    from loopgauge.harness.cli.runs import import_from_here
     from loopgauge.harness.cli.verdicts_shown import Shown, present, say_what_is_kept
     from loopgauge.loops.registry import known_loops
 
-    here = str(Path.cwd())
-    sys.path.insert(0, here)  # a console script has its own folder there, not the user's
+    here = str(import_from_here())
     names, only, asked = [*loops] or [*DEFAULT_LOOPS], None, questions.chosen_lanes(lanes)
     if last_failed:
         names, only, asked = questions.last_failed(what, loops, lanes)

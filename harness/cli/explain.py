@@ -96,14 +96,14 @@ def explain(
 
 def chosen(what: str, params: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Exactly one benchmark. Of a scenario with several usual sets of parameters the first."""
+    from loopgauge.harness.cli.runs import import_from_here
     from loopgauge.harness.cli.selection import chosen_benchmarks
 
     given = key_values(params)
     for name, values in given.items():
         if len(values) > 1:
             raise click.UsageError(f"--param {name}: one operation has one value, not several.")
-    # A console script has its own folder on sys.path, not the user's.
-    sys.path.insert(0, str(Path.cwd()))
+    import_from_here()
     variants = [*chosen_benchmarks([what], "quick", given)]
     scenarios = list(dict.fromkeys(scenario for scenario, _ in variants))
     if len(scenarios) > 1:

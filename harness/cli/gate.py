@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loopgauge.harness.cli.errors import Problem
-from loopgauge.harness.cli.exit_codes import ExitCode
 from loopgauge.harness.cli.gate_shown import display_of, keeping, present, say
 from loopgauge.harness.cli.gate_start import calibrate, make_header
 
@@ -201,21 +199,13 @@ def require_room(folder: Path) -> None:
 
 def find_gate(name: str) -> Path:
     """A folder, `latest`, or `latest~N`."""
-    from loopgauge.harness.cli.runs import LATEST
+    from loopgauge.harness.cli.runs import find_kept
     from loopgauge.harness.gate.store import FILE, GATES
 
-    match = LATEST.fullmatch(name)
-    if match is None:
-        return Path(name)
-    back = int(match[1] or 0)
-    gates = sorted(path.parent for path in GATES.glob(f"*/{FILE}"))
-    if back >= len(gates):
-        raise Problem(
-            ExitCode.UNREADABLE,
-            f"there is no gate {name!r}: {GATES}/ in this directory holds {len(gates) or 'none'}",
-            "Make one with `bench gate`, or give the folder of one",
-        )
-    return gates[-1 - back]
+    return find_kept(
+        name, "gate", lambda: sorted(path.parent for path in GATES.glob(f"*/{FILE}")), f"{GATES}/",
+        "Make one with `bench gate`, or give the folder of one",
+    )  # fmt: skip
 
 
 def new_folder() -> Path:

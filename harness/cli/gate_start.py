@@ -26,12 +26,12 @@ def make_header(
 ) -> GateHeader:
     """With both sides built, and the benchmarks that both have."""
     from loopgauge.harness import environment
+    from loopgauge.harness.cli.runs import import_from_here
     from loopgauge.harness.cli.selection import chosen_benchmarks
     from loopgauge.harness.gate import sides
     from loopgauge.harness.gate.model import GateHeader
 
-    project = Path.cwd()
-    sys.path.insert(0, str(project))  # a console script has its own folder there
+    project = import_from_here()
     tests = [name.removeprefix(TESTS) for name in settings.benchmarks if name.startswith(TESTS)]
     named = [name for name in settings.benchmarks if not name.startswith(TESTS)]
     chosen = chosen_benchmarks(named, "quick", {}, elsewhere=True) if named else []

@@ -191,16 +191,14 @@ def make_request(
     out: Path | None,
     natives: Sequence[str] = (),
 ) -> RunRequest:
-    from loopgauge.harness.cli.runs import find_run
+    from loopgauge.harness.cli.runs import find_run, import_from_here
     from loopgauge.harness.cli.selection import chosen_benchmarks, chosen_loops
     from loopgauge.harness.manager import new_path
     from loopgauge.harness.request import RunRequest
 
     if resume is not None:
         return RunRequest(resume=find_run(resume))
-    # A console script has its own folder on sys.path, not the user's.
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    here = str(import_from_here())
     return RunRequest(
         benchmarks=chosen_benchmarks(what, setting, key_values(params), tiers),
         arms=chosen_loops(loops, tiers),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loopgauge.harness.cli.errors import Problem
@@ -21,18 +23,36 @@ def stored_runs() -> list[Path]:
 
 def find_run(name: str) -> Path:
     """The path may not exist; the reader of the file says so."""
+    return find_kept(
+        name, "run", stored_runs, ".bench/runs/",
+        "Make one with `bench run`, or give the path of a run file",
+    )  # fmt: skip
+
+
+def find_kept(
+    name: str, what: str, stored: Callable[[], Sequence[Path]], where: str, cure: str
+) -> Path:
+    """`latest` and `latest~N` are counted from the end of `stored`; all else is a path."""
     match = LATEST.fullmatch(name)
     if match is None:
         return Path(name)
     back = int(match[1] or 0)
-    runs = stored_runs()
-    if back >= len(runs):
+    kept = stored()
+    if back >= len(kept):
         raise Problem(
             ExitCode.UNREADABLE,
-            f"there is no run {name!r}: .bench/runs/ in this directory holds {len(runs) or 'none'}",
-            "Make one with `bench run`, or give the path of a run file",
+            f"there is no {what} {name!r}: {where} in this directory holds {len(kept) or 'none'}",
+            cure,
         )
-    return runs[-1 - back]
+    return kept[-1 - back]
+
+
+def import_from_here() -> Path:
+    """Makes the modules of the current folder importable, and returns it: a console script has its
+    own folder on sys.path, not the user's."""
+    here = Path.cwd()
+    sys.path.insert(0, str(here))
+    return here
 
 
 def shown(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,11 +91,11 @@ def validate(
 ) -> None:
     """Say what a new loop keeps, what to do next, and how fast it is."""
     from loopgauge.conformance import store
-    from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.cli.runs import import_from_here, shown
     from loopgauge.harness.cli.selection import chosen_benchmarks
     from loopgauge.harness.cli.validation import Validation, print_as_json, show, write_report
 
-    sys.path.insert(0, str(Path.cwd()))  # a console script has its own folder there
+    import_from_here()
     if not no_measure:
         chosen_benchmarks(families, "quick", {}, ["python"])  # a wrong name is told now, not later
     path, left_out = ask(loop, lanes or ("all",), expected, jobs)

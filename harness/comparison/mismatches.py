@@ -8,10 +8,9 @@ from typing import Any
 
 from loopgauge.harness.comparison.model import Mismatch
 from loopgauge.harness.model import Arm, Header, Interpreter
+from loopgauge.harness.verdicts import OWN
 
 Fields = Sequence[tuple[str, Callable[[Any], object], bool]]
-
-OWN = "loopgauge"  # the distribution whose loops are part of the build that measures
 
 # What each is called, how it is read, and whether a difference refuses the comparison. Those that
 # do not are the run's own settings, or too weak a sign.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from loopgauge.harness.environment import same_machine
 from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.formats.foreign import Process, Reading
 from loopgauge.harness.formats.google_benchmark import ONE_PROCESS
@@ -60,12 +61,11 @@ def _both(first: list[float] | None, more: list[float] | None) -> list[float] | 
 
 
 def _require_like(first: Reading, other: Reading) -> None:
-    machine, theirs = first.environment.machine, other.environment.machine
     if first.format != other.format:
         raise NothingToMeasure(
             f"{first.path} and {other.path} are of different formats", "Import them one by one"
         )
-    if (machine.cpu_model, machine.hostname_hash) != (theirs.cpu_model, theirs.hostname_hash):
+    if not same_machine(first.environment.machine, other.environment.machine):
         raise NothingToMeasure(
             f"{first.path} and {other.path} were measured on different machines",
             "Import them one by one",

@@ -132,7 +132,6 @@ class GateStep(Record, tag="step", kw_only=True):
     step: Step
     state: Literal["begun", "done", "left_out", "interrupted"]
     utc: str = ""
-    file: str = ""  # in the gate's folder
     reason: str = ""
 
 

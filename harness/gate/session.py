@@ -181,8 +181,7 @@ def require_builds(header: GateHeader) -> None:
 def require_same(then: Environment, now: Environment) -> None:
     """Samples of another machine or build have no like to be paired with."""
     differences = []
-    machine, before = now.machine, then.machine
-    if (machine.cpu_model, machine.hostname_hash) != (before.cpu_model, before.hostname_hash):
+    if not environment.same_machine(now.machine, then.machine):
         differences.append("the machine")
     for key, known in then.interpreters.items():
         found = now.interpreters.get(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from loopgauge.harness.gate.model import (
     GateStep,
     Step,
 )
+from loopgauge.harness.store import in_words
 
 GATES = Path(".bench/gates")
 FILE = "gate.jsonl"
@@ -63,9 +63,9 @@ def append(folder: Path, record: AnyGateRecord) -> None:
                 os.ftruncate(file.fileno(), size)
                 raise
     except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
         raise StoreFull(
-            f"{path} cannot be written: {what}", "Make room, then go on with bench gate --resume"
+            f"{path} cannot be written: {in_words(error)}",
+            "Make room, then go on with bench gate --resume",
         ) from error
 
 
