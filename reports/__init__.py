@@ -7,7 +7,7 @@ from loopgauge.reports.exports.csv import csv_text, write_csv
 from loopgauge.reports.exports.github_action import github_action_text
 from loopgauge.reports.exports.images import write_images
 from loopgauge.reports.exports.markdown import markdown
-from loopgauge.reports.html import render
+from loopgauge.reports.run.html import render
 
 __all__ = [
     "bencher_text",

@@ -1,7 +1,12 @@
-"""What all pages share: the templates, their style, and how a page gets onto the disk."""
+"""What all pages share: the templates, their style and script, and how a page gets onto the disk.
+
+A page is *whole* (one file, with style and scripts inside) or one of a folder whose pages share
+`style.css` and `page.js`. Both extend `layout.html.j2`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +27,31 @@ def environment(**more: Any) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        light=Markup(theme.css_variables(dark=False)),
-        dark=Markup(theme.css_variables(dark=True)),
-        **more,
-    )
+    # `root`: the way to the folder with style.css and page.js, "" being the page's own folder;
+    # None makes a whole page.
+    made.globals.update(root=None, style=Markup(stylesheet()), script=Markup(script()), **more)
     return made
+
+
+def stylesheet(*more: str) -> str:
+    """The style of every page, and that of the kinds of pages named in `more`."""
+    light, dark = theme.page_variables(dark=False), theme.page_variables(dark=True)
+    colours = (
+        f":root{{{light}}}\n"
+        "@media screen and (prefers-color-scheme:dark)"
+        f"{{:root:not([data-theme=light]){{{dark}}}}}\n"
+        f"@media screen{{:root[data-theme=dark]{{{dark}}}}}\n"
+    )
+    return colours + "\n".join(_texts("styles", ".css", ("page", *more)))
+
+
+def script(*more: str) -> str:
+    """The script of every page, and those named in `more`."""
+    return "\n".join(_texts("scripts", ".js", ("page", *more)))
+
+
+def _texts(folder: str, ending: str, names: Sequence[str]) -> list[str]:
+    return [(TEMPLATES / folder / f"{name}{ending}").read_text("utf-8") for name in names]
 
 
 def write(text: str, out: Path) -> Path:

@@ -19,8 +19,8 @@ from loopgauge.harness.isolation import Roster
 from loopgauge.harness.model import Arm, Benchmark, Event, Interpreter
 from loopgauge.harness.request import RunRequest
 from loopgauge.harness.summary import summarise
-from loopgauge.reports import html
 from loopgauge.reports.exports.csv import csv_text
+from loopgauge.reports.run import html
 
 CHAIN = Benchmark(
     id="throughput.chain", scenario="throughput.chain", unit="callback", native=True, floor=True

@@ -33,8 +33,7 @@ from loopgauge.reports.conformance.matrix import (
 )
 from loopgauge.reports.conformance.symbols import LOOKS
 from loopgauge.reports.conformance.texts import printable
-from loopgauge.reports.pages import TEMPLATES, environment, write
-from loopgauge.reports.plots import theme
+from loopgauge.reports.pages import environment, script, stylesheet, write
 
 #: The source of a stand-alone script for a case and a loop; "" where there is none.
 Scripts = Callable[[str, str], str]
@@ -71,15 +70,6 @@ def page_environment() -> Environment:
     made.filters["printable"] = printable
     made.filters["oneline"] = lambda text: printable(" ".join(text.split()))
     return made
-
-
-def style() -> str:
-    light, dark = theme.css_variables(dark=False), theme.css_variables(dark=True)
-    texts = [(TEMPLATES / name).read_text("utf-8") for name in ("style.css", "conformance.css")]
-    return (
-        f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
-        + "\n".join(texts)
-    )
 
 
 @dataclass(frozen=True)
@@ -138,8 +128,8 @@ class Site:
         self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
 
     def shared(self) -> None:
-        write(style(), self.out / "style.css")
-        write((TEMPLATES / "matrix.js").read_text("utf-8"), self.out / "matrix.js")
+        write(stylesheet("conformance"), self.out / "style.css")
+        write(script("matrix"), self.out / "page.js")
 
     def page(self, template: str, file: str, **context: object) -> Path:
         depth = "../" * file.count("/")

@@ -10,7 +10,7 @@ from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import tally
 from loopgauge.reports.plots import overview, theme
 from loopgauge.reports.plots.frame import Drawing
-from loopgauge.reports.view import benchmark_plots
+from loopgauge.reports.run.detail import benchmark_plots
 
 FORMATS = ("svg", "png")
 

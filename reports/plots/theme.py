@@ -34,6 +34,24 @@ DARK = {
     SURFACE: "#15191e",
 }
 
+# Of pages only: no plot draws with these.
+PAGE_LIGHT = {
+    "good": "#116b3a",
+    "bad": "#a33a00",
+    "goodbg": "#e6f4ea",
+    "badbg": "#fdeee2",
+    "link": "#0a5bb5",
+    "leadbg": "#e3effb",
+}
+PAGE_DARK = {
+    "good": "#5fd48f",
+    "bad": "#ffab73",
+    "goodbg": "#14301f",
+    "badbg": "#3a2413",
+    "link": "#7dbbff",
+    "leadbg": "#17314b",
+}
+
 ARM_LIGHT = (
     "#0069b4",
     "#c94f00",
@@ -116,3 +134,9 @@ def css_variables(dark: bool) -> str:
     fixed, arms = (DARK, ARM_DARK) if dark else (LIGHT, ARM_LIGHT)
     pairs = [*fixed.items(), *((f"arm{i}", colour) for i, colour in enumerate(arms))]
     return "".join(f"--{role}:{colour};" for role, colour in pairs)
+
+
+def page_variables(dark: bool) -> str:
+    """`css_variables`, and those of the pages around the plots."""
+    more = PAGE_DARK if dark else PAGE_LIGHT
+    return css_variables(dark) + "".join(f"--{name}:{colour};" for name, colour in more.items())

@@ -1,17 +1,16 @@
-"""One run as the page template wants it: drawn, counted and worded."""
+"""The evidence, benchmark by benchmark."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
-from loopgauge.reports import facts, tally, wording
-from loopgauge.reports.facts import Facts
+from loopgauge.reports import wording
 from loopgauge.reports.plots import arms as arm_plots
-from loopgauge.reports.plots import overview, swatch, theme
+from loopgauge.reports.plots import theme
 from loopgauge.reports.plots.frame import Drawing
 
 
@@ -25,47 +24,14 @@ class BenchmarkView:
     aa: str
 
 
-@dataclass(frozen=True)
-class RunView:
-    key: str  # prefix of every id on the page that belongs to this run
-    run: RunSummary
-    headline: str
-    subline: str
-    facts: Facts
-    environment: Facts
-    command: str
-    standings: list[tally.Standing]
-    absences: list[tally.Absence]
-    swatches: dict[str, Markup]
-    wide: Markup | None
-    narrow: Markup | None
-    benchmarks: list[BenchmarkView] = field(default_factory=list)
-
-
-def view_of(run: RunSummary, number: int) -> RunView:
-    key = f"r{number}"
-    standings = tally.standings(run)
-    looks = theme.marks([row.arm for row in standings], run.reference)
-    has_ratio = tally.has_ratio(standings)
-    anchors = _anchors(run, key)
-    return RunView(
-        key=key,
-        run=run,
-        headline=tally.headline(run),
-        subline=tally.subline(run),
-        facts=facts.short(run),
-        environment=facts.full(run),
-        command=facts.command(run.header),
-        standings=standings,
-        absences=tally.absences(run),
-        swatches={arm: Markup(swatch.swatch(look)) for arm, look in looks.items()},
-        wide=_overview(run, looks, overview.WIDE, f"{key}w") if has_ratio else None,
-        narrow=_overview(run, looks, overview.NARROW, f"{key}n") if has_ratio else None,
-        benchmarks=[
-            _benchmark(benchmark, anchor, f"{key}.{number}", looks, run.reference)
-            for number, (benchmark, anchor) in enumerate(zip(run.benchmarks, anchors, strict=True))
-        ],
-    )
+def details(run: RunSummary, key: str, looks: arm_plots.Looks) -> list[BenchmarkView]:
+    """`key` starts every id."""
+    return [
+        _benchmark(benchmark, anchor, f"{key}.{number}", looks, run.reference)
+        for number, (benchmark, anchor) in enumerate(
+            zip(run.benchmarks, anchors(run, key), strict=True)
+        )
+    ]
 
 
 def benchmark_plots(
@@ -81,10 +47,6 @@ def benchmark_plots(
     if any(arm.values for arm in measured):
         drawn["spread"] = arm_plots.spread(benchmark, looks, colour)
     return drawn
-
-
-def _overview(run: RunSummary, looks: arm_plots.Looks, layout: overview.Layout, key: str) -> Markup:
-    return Markup(overview.overview(run, looks, layout, theme.sentinel).page_svg(key))
 
 
 def _benchmark(
@@ -103,7 +65,7 @@ def _benchmark(
     )
 
 
-def _anchors(run: RunSummary, key: str) -> list[str]:
+def anchors(run: RunSummary, key: str) -> list[str]:
     """Stable, unique, and safe as an id whatever the benchmark is called."""
     taken: list[str] = []
     for number, benchmark in enumerate(run.benchmarks):

@@ -11,7 +11,7 @@ from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import counts, wording
 from loopgauge.reports.exports.csv import csv_data_uri
 from loopgauge.reports.pages import environment, write
-from loopgauge.reports.view import view_of
+from loopgauge.reports.run.view import view_of
 
 
 def render(summaries: Sequence[RunSummary], out: Path) -> Path:
@@ -26,7 +26,7 @@ def render(summaries: Sequence[RunSummary], out: Path) -> Path:
 def page(summaries: Sequence[RunSummary]) -> str:
     """The page as text."""
     made = environment(wording=wording, counts=counts)
-    return made.get_template("page.html.j2").render(
+    return made.get_template("run/page.html.j2").render(
         runs=[view_of(run, number) for number, run in enumerate(summaries, 1)],
         csv_uri=Markup(csv_data_uri(summaries)) if summaries else "",
     )

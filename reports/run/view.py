@@ -1,0 +1,42 @@
+"""One run as the page template wants it: each part of the page has a file of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from loopgauge.harness.summary import RunSummary
+from loopgauge.reports import facts, tally
+from loopgauge.reports.facts import Facts
+from loopgauge.reports.plots import swatch, theme
+from loopgauge.reports.run.detail import BenchmarkView, details
+from loopgauge.reports.run.first import First, first
+
+
+@dataclass(frozen=True)
+class RunView:
+    key: str  # prefix of every id on the page that belongs to this run
+    run: RunSummary
+    swatches: dict[str, Markup]
+    first: First
+    standings: list[tally.Standing]
+    benchmarks: list[BenchmarkView]
+    environment: Facts
+    command: str
+
+
+def view_of(run: RunSummary, number: int) -> RunView:
+    key = f"r{number}"
+    standings = tally.standings(run)
+    looks = theme.marks([row.arm for row in standings], run.reference)
+    return RunView(
+        key=key,
+        run=run,
+        swatches={arm: Markup(swatch.swatch(look)) for arm, look in looks.items()},
+        first=first(run, key, looks),
+        standings=standings,
+        benchmarks=details(run, key, looks),
+        environment=facts.full(run),
+        command=facts.command(run.header),
+    )
