@@ -18,12 +18,16 @@ NATIVE_LOOPS = {
 # What the deterministic tier counts with, by command. Without them it says what is missing, and
 # their tests are skipped.
 COUNTING = {"valgrind": "valgrind", "strace": "strace"}
+# What the tests of the pages look at them with: one of these commands, or else the package.
+# Without one those tests are skipped.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = "chromium"
 
 
 def missing(*, tests: bool) -> list[str]:
     """Debian packages of which the build finds no trace. Benchmark and GoogleTest are optional:
     CMake fetches a pinned release when they are absent. So are those of NATIVE_LOOPS and of
-    COUNTING."""
+    COUNTING, and the browser."""
     wanted = []
     if not (shutil.which("c++") or shutil.which("g++")):
         wanted.append("g++")
@@ -37,6 +41,8 @@ def missing(*, tests: bool) -> list[str]:
         wanted.append("libgtest-dev")
     if tests:
         wanted += [package for command, package in COUNTING.items() if not shutil.which(command)]
+        if not any(map(shutil.which, BROWSERS)):
+            wanted.append(BROWSER)
     return wanted + [package for header, package in NATIVE_LOOPS.items() if not _header(header)]
 
 
@@ -46,7 +52,7 @@ def ensure(*, tests: bool) -> None:
     if not wanted:
         return
     fetchable = {"libbenchmark-dev", "libgtest-dev"}
-    optional = fetchable.union(NATIVE_LOOPS.values(), COUNTING.values())
+    optional = fetchable.union(NATIVE_LOOPS.values(), COUNTING.values(), [BROWSER])
     if _apt() is None and optional.issuperset(wanted) and shutil.which("git"):
         fetched = sorted(fetchable.intersection(wanted))
         if fetched:
