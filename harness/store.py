@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from loopgauge.harness.coherence import fault_of_header, fault_of_sample
 from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
 from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Metric, Sample
 
@@ -149,8 +150,8 @@ def read_run(path: Path) -> RunFile:
         if not line:
             continue
         try:
-            run.add(_decoder.decode(line))
-        except msgspec.DecodeError as error:
+            run.add(_coherent(_decoder.decode(line)))
+        except (msgspec.DecodeError, _Incoherent) as error:
             raise _unreadable(path, number, line, error, run) from error
     return run
 
@@ -174,11 +175,24 @@ def _read_header(path: Path, line: bytes, *, whole: bool) -> Header:
         raise NotARunFile(cause, "Give a file that `bench run` wrote (.bench/runs/*.jsonl)")
     _refuse_newer(path, 1, envelope)
     try:
-        return msgspec.json.decode(line, type=Header)
-    except msgspec.DecodeError as error:
+        header = msgspec.json.decode(line, type=Header)
+        if fault := fault_of_header(header):
+            raise _Incoherent(fault)
+        return header
+    except (msgspec.DecodeError, _Incoherent) as error:
         raise NotARunFile(
             f"{path}, line 1: the header makes no sense ({error})", "Was the file edited?"
         ) from error
+
+
+class _Incoherent(Exception):
+    """A record that fits the schema, and makes no sense."""
+
+
+def _coherent(record: AnyRecord) -> AnyRecord:
+    if isinstance(record, Sample) and (fault := fault_of_sample(record)):
+        raise _Incoherent(fault)
+    return record
 
 
 def _unreadable(
@@ -186,9 +200,10 @@ def _unreadable(
 ) -> NewerSchema | TruncatedRun:
     envelope = _envelope(line)
     _refuse_newer(path, number, envelope)
-    what = f"does not fit the schema ({error})" if envelope else "is not whole"
+    what = f"makes no sense ({error})" if envelope else "is not whole"
+    before = f"{number - 1} lines before it are" if number > 2 else "line before it is"
     return TruncatedRun(
-        f"{path}, line {number} {what}; the {number - 1} lines before it are good",
+        f"{path}, line {number} {what}; the {before} good",
         f"Go on measuring with --resume {path}, or report on what is there",
         line=number,
         whole=run,

@@ -162,7 +162,7 @@ def reference_arm(header: Header, wanted: str) -> str:
     for arm in header.arms:
         if arm.loop == wanted and arm.role != "aa":
             return arm.label
-    labels = ", ".join(arm.label for arm in header.arms)
+    labels = ", ".join(arm.label for arm in header.arms) or "no arm at all"
     raise NothingToMeasure(f"the run has no arm {wanted!r} to compare with", f"It has: {labels}")
 
 

@@ -6,13 +6,14 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from manager_testing.records import header, sample
 
 from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
-from loopgauge.harness.model import SCHEMA, End, Event
+from loopgauge.harness.model import SCHEMA, Benchmark, End, Environment, Event
 from loopgauge.harness.store import RunWriter, open_for_resume, read_run, read_whole
 
 
@@ -125,6 +126,47 @@ def test_damage_in_the_middle_is_not_taken_for_a_cut(written: Path) -> None:
     with pytest.raises(TruncatedRun, match="line 2"):
         open_for_resume(written)
     assert written.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"wall_ns": [1, 2, 3]}, "different lengths"),
+        ({"value": [1.0]}, "different lengths"),
+        ({"n": [100, 100, 0, 100]}, "without an operation"),
+        ({"costs": []}, "without a slot"),
+    ],
+)
+def test_a_sample_that_makes_no_sense_ends_what_can_be_read(
+    path: Path, fields: dict[str, Any], fault: str
+) -> None:
+    with RunWriter(path) as writer:
+        writer.append([header(), sample(round_number=0), sample(round_number=1, **fields)])
+    with pytest.raises(TruncatedRun, match=f"line 3 makes no sense .*{fault}.*2 lines before"):
+        read_run(path)
+    assert [s.round for s in read_whole(path)[0].samples] == [0]
+
+
+def test_nothing_but_the_header_is_good(path: Path) -> None:
+    with RunWriter(path) as writer:
+        writer.append([header(), sample(n=[])])
+    with pytest.raises(TruncatedRun, match=r"line 2 .*; the line before it is good"):
+        read_run(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"arms": ["asyncio", "asyncio"]}, "two arms are called 'asyncio'"),
+        ({"benchmarks": [Benchmark(id="a", scenario="a")] * 2}, "two benchmarks are called 'a'"),
+        ({"environment": Environment()}, "Python '3', which is not described"),
+    ],
+)
+def test_a_header_that_makes_no_sense(path: Path, fields: dict[str, Any], fault: str) -> None:
+    with RunWriter(path) as writer:
+        writer.append([header(**fields)])
+    with pytest.raises(NotARunFile, match=fault):
+        read_run(path)
 
 
 def test_resume_cuts_off_half_a_line(written: Path) -> None:

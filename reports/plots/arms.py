@@ -82,9 +82,10 @@ def ratio(benchmark: BenchmarkSummary, looks: Looks, reference: str, colour: Col
 
 
 def spread(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Drawing:
-    """Every process's value against its own arm's cost: how much luck is in one process."""
+    """Every process's value against its own arm's cost: how much luck is in one process. Off a
+    cost of zero or less, as measured values may be, nothing is so many percent."""
     sheet = _Sheet(benchmark, looks, colour)
-    shown = [arm for arm in sheet.arms if arm.status == "ok" and arm.values]
+    shown = [arm for arm in sheet.arms if arm.status == "ok" and arm.values and arm.cost > 0]
     title = "Spread between processes: narrow is better"
     sheet.head(title, "dot: one process · box: middle half · % off the loop's own cost")
     offs = {arm.arm: [(value / arm.cost - 1) * 100 for value in arm.values] for arm in shown}

@@ -62,7 +62,7 @@ def log_scale(values: Iterable[float], left: float, right: float, least: float =
     positive = [value for value in values if value > 0 and math.isfinite(value)]
     low, high = min(positive, default=1.0), max(positive, default=1.0)
     if high / low < least:
-        middle = math.sqrt(low * high)
+        middle = math.sqrt(low) * math.sqrt(high)  # the product may have no float
         low, high = middle / math.sqrt(least), middle * math.sqrt(least)
     air = (high / low) ** 0.05
     return Scale(low / air, high * air, left, right, logarithmic=True)

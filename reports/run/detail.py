@@ -44,7 +44,7 @@ def benchmark_plots(
         drawn["cost"] = arm_plots.cost(benchmark, looks, colour)
     if any(arm.ratio is not None and arm.arm != reference for arm in measured):
         drawn["ratio"] = arm_plots.ratio(benchmark, looks, reference, colour)
-    if any(arm.values for arm in measured):
+    if any(arm.values and arm.cost > 0 for arm in measured):
         drawn["spread"] = arm_plots.spread(benchmark, looks, colour)
     return drawn
 

@@ -45,6 +45,19 @@ def test_log_ticks_are_few_inside_and_apart(values):
     assert all(gap >= 40 for gap in gaps)
 
 
+def test_a_log_scale_of_values_whose_product_has_no_float():
+    scale = log_scale([1e300, 1.1e300], 0, 300)
+    assert scale.holds(1e300)
+    assert scale.ticks()
+
+
+def test_nothing_is_so_many_percent_off_zero(found):
+    rows = [samples.measured("epoll", 0, samples.ratio(1), random.Random(2), 8), *found.arms[1:]]
+    drawn = arms.spread(samples.benchmark(arms=rows), LOOKS, theme.sentinel)
+    assert "asyncio" in drawn.description
+    assert "epoll" not in drawn.description
+
+
 def test_one_keeps_its_tick_where_ticks_are_crowded():
     scale = log_scale([0.5, 1.3], 0, 120)
     assert 1.0 in scale.ticks(apart=50)
