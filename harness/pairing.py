@@ -21,6 +21,8 @@ class SampleIndex:
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._by_arm: dict[tuple[str, str], dict[int, Sample]] = {}
+        # By benchmark, arm and base, once they were asked for.
+        self.ratios: dict[tuple[str, str, str], dict[int, float] | None] = {}
         for sample in samples:
             self._by_arm.setdefault((sample.benchmark, sample.arm), {})[sample.round] = sample
 
@@ -48,15 +50,32 @@ def log_ratios(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) ->
     """One per round in which both were measured, ascending by round; below 0 the arm is better.
 
     None where a ratio has no meaning: a cost of zero or less, as measured values may be."""
+    ratios = round_log_ratios(index, benchmark, arm, base)
+    return None if ratios is None else np.array(list(ratios.values()), dtype=np.float64)
+
+
+def round_log_ratios(
+    index: SampleIndex, benchmark: Benchmark, arm: str, base: str
+) -> dict[int, float] | None:
+    """The same by round. Kept: families ask for the ratios that their benchmarks asked for."""
+    key = (benchmark.id, arm, base)
+    if key not in index.ratios:
+        index.ratios[key] = _round_log_ratios(index, benchmark, arm, base)
+    return index.ratios[key]
+
+
+def _round_log_ratios(
+    index: SampleIndex, benchmark: Benchmark, arm: str, base: str
+) -> dict[int, float] | None:
     arm_rounds, base_rounds = index.rounds(benchmark.id, arm), index.rounds(benchmark.id, base)
-    ratios = []
+    sign = -1 if benchmark.direction == "higher" else 1
+    ratios = {}
     for number in sorted(arm_rounds.keys() & base_rounds.keys()):
         pair = paired_costs(benchmark, arm_rounds[number], base_rounds[number])
         if pair is None:
             return None
-        ratios.append(process_log_ratio(*pair))
-    values = np.array(ratios, dtype=np.float64)
-    return -values if benchmark.direction == "higher" else values
+        ratios[number] = sign * process_log_ratio(*pair)
+    return ratios
 
 
 def paired_costs(benchmark: Benchmark, arm: Sample, base: Sample) -> tuple[Floats, Floats] | None:

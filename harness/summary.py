@@ -7,13 +7,16 @@ the quotient is turned round). Intervals are 95 %. NaN stands for "no figure".
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from loopgauge.harness import statistics
 from loopgauge.harness.errors import NothingToMeasure
+from loopgauge.harness.families import KINDS, family_of, hold_error, summarise_families
+from loopgauge.harness.families import FamilyArm as FamilyArm  # what reports see of it
+from loopgauge.harness.families import FamilySummary as FamilySummary
 from loopgauge.harness.judgement import self_check, standing
 from loopgauge.harness.latency import Arrivals, arrivals
 from loopgauge.harness.latency import Latencies as Latencies  # what reports see of it
@@ -29,24 +32,16 @@ from loopgauge.harness.model import (
     Metric,
 )
 from loopgauge.harness.pairing import SampleIndex, log_ratios, per_operation, slot_costs
+from loopgauge.harness.promises_kept import ArmPromises as ArmPromises
+from loopgauge.harness.promises_kept import BrokenCase as BrokenCase
+from loopgauge.harness.promises_kept import promises_of
+from loopgauge.harness.ratio import ArmVerdict as ArmVerdict
+from loopgauge.harness.ratio import Ratio as Ratio
+from loopgauge.harness.ratio import ratio_of
 from loopgauge.harness.statistics import Floats
 from loopgauge.harness.status import Status, is_isolated, left_out, status_of
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, conformance_of, reason_of
-
-ArmVerdict = Literal["faster", "slower", "equivalent", "inconclusive", "reference", ""]
-
-
-class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """Signed-rank interval and, beside it, the sign interval. Too few processes for one (under
-    6): it reaches from 0 to infinity."""
-
-    estimate: float
-    low: float
-    high: float
-    sign_low: float
-    sign_high: float
-    n: int  # processes
 
 
 class ArmSummary(msgspec.Struct, kw_only=True):
@@ -78,6 +73,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     arrivals: Arrivals | None = None  # latencies at a constant rate, of all processes together
     design: Design = "hybrid"
     isolated: bool = False
+    broken: list[str] = []  # ids of the conformance cases because of which it is INVALID here
 
 
 class BenchmarkSummary(msgspec.Struct, kw_only=True):
@@ -96,6 +92,10 @@ class BenchmarkSummary(msgspec.Struct, kw_only=True):
     natives: list[ArmSummary] = []  # native loops, no candidates either
     floor: ArmSummary | None = None  # bare system calls, where the benchmark has them: no candidate
 
+    @property
+    def family(self) -> str:
+        return family_of(self.scenario)
+
 
 class RunSummary(msgspec.Struct, kw_only=True):
     path: str
@@ -112,6 +112,9 @@ class RunSummary(msgspec.Struct, kw_only=True):
     left_out: list[str] = []  # asked for, and missing on this machine or for one loop
     method: str = statistics.METHOD
     conformance: str = "conformance not run"
+    families: list[FamilySummary] = []  # time per operation
+    waits: list[FamilySummary] = []  # how long something waits, or how late it comes
+    promises: list[ArmPromises] = []  # of candidates and reference, in the order of the run file
 
 
 BARE = ("floor", "native")  # roles that are measured beside the loops and judged like none
@@ -134,8 +137,13 @@ def summarise(
         summarise_benchmark(run, index, benchmark, base, margin, verdicts)
         for benchmark in header.benchmarks
     ]
+    families, waits = (
+        summarise_families(index, header.benchmarks, benchmarks, base, margin, kind)
+        for kind in KINDS
+    )
     if header.setting == "full":
         hold_family_error(index, header, benchmarks, base, margin)
+        hold_error(index, header.benchmarks, [*families, *waits], base, margin)
     check = self_check(benchmarks, margin, timed=not TIMED.isdisjoint(header.tiers))
     return RunSummary(
         path=str(run.path),
@@ -151,6 +159,9 @@ def summarise(
         events=run.events,
         left_out=left_out(run.events),
         conformance=conformance_of(header, verdicts),
+        families=families,
+        waits=waits,
+        promises=promises_of(header, verdicts),
     )
 
 
@@ -266,6 +277,7 @@ def summarise_arm(
         design=samples[-1].design if samples else benchmark.design,
         metrics=metrics,
         isolated=is_isolated(run.events, benchmark.id, arm.label),
+        broken=[verdict.case for verdict in broken],
     )
     if status != "ok" or not samples:  # all that there is of it was counted
         return result
@@ -316,19 +328,6 @@ def median_of(per_process: list[Floats]) -> float:
 def ratio_between(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) -> Ratio | None:
     logs = log_ratios(index, benchmark, arm, base)
     return None if logs is None or len(logs) == 0 else ratio_of(logs)
-
-
-def ratio_of(logs: Floats) -> Ratio:
-    low, high = statistics.signed_rank_interval(logs)
-    sign_low, sign_high = statistics.sign_interval(logs)
-    return Ratio(
-        estimate=math.exp(statistics.hodges_lehmann(logs)),
-        low=math.exp(low),
-        high=math.exp(high),
-        sign_low=math.exp(sign_low),
-        sign_high=math.exp(sign_high),
-        n=len(logs),
-    )
 
 
 def judge_against_reference(

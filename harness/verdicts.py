@@ -19,7 +19,18 @@ from loopgauge.harness.model import Arm, Header, Interpreter, Record
 
 FOLDER = Path(".bench/conformance")
 BROKEN = frozenset({"FAIL", "ERROR", "HANG", "CRASH", "LEAK"})  # of a MUST rule
+FAILING = BROKEN | {"UNIMPLEMENTED", "FLAKY"}  # what a rule's case did not keep, for any reason
+SAYS_NOTHING = frozenset({"NOT_APPLICABLE", "HARNESS"})  # about the loop
 OWN = "loopgauge"  # the distribution whose loops change without its version
+
+
+class Evidence(msgspec.Struct, kw_only=True):
+    """What was seen in one run of one case; the suite keeps more than this."""
+
+    observations: list[tuple[str, str, str]] = []  # what, wanted, observed
+    resources: list[str] = []  # what was left behind
+    traceback: str = ""
+    missing: str = ""  # the method of the loop that is not there
 
 
 class Verdict(Record, tag="verdict", kw_only=True):
@@ -39,6 +50,9 @@ class Verdict(Record, tag="verdict", kw_only=True):
     version: str = ""  # of the loop's distribution
     python: str  # full version of the interpreter
     build_hash: str = ""  # of loopgauge's extension modules, for its own loops
+    lane: str = "rules"
+    description: str = ""  # of the case
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
 
 
 Build = tuple[str, str, str, str]  # factory, version, Python, build hash
@@ -57,12 +71,16 @@ class Verdicts:
     def known(self, arm: Arm, interpreter: Interpreter) -> bool:
         return _build(arm, interpreter) in self._cases
 
+    def of(self, arm: Arm, interpreter: Interpreter) -> list[Verdict]:
+        """All that is known of this build, in the order of cases."""
+        cases = self._cases.get(_build(arm, interpreter), {})
+        return [verdict for _, verdict in sorted(cases.items())]
+
     def broken(self, arm: Arm, interpreter: Interpreter, rules: Sequence[str]) -> list[Verdict]:
         """What of MUST `rules` this build of the loop was seen to break, in the order of cases."""
-        cases = self._cases.get(_build(arm, interpreter), {})
         return [
             verdict
-            for _, verdict in sorted(cases.items())
+            for verdict in self.of(arm, interpreter)
             if verdict.rule in rules and verdict.level == "MUST" and verdict.verdict in BROKEN
         ]
 

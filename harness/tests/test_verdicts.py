@@ -9,10 +9,11 @@ import msgspec
 import pytest
 from manager_testing.records import run_of
 
+from loopgauge.conformance.model import FAILING as SUITE_FAILING
 from loopgauge.harness.errors import NotARunFile
 from loopgauge.harness.model import Benchmark
 from loopgauge.harness.summary import RunSummary, summarise
-from loopgauge.harness.verdicts import FOLDER, Verdict, read_verdicts
+from loopgauge.harness.verdicts import FAILING, FOLDER, Evidence, Verdict, read_verdicts
 
 COSTS = {"asyncio": [1000.0] * 8, "fast": [500.0] * 8, "asyncio~aa": [1000.0] * 8}
 BENCHMARK = Benchmark(id="fake.work", scenario="fake.work", rules=["TIME-007", "HNDL-001"])
@@ -52,6 +53,7 @@ def test_a_broken_rule_voids_the_result(tmp_path: Path) -> None:
     assert status_of_fast(summary) == ("invalid", "breaks TIME-007 (fired 0.9 ms early)")
     assert summary.benchmarks[0].fastest == ["asyncio"]
     assert summary.conformance == "conformance joined for fast; not run for asyncio"
+    assert [arm.broken for arm in summary.benchmarks[0].arms] == [[], ["TIME-007.early"], []]
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,32 @@ def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
     summary = summarise(run, verdicts=read_verdicts(tmp_path))
     assert status_of_fast(summary)[0] == status_of_fast(summary_with(tmp_path / "a", verdict()))[0]
     assert status_of_fast(summary)[0] != "ok"
+
+
+def test_promises_are_counted_as_the_suite_counts_them(tmp_path: Path) -> None:
+    """Beside the speed of a loop: its MUST cases, those that fail, and what was seen."""
+    seen = Evidence(
+        observations=[("fired", "yes", "yes"), ("delay", "0.01 to 0.02", "0.0091")],
+        traceback="Traceback ...\nMismatch: delay",
+    )
+    summary = summary_with(
+        tmp_path,
+        verdict(reason="delay: wanted 0.01 to 0.02, observed 0.0091", evidence=seen),
+        verdict(case="TIME-007.late", verdict="PASS"),
+        verdict(case="LIFE-001.absent", rule="LIFE-001", verdict="UNIMPLEMENTED"),
+        verdict(case="LIFE-002.new", rule="LIFE-002", verdict="NOT_APPLICABLE"),
+        verdict(case="LIFE-003.odd", rule="LIFE-003", verdict="HARNESS"),
+        verdict(case="SOON-001.order", rule="SOON-001", level="SHOULD"),
+        verdict(case="test_x", rule="", level="", lane="cpython"),
+    )
+    unknown, fast = summary.promises
+    assert (unknown.arm, unknown.known, unknown.must) == ("asyncio", False, 0)
+    assert (fast.arm, fast.known) == ("fast", True)
+    assert (fast.must, fast.must_failing, fast.should, fast.should_failing) == (3, 2, 1, 1)
+    assert [case.case for case in fast.broken] == ["LIFE-001.absent", "TIME-007.early"]
+    assert fast.broken[1].lines == ["delay: wanted 0.01 to 0.02, observed 0.0091"]
+
+
+def test_failing_is_what_the_suite_calls_so() -> None:
+    """The words are in its files; the harness imports nothing of it."""
+    assert {*FAILING} == {*SUITE_FAILING}
