@@ -20,6 +20,7 @@ import msgspec
 from loopgauge.harness.coherence import fault_of_header, fault_of_sample
 from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
 from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Metric, Sample
+from loopgauge.harness.packed import content, is_packed
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyRecord)
@@ -126,6 +127,7 @@ def open_for_resume(path: Path) -> RunFile:
     off, since it never counted as recorded; one that lacks only its newline gets it. Raises
     PlaceTaken when the run is still going on: its last line may be half written right now."""
     _require_no_writer(path)
+    _require_plain(path)
     try:
         run = read_run(path)
     except TruncatedRun as error:
@@ -138,12 +140,14 @@ def open_for_resume(path: Path) -> RunFile:
 
 
 def read_run(path: Path) -> RunFile:
-    """Raises NotARunFile, NewerSchema or TruncatedRun (which holds what is whole)."""
+    """Packed or not. Raises NotARunFile, NewerSchema or TruncatedRun (which holds what is
+    whole)."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = content(path).split(b"\n")
     except OSError as error:
         raise NotARunFile(
-            f"cannot read {path}: {error.strerror}", "`bench list runs` names the runs there are"
+            f"cannot read {path}: {error.strerror or error}",
+            "`bench list runs` names the runs there are",
         ) from error
     run = RunFile(path, _read_header(path, lines[0], whole=len(lines) > 1))
     for number, line in enumerate(lines[1:], 2):
@@ -260,6 +264,19 @@ def _lock(fd: int, path: Path) -> None:
         ) from error
     except OSError:
         return
+
+
+def _require_plain(path: Path) -> None:
+    """Records are appended as lines, which behind a packed file nobody could read."""
+    try:
+        packed = is_packed(path)
+    except OSError:
+        return  # whoever reads it says why it cannot be read
+    if packed:
+        raise NotARunFile(
+            f"{path} is packed, so that nothing can be added to it",
+            "Unpack it first: gzip -d or xz -d",
+        )
 
 
 def _require_no_writer(path: Path) -> None:

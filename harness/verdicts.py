@@ -16,6 +16,7 @@ import msgspec
 
 from loopgauge.harness.errors import NotARunFile
 from loopgauge.harness.model import Arm, Header, Interpreter, Record
+from loopgauge.harness.packed import content
 
 FOLDER = Path(".bench/conformance")
 BROKEN = frozenset({"FAIL", "ERROR", "HANG", "CRASH", "LEAK"})  # of a MUST rule
@@ -93,11 +94,12 @@ def _build(arm: Arm, interpreter: Interpreter) -> Build:
     return arm.factory, arm.version, interpreter.version, interpreter.build_hash if own else ""
 
 
-def read_verdicts(folder: Path = FOLDER) -> Verdicts:
-    """Of all files in `folder`, older ones first by name. Raises NotARunFile for a line that is
-    no record of a conformance run; a cut last line is left out."""
+def read_verdicts(folder: Path = FOLDER, more: Iterable[Path] = ()) -> Verdicts:
+    """Of all files in `folder`, older ones first by name, and then of `more`, which may be packed.
+    Raises NotARunFile for a line that is no record of a conformance run; a cut last line is left
+    out."""
     verdicts = Verdicts()
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in [*sorted(folder.glob("*.jsonl")), *more]:
         for verdict in verdicts_in(path):
             verdicts.add(verdict)
     return verdicts
@@ -105,7 +107,7 @@ def read_verdicts(folder: Path = FOLDER) -> Verdicts:
 
 def verdicts_in(path: Path) -> Iterable[Verdict]:
     """Of one file, in its order. Raises NotARunFile, as read_verdicts does."""
-    text = path.read_bytes()
+    text = content(path)
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         try:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.given import is_verdicts
 from loopgauge.harness.cli.runs import shown
+from loopgauge.harness.packed import stem
 
 if TYPE_CHECKING:
     from loopgauge.conformance.difference import Difference
@@ -18,18 +20,13 @@ if TYPE_CHECKING:
 
 def are_verdicts(names: Sequence[str]) -> bool:
     """Whether the files are results of conformance runs. Raises UsageError where some are and
-    some are not: they have no page in common."""
-    from loopgauge.conformance.store import is_result
-
-    found = [Path(name).is_file() and is_result(_first_line(Path(name))) for name in names]
+    some are not: they have nothing to compare."""
+    found = [is_verdicts(Path(name)) for name in names]
     if any(found) and not all(found):
-        raise click.UsageError("Measurements and conformance results make reports of their own.")
+        raise click.UsageError(
+            "One is a measurement, the other a conformance result: there is nothing to compare."
+        )
     return any(found)
-
-
-def _first_line(path: Path) -> list[bytes]:
-    with path.open("rb") as file:
-        return [file.readline()]
 
 
 def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> None:
@@ -37,7 +34,13 @@ def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> None:
     from loopgauge.conformance import store
 
     results = [store.read(path) for path in paths]
-    _say(make_site(results, out or paths[0].with_suffix("")), open_it=open_it)
+    _say(make_site(results, out or beside(paths[0])), open_it=open_it)
+
+
+def beside(path: Path) -> Path:
+    """The folder of a result's pages, where nobody named one."""
+    name = stem(path)
+    return path.with_name(name if name != path.name else f"{name}-pages")
 
 
 def report_difference(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> ExitCode:
@@ -53,7 +56,7 @@ def report_difference(paths: Sequence[Path], out: Path | None, *, open_it: bool)
     old, new = map(store.read, paths)
     difference = compare(old, new)
     print_difference(difference, stdout_console())
-    _say(make_site([new], out or paths[1].with_suffix(""), difference), open_it=open_it)
+    _say(make_site([new], out or beside(paths[1]), difference), open_it=open_it)
     return ExitCode.CONFORMANCE if difference.of("regression") else ExitCode.OK
 
 

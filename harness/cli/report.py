@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,11 @@ import click
 
 from loopgauge.harness.cli import exit_codes, exports
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.exit_codes import first
+from loopgauge.harness.packed import stem
 
 if TYPE_CHECKING:
+    from loopgauge.harness.cli.given import Given
     from loopgauge.harness.store import RunFile
     from loopgauge.harness.summary import RunSummary
 
@@ -28,6 +33,7 @@ Examples:
   bench report latest --format pyperf --arm uvloop --out uvloop.json
   bench report google.json --open
   bench report .bench/conformance/A.jsonl .bench/conformance/B.jsonl --out matrix
+  bench report published.jsonl.xz published-conformance.jsonl.xz --out page.html
   bench report --diff OLD.jsonl NEW.jsonl
 
 \b
@@ -45,7 +51,18 @@ that `pyperf compare_to` can compare the files of two loops. What a format
 cannot express is named, with exit code 6.
 
 \b
-RUN may be a file of pyperf or Google Benchmark, too.
+RUN may be a file of pyperf or Google Benchmark, too. Any file may be packed
+with gzip or xz.
+
+\b
+Runs and conformance results together make the page of the runs: what the
+results say of the same builds is joined to it, beside what is stored in
+.bench/conformance. Results of other builds are named, with exit code 6.
+
+\b
+Of several files the readable ones are shown, and the page names the others,
+with exit code 7. Where nothing at all could be measured, the page says why,
+with exit code 4.
 
 \b
 Without --out, html is written beside the (first) run file, images into a
@@ -90,29 +107,43 @@ def report(
     result of `bench conformance`.
     """
     from loopgauge.harness.cli import matrix
+    from loopgauge.harness.cli.given import given
 
     chosen = tuple(dict.fromkeys(formats)) or ("html",)
-    if matrix.are_verdicts(runs):
+    found = given(runs)
+    if found.gates:
+        refuse_gates(found.gates)
+    if not found.runs:
         if chosen != ("html",):
             raise click.UsageError("Conformance results make html only.")
-        paths = [Path(name) for name in runs]
         if diff:
-            code = matrix.report_difference(paths, out, open_it=open_it)
+            code = matrix.report_difference(found.verdicts, out, open_it=open_it)
             click.get_current_context().exit(code)
-        matrix.report(paths, out, open_it=open_it)
+        matrix.report(found.verdicts, out, open_it=open_it)
         return
     if diff:
         raise click.UsageError("--diff compares two results of `bench conformance`.")
     if open_it and "html" not in chosen:
         raise click.UsageError("--open shows the HTML page; add --format html.")
     foreign = [name for name in chosen if name in exports.FORMATS]
-    if foreign and len(runs) > 1:
+    if foreign and len(found.runs) > 1:
         raise click.UsageError(f"A file of {foreign[0]} holds one run; give one RUN.")
     if arms and not foreign:
         raise click.UsageError(f"--arm chooses what goes into {', '.join(exports.FORMATS)}.")
-    files, problems = read(runs)
-    require_other_place(out, [run.path for run, _ in files])
-    click.get_current_context().exit(make(files, chosen, out, arms, open_it, problems))
+    require_other_place(out, [*found.runs, *found.verdicts])
+    click.get_current_context().exit(make(read(found), chosen, out, arms, open_it))
+
+
+def refuse_gates(folders: Sequence[Path]) -> None:
+    from loopgauge.harness.cli.errors import Problem
+    from loopgauge.harness.cli.runs import shown
+
+    name = shlex.quote(shown(folders[0]))
+    raise Problem(
+        ExitCode.UNREADABLE,
+        f"{name} is the folder of a gate",
+        f"See it again with: bench gate --replay {name}",
+    )
 
 
 def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:
@@ -122,17 +153,89 @@ def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:
         )
 
 
+@dataclass
+class Reading:
+    """The readable files, each as far as it is whole. `problems`: of the files; `left_out`: what
+    was asked for and has no place in the report."""
+
+    files: list[tuple[RunFile, RunSummary]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def summaries(self) -> list[RunSummary]:
+        return [summary for _, summary in self.files]
+
+
+def read(found: Given) -> Reading:
+    """Raises the error of a single file; of several, as long as one can be read, the page says
+    what became of the others."""
+    from loopgauge.harness.cli.given import unjoined
+    from loopgauge.harness.errors import NothingToMeasure, RunFileError
+    from loopgauge.harness.formats import read_any_whole
+    from loopgauge.harness.summary import summarise
+    from loopgauge.harness.verdicts import read_verdicts
+
+    verdicts = read_verdicts(more=found.verdicts)
+    made = Reading()
+    for path in found.runs:
+        try:
+            run, problem = read_any_whole(path)
+            made.files.append((run, summarise(run, verdicts=verdicts)))
+        except (RunFileError, NothingToMeasure) as error:
+            if len(found.runs) == 1:
+                raise
+            problem = f"{error.cause}; the report is without it"
+        else:
+            if problem:
+                problem += f", and the report shows those. Go on with: bench run --resume {path}"
+        if problem:
+            made.problems.append(problem)
+    made.left_out = [
+        f"{path} says nothing of a build that was measured here"
+        for path in unjoined(found.verdicts, [run for run, _ in made.files])
+    ]
+    return made
+
+
 def make(
-    files: Sequence[tuple[RunFile, RunSummary]],
-    chosen: Sequence[str],
-    out: Path | None,
-    arms: Sequence[str],
-    open_it: bool,
-    problems: Sequence[str],
+    found: Reading, chosen: Sequence[str], out: Path | None, arms: Sequence[str], open_it: bool
 ) -> ExitCode:
     """Writes every format, and says what became of it."""
-    summaries = [summary for _, summary in files]
-    base = Path(summaries[0].path).with_suffix("")
+    left_out = found.left_out
+    if found.files:
+        left_out = left_out + write_all(found, chosen, out, arms, open_it)
+    for line in left_out:
+        click.echo(f"{line}.", err=True)
+    for problem in found.problems:
+        click.echo(f"error: {problem}.", err=True)
+    codes = {ExitCode.LEFT_OUT} if left_out else set()
+    if found.problems:
+        codes.add(ExitCode.UNREADABLE)
+    void = [summary.path for summary in found.summaries if not measured_anything(summary)]
+    for path in void:
+        click.echo(f"error: nothing valid was measured in {path}; the report says why.", err=True)
+    if void:
+        codes.add(ExitCode.NOTHING_MEASURED if len(void) == len(found.files) else ExitCode.LEFT_OUT)
+    return first(codes)
+
+
+def measured_anything(summary: RunSummary) -> bool:
+    """Timed or counted; the floor and native loops count, too."""
+    return any(
+        arm.status == "ok"
+        for benchmark in summary.benchmarks
+        for arm in (*benchmark.arms, *benchmark.natives, benchmark.floor)
+        if arm is not None
+    )
+
+
+def write_all(
+    found: Reading, chosen: Sequence[str], out: Path | None, arms: Sequence[str], open_it: bool
+) -> list[str]:
+    """Returns what the formats of other tools have no place for."""
+    summaries = found.summaries
+    base = base_of(summaries[0])
     left_out = []
     images = [name for name in chosen if name in IMAGES]
     if images:
@@ -140,55 +243,37 @@ def make(
     for name in chosen:
         file = target(name, chosen, out, base)
         if name in exports.FORMATS:
-            made = exports.export(*files[0], name, arms)
+            made = exports.export(*found.files[0], name, arms)
             write_text(name, made.text, file)
             left_out += [f"left out of {name}: {line}" for line in made.left_out]
         elif name not in IMAGES:
-            page = write_document(summaries, name, file)
+            page = write_document(found, name, file)
             if open_it and page is not None:
                 click.launch(str(page.absolute()))
-    for line in left_out:
-        click.echo(f"{line}.", err=True)
-    for problem in problems:
-        click.echo(f"error: {problem}.", err=True)
-    if problems:
-        return ExitCode.UNREADABLE
-    return ExitCode.LEFT_OUT if left_out else ExitCode.OK
+    return left_out
 
 
-def read(names: Sequence[str]) -> tuple[list[tuple[RunFile, RunSummary]], list[str]]:
-    """What is whole in each file, and what is wrong with them."""
-    from loopgauge.harness.cli.runs import find_run
-    from loopgauge.harness.formats import read_any_whole
-    from loopgauge.harness.summary import summarise
-    from loopgauge.harness.verdicts import read_verdicts
-
-    verdicts = read_verdicts()
-    files, problems = [], []
-    for name in names:
-        run, problem = read_any_whole(find_run(name))
-        files.append((run, summarise(run, verdicts=verdicts)))
-        if problem:
-            problems.append(
-                f"{problem}, and the report shows those. Go on with: bench run --resume {run.path}"
-            )
-    return files, problems
+def base_of(summary: RunSummary) -> Path:
+    """The run file's place and name, to which endings are added."""
+    path = Path(summary.path)
+    return path.with_name(stem(path))
 
 
 def target(name: str, chosen: Sequence[str], out: Path | None, base: Path) -> Path | None:
     """The file to write; None for standard output."""
     ending = ENDINGS.get(name, f".{name}")
     if out is None:
-        return base.with_suffix(ending) if name == "html" else None
+        return base.with_name(f"{base.name}{ending}") if name == "html" else None
     return out / f"{base.name}{ending}" if len(chosen) > 1 or out.is_dir() else out
 
 
-def write_document(summaries: Sequence[RunSummary], name: str, file: Path | None) -> Path | None:
+def write_document(found: Reading, name: str, file: Path | None) -> Path | None:
     from loopgauge import reports
 
+    summaries = found.summaries
     if name == "html":
         assert file is not None
-        reports.render(summaries, file)
+        reports.render(summaries, file, missing=found.problems + found.left_out)
         say(name, file)
         return file
     text = reports.markdown(summaries) if name == "md" else reports.csv_text(summaries)

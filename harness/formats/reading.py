@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from loopgauge.harness.errors import NotARunFile, TruncatedRun
 from loopgauge.harness.formats import google_benchmark, pyperf
 from loopgauge.harness.formats.foreign import Reading
+from loopgauge.harness.packed import content
 from loopgauge.harness.store import RunFile, read_run
 
-GZIP = b"\x1f\x8b"  # pyperf writes NAME.json.gz where it is asked to
 CURE = (
     "Give a file that `bench run` wrote (.bench/runs/*.jsonl), or the JSON of pyperf (-o FILE) or "
     "of Google Benchmark (--benchmark_out=FILE)"
@@ -21,7 +20,8 @@ CURE = (
 
 def read_any(path: Path, loop: str = "") -> RunFile:
     """`loop` names what a foreign file measured, where the file itself does not; empty: the name of
-    its format. Raises NotARunFile, NewerSchema or TruncatedRun."""
+    its format. Any of them may be packed: pyperf writes NAME.json.gz where it is asked to. Raises
+    NotARunFile, NewerSchema or TruncatedRun."""
     data = _bytes(path)
     return _foreign(path, data, loop).run_file() if _is_one_document(data) else read_run(path)
 
@@ -56,12 +56,11 @@ def _foreign(path: Path, data: bytes, loop: str) -> Reading:
 
 def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data.startswith(GZIP) else data
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        return content(path)
+    except OSError as error:
         raise NotARunFile(
-            f"cannot read {path}: {reason}", "`bench list runs` names the runs there are"
+            f"cannot read {path}: {error.strerror or error}",
+            "`bench list runs` names the runs there are",
         ) from error
 
 

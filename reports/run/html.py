@@ -10,23 +10,34 @@ from markupsafe import Markup
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import counts, wording
 from loopgauge.reports.exports.csv import csv_data_uri
+from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.pages import environment, write
 from loopgauge.reports.run.view import view_of
 
 
-def render(summaries: Sequence[RunSummary], out: Path) -> Path:
+def render(
+    summaries: Sequence[RunSummary],
+    out: Path,
+    links: Links = NO_LINKS,
+    missing: Sequence[str] = (),
+) -> Path:
     """Writes the page for these runs to `out` (folders are made) and returns it.
 
     Any summaries make a page, also none, or runs without one valid figure: it then says what it
-    could not show and why. Raises OSError when `out` cannot be written.
+    could not show and why. `missing`: what else was to be shown, and why it is not. Raises OSError
+    when `out` cannot be written.
     """
-    return write(page(summaries), out)
+    return write(page(summaries, links, missing), out)
 
 
-def page(summaries: Sequence[RunSummary]) -> str:
+def page(
+    summaries: Sequence[RunSummary], links: Links = NO_LINKS, missing: Sequence[str] = ()
+) -> str:
     """The page as text."""
     made = environment(wording=wording, counts=counts)
     return made.get_template("run/page.html.j2").render(
+        links=links,
+        missing=missing,
         runs=[view_of(run, number) for number, run in enumerate(summaries, 1)],
         csv_uri=Markup(csv_data_uri(summaries)) if summaries else "",
     )

@@ -319,7 +319,7 @@ def test_failed_arms_are_not_exported(here: Here) -> None:
     ("words", "code", "said"),
     [
         (["--format", "pyperf", "--arm", "mime"], 2, "Did you mean 'mine'?"),
-        (["--format", "pyperf", "run.jsonl"], 2, "give one RUN"),
+        (["--format", "pyperf", "other.jsonl"], 2, "give one RUN"),
         (["--arm", "mine"], 2, "--arm chooses"),
         (["--format", "pyprf"], 2, "pyperf"),
         (["--format", "github-action-benchmark-bigger"], 4, "less is better in all"),
