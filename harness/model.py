@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
-SCHEMA = 3  # 2: the record `metric`; 3: `settled`, Interpreter.path, Sample.together
+SCHEMA = (
+    3  # 2: the record `metric`; 3: `settled`, Interpreter.path, Sample.together, Benchmark.values
+)
 KIND = "run"
 PYTEST_PREFIX = "pytest:"  # of a benchmark that is a test: "pytest:tests/test_feed.py::test_parse"
 
@@ -73,7 +75,8 @@ class Benchmark(msgspec.Struct, kw_only=True):
 
     id: str
     scenario: str
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = {}  # those that were asked for
+    values: dict[str, Any] = {}  # all of them, with what they are by default
     summary: str = ""
     unit: str = "op"
     measure: Measure = "cpu"

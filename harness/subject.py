@@ -103,6 +103,7 @@ def describe(scenario: str, params: Mapping[str, Any]) -> Benchmark:
         id=registry.benchmark_id(made),
         scenario=scenario,
         params=dict(params),
+        values=dict(made.values),
         summary=made.summary,
         unit=made.unit,
         measure=made.measure,

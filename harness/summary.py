@@ -80,6 +80,7 @@ class BenchmarkSummary(msgspec.Struct, kw_only=True):
     id: str
     scenario: str
     params: dict[str, Any]
+    values: dict[str, Any] = {}  # all parameters, with what they are by default; {}: not recorded
     summary: str
     unit: str
     measure: Measure
@@ -219,6 +220,7 @@ def summarise_benchmark(
         id=benchmark.id,
         scenario=benchmark.scenario,
         params=benchmark.params,
+        values=benchmark.values,
         summary=benchmark.summary,
         unit=benchmark.unit,
         measure=benchmark.measure,

@@ -163,7 +163,8 @@ class _Sheet:
         self.canvas.lines([(middle, y - 6, middle, y + 6)], mark.role, 1.8)
         # Three lanes keep equal values apart; the lane carries no meaning.
         lanes = [y + (-3.2, 0.0, 3.2)[index % 3] for index in range(len(values))]
-        self.canvas.dots([scale(value) for value in values], lanes, mark, size=3.4)
+        points = [*zip(map(scale, values), lanes, strict=True)]
+        self.canvas.specks(points, mark.role, size=3.4)
 
     def value(self, arm: ArmSummary, words: str, role: str = theme.INK) -> None:
         self.canvas.text(WIDTH - 2, self.row[arm.arm], words, role=role, align="right", size=10)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from report_testing import samples
 
 from loopgauge.reports.plots import arms, overview, svg, swatch, theme
+from loopgauge.reports.plots.canvas import Canvas
 from loopgauge.reports.plots.scale import MAX_TICKS, even_scale, log_scale
 
 NAMES = ["epoll", "asyncio", "uvloop", "blazio"]
@@ -109,13 +111,14 @@ def test_an_interval_without_end_reaches_both_edges(found):
     found.arms[0].ratio = samples.endless(0.2, 3)
     found.arms[0].verdict = "inconclusive"
     picture = arms.ratio(found, LOOKS, "asyncio", theme.sentinel).page_svg("k")
-    assert f"M {arms.LEFT:g} " in picture
-    assert f"L {arms.RIGHT:g} " in picture
+    assert f"M{arms.LEFT:g} " in picture
+    assert f"H{arms.RIGHT:g}" in picture
 
 
 def test_spread_shows_every_process(found):
     picture = arms.spread(found, LOOKS, theme.sentinel).page_svg("k")
-    assert picture.count("<use ") == 3 * 15
+    dots = [part for part in re.findall(r'd="([^"]*)"', picture) if part.count("M") > 3]
+    assert [part.count("M") for part in dots] == [15] * 3
 
 
 def test_absent_arms_are_named_in_their_row(found):
@@ -179,9 +182,34 @@ def test_png_is_a_bitmap_of_twice_the_size(found):
 
 
 def test_words_in_a_plot_are_escaped():
-    text = svg.for_page('<svg viewBox="0 0 1 1"></svg>', "k", "<t>", 'a & "b"')
+    canvas = Canvas(10, 10, theme.sentinel)
+    canvas.text(0, 5, "1 < 2 $x$")
+    text = svg.for_page(canvas.svg(), "k", "<t>", 'a & "b"')
     assert "&lt;t&gt;" in text
     assert "a &amp; " in text
+    assert ">1 &lt; 2 $x$<" in text
+
+
+def test_what_is_drawn_keeps_its_place_and_its_role():
+    canvas = Canvas(100, 60, theme.sentinel)
+    canvas.box(10, 20, 30, 5, theme.BAND)
+    canvas.curve([(0, 0), (5, 7.25), (5, 9)], "arm3")
+    canvas.text(50, 30, "up", upright=True)
+    picture = svg.for_page(canvas.svg(), "k", "t", "d")
+    assert '<g style="fill:var(--band)"><path d="M10 20H40V25H10z"/></g>' in picture
+    assert 'd="M0 0L5 7.2V9"' in picture
+    assert "stroke:var(--arm3)" in picture
+    assert 'transform="rotate(-90 ' in picture
+
+
+@pytest.mark.parametrize("marker", theme.MARKERS)
+def test_a_marker_lies_around_its_point(marker):
+    canvas = Canvas(100, 60, theme.sentinel)
+    canvas.dots([50], [30], theme.Mark("arm0", marker), size=8)
+    data = re.findall(r'd="([^"]*)"', canvas.svg().body())[0]
+    x, y = map(float, re.findall(r"M([\d.]+) ([\d.]+)", data)[0])
+    assert abs(x - 50) <= 6
+    assert abs(y - 30) <= 6
 
 
 @pytest.mark.parametrize("marker", theme.MARKERS)
