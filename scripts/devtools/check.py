@@ -42,7 +42,8 @@ def _lint_steps(python: Interpreter, *, fix: bool) -> list[tuple[str, list[str]]
     if not fix:
         mypy = ["env", f"MYPYPATH={pyroot}", *tool("mypy", "-p", "loopgauge")]
         steps.append(("mypy --strict", mypy))
-        steps.append(("mypy --strict scripts", tool("mypy", "scripts/devtools")))
+        scripts = tool("mypy", "scripts/devtools", "scripts/docsite")
+        steps.append(("mypy --strict scripts", ["env", f"MYPYPATH={pyroot}", *scripts]))
         paths = [f"MYPYPATH={pyroot}", f"PYTHONPATH={pyroot}"]
         program = str(ROOT / "scripts" / "check_stubs.py")
         steps.append(("stubtest", ["env", *paths, str(python.launcher), program]))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from devtools import (
     build,
     check,
+    docs,
     environment,
     faults,
     matrix,
@@ -92,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command("study", _study, "run scripts/studies/NAME.py", passes_on=True)
     made.add_argument("name", metavar="NAME")
     command("wheel", _wheel, "build the wheel and test it in a fresh environment")
+    made = command("docs", _docs, "build the documentation, strictly: build/docs")
+    made.add_argument("--out", metavar="FOLDER", help="into this folder")
+    made.add_argument("--serve", action="store_true", help="show it, and build it when it changes")
+    made.add_argument(
+        "--address", default="127.0.0.1:8000", help="for --serve; default %(default)s"
+    )
     command("lock", _lock, "resolve scripts/requirements.lock again")
     return parser
 
@@ -214,6 +221,13 @@ def _study(arguments: argparse.Namespace) -> int:
 
 def _wheel(arguments: argparse.Namespace) -> int:
     return wheel.check(_ready(arguments, compiled=False))
+
+
+def _docs(arguments: argparse.Namespace) -> int:
+    python = _ready(arguments)
+    if arguments.serve:
+        return docs.serve(python, arguments.address)
+    return docs.build(python, arguments.out)
 
 
 def _lock(arguments: argparse.Namespace) -> int:

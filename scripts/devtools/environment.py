@@ -16,6 +16,7 @@ from devtools.pythons import Interpreter
 from devtools.shell import ROOT, SetupError, output, run, say
 
 LOCK = ROOT / "scripts" / "requirements.lock"
+LOCKED = ("dev", "peers", "ecosystem", "docs")  # extras whose versions are in there
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "-q")
 
 
@@ -36,6 +37,7 @@ def ensure(python: Interpreter, *, dev: bool) -> None:
     _install_where_there_are_wheels(python, "peers", "other event loops")
     if dev:
         _install_where_there_are_wheels(python, "ecosystem", "packages of the ecosystem")
+        _install_where_there_are_wheels(python, "docs", "packages of the documentation")
     _write_command(python)
     stamp.write_text(key())
 
@@ -134,7 +136,7 @@ def lock(python: Interpreter) -> None:
     run(pip(python, "install", "uv"), quiet=True)
     uv = (python.venv / "bin" / "uv", "pip", "compile", "--universal", "--python-version", "3.11")
     form = ("--quiet", "--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade")
-    extras = ("--extra", "dev", "--extra", "peers", "--extra", "ecosystem")
+    extras = [word for name in LOCKED for word in ("--extra", name)]
     run(python.inside(*uv, *form, *extras, "-o", LOCK, "pyproject.toml"))
 
 

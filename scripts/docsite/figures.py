@@ -1,0 +1,85 @@
+"""How well the method did in the runs that are published with the project (reports/results)."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import math
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from docsite.markdown import code, table
+from loopgauge.harness.errors import HarnessError
+from loopgauge.harness.store import read_run
+from loopgauge.harness.summary import BenchmarkSummary, RunSummary, summarise
+from loopgauge.reports.wording import TIMES
+
+RESULTS = Path(__file__).resolve().parents[2] / "reports" / "results"
+PACKERS = {".gz": gzip.decompress, ".xz": lzma.decompress}
+HEAD = [
+    "run",
+    f"benchmarks {TIMES} arms {TIMES} processes",
+    "A/A intervals that hold 1",
+    "A/A distance from 1: median, largest",
+    "A/A spread over processes",
+    "half an interval, median of all loops",
+]
+
+
+def committed_runs() -> str:
+    """A row for each published run; empty results are no error, for a fork may have none."""
+    rows = [_row(name, run) for name, run in _runs()]
+    return table(HEAD, rows) if rows else "No run has been published yet."
+
+
+def _runs() -> Iterator[tuple[str, RunSummary]]:
+    with tempfile.TemporaryDirectory() as folder:
+        for packed in sorted(RESULTS.glob("*.jsonl*")):
+            data = packed.read_bytes()
+            plain = Path(folder) / packed.name.partition(".jsonl")[0]
+            plain.write_bytes(PACKERS.get(packed.suffix, bytes)(data))
+            try:
+                yield packed.name, summarise(read_run(plain))
+            except HarnessError:  # published verdicts of the conformance suite
+                continue
+
+
+def _row(name: str, run: RunSummary) -> list[str]:
+    checked = [benchmark for benchmark in run.benchmarks if benchmark.aa is not None]
+    distances = [abs(math.log(b.aa.estimate)) for b in checked if b.aa is not None]
+    held = sum(b.aa.low <= 1 <= b.aa.high for b in checked if b.aa is not None)
+    spreads = [spread for benchmark in checked for spread in _spread(benchmark)]
+    widths = [width for benchmark in run.benchmarks for width in _widths(benchmark)]
+    arms, processes = len(run.header.arms), _processes(run)
+    return [
+        code(name.partition(".jsonl")[0]),
+        f"{len(run.benchmarks)} {TIMES} {arms} {TIMES} {processes}",
+        f"{held} of {len(checked)}",
+        f"{_percent(statistics.median(distances))}, {_percent(max(distances))}",
+        _percent(statistics.median(spreads)),
+        f"±{_percent(statistics.median(widths))}",
+    ]
+
+
+def _spread(benchmark: BenchmarkSummary) -> Iterator[float]:
+    """Standard deviation over processes of the copy's log-ratio: noise, and each one's own bias."""
+    for arm in benchmark.arms:
+        if arm.role == "aa" and len(arm.ratios) > 1:
+            yield statistics.stdev(math.log(ratio) for ratio in arm.ratios)
+
+
+def _widths(benchmark: BenchmarkSummary) -> Iterator[float]:
+    ratios = [arm.ratio for arm in benchmark.arms if arm.role == "candidate" and arm.ratio]
+    for ratio in ratios:
+        if ratio.low > 0 and math.isfinite(ratio.high):
+            yield math.log(ratio.high / ratio.low) / 2
+
+
+def _processes(run: RunSummary) -> int:
+    return max((len(arm.values) for b in run.benchmarks for arm in b.arms), default=0)
+
+
+def _percent(log_ratio: float) -> str:
+    return f"{math.expm1(log_ratio):.1%}"
