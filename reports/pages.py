@@ -13,13 +13,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from loopgauge.reports.conformance.texts import oneline, printable
 from loopgauge.reports.plots import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def environment(**more: Any) -> Environment:
-    """`more`: what the templates call, beside the style."""
+def environment(*styles: str, **more: Any) -> Environment:
+    """`styles`: of the kind of page, beside what every page has. `more`: what templates call."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -29,7 +30,10 @@ def environment(**more: Any) -> Environment:
     )
     # `root`: the way to the folder with style.css and page.js, "" being the page's own folder;
     # None makes a whole page.
-    made.globals.update(root=None, style=Markup(stylesheet()), script=Markup(script()), **more)
+    made.filters.update(printable=printable, oneline=oneline)
+    made.globals.update(
+        root=None, style=Markup(stylesheet(*styles)), script=Markup(script()), **more
+    )
     return made
 
 

@@ -14,7 +14,7 @@ from loopgauge.reports.conformance.texts import without_runner
 LONGEST = 2000  # characters of a value
 LONGEST_TEXT = 20_000  # of a log, an output, a stack
 #: What differs between two runs of the same thing: addresses, descriptors, ports, times.
-_VOLATILE = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e-?\d+)?")
+VOLATILE = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?(e-?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def _likeness(verdict: Verdict) -> tuple[object, ...]:
         verdict.verdict,
         verdict.status,
         verdict.expectation,
-        _VOLATILE.sub("#", verdict.reason),
-        tuple(_VOLATILE.sub("#", "\0".join(one)) for one in seen.observations),
+        VOLATILE.sub("#", verdict.reason),
+        tuple(VOLATILE.sub("#", "\0".join(one)) for one in seen.observations),
         tuple(seen.events),
         seen.missing,
-        _VOLATILE.sub("#", "\0".join(seen.resources)),
+        VOLATILE.sub("#", "\0".join(seen.resources)),
     )
 
 

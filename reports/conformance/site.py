@@ -32,7 +32,6 @@ from loopgauge.reports.conformance.matrix import (
     matrix_of,
 )
 from loopgauge.reports.conformance.symbols import LOOKS
-from loopgauge.reports.conformance.texts import printable
 from loopgauge.reports.pages import environment, script, stylesheet, write
 
 #: The source of a stand-alone script for a case and a loop; "" where there is none.
@@ -66,10 +65,7 @@ def render_site(
 
 
 def page_environment() -> Environment:
-    made = environment(LOOKS=LOOKS, GOOD=GOOD, file_name=file_name, linked=linked)
-    made.filters["printable"] = printable
-    made.filters["oneline"] = lambda text: printable(" ".join(text.split()))
-    return made
+    return environment(LOOKS=LOOKS, GOOD=GOOD, file_name=file_name, linked=linked)
 
 
 @dataclass(frozen=True)

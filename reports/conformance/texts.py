@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def oneline(text: str) -> str:
+    """All of `text` in one line."""
+    return printable(" ".join(text.split()))
+
+
 #: One frame of a traceback or of faulthandler's stack, with the source lines below it.
 _FRAME = re.compile(r'^  File "([^"]*)".*\n?(?:^    .*\n?)*', re.MULTILINE)
 _RUNNER = re.compile(r"loopgauge/conformance/(runner/|case\.py$)|^<frozen runpy>$")

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import facts, tally
 from loopgauge.reports.facts import Facts
+from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.plots import swatch, theme
 from loopgauge.reports.run.detail import BenchmarkView, details
 from loopgauge.reports.run.first import First, first
+from loopgauge.reports.run.promises import Promises, promises
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class RunView:
     first: First
     standings: list[tally.Standing]
     benchmarks: list[BenchmarkView]
+    promises: Promises
     environment: Facts
     command: str
 
 
-def view_of(run: RunSummary, number: int) -> RunView:
+def view_of(run: RunSummary, number: int, links: Links = NO_LINKS) -> RunView:
     key = f"r{number}"
     standings = tally.standings(run)
     looks = theme.marks([row.arm for row in standings], run.reference)
@@ -37,6 +40,7 @@ def view_of(run: RunSummary, number: int) -> RunView:
         first=first(run, key, looks),
         standings=standings,
         benchmarks=details(run, key, looks),
+        promises=promises(run, key, links),
         environment=facts.full(run),
         command=facts.command(run.header),
     )
