@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 class Links:
     """Addresses relative to the page that is written; "" where there is no such page.
 
-    The keys are case and rule ids, benchmark ids, and loops' names.
+    The keys are case and rule ids, benchmark ids, and loops' names. `home`: the site's first page,
+    with its title.
     """
 
     cases: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
     benchmarks: Mapping[str, str] = field(default_factory=dict)
     loops: Mapping[str, str] = field(default_factory=dict)
+    home: tuple[str, str] | None = None
 
     def case(self, name: str) -> str:
         return self.cases.get(name, "")

@@ -26,6 +26,11 @@ COMMANDS = {
         "Make a report from result files.",
         "bench report latest --open",
     ),
+    "site": CommandEntry(
+        "loopgauge.harness.cli.site:site",
+        "Build a static site over many runs.",
+        "bench site .bench --out site",
+    ),
     "import": CommandEntry(
         "loopgauge.harness.cli.importing:import_results",
         "Make run files of the results of pyperf and Google Benchmark.",

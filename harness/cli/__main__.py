@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from loopgauge.harness.cli import main
 
-main(prog_name="bench")
+if __name__ == "__main__":  # processes that `multiprocessing` starts import this file again
+    main(prog_name="bench")

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from loopgauge.harness.families import FamilyArm, FamilySummary
 from loopgauge.harness.model import Direction
 
 Kind = Literal["run", "gate"]
@@ -115,6 +116,19 @@ class Point(msgspec.Struct, kw_only=True):
 class Series(msgspec.Struct, kw_only=True):
     key: SeriesKey
     points: list[Point]  # oldest first
+
+
+class FamilyPoint(msgspec.Struct, kw_only=True):
+    """What one run says of one loop in one family. Points of one machine kind and one yardstick
+    (`against`) tell of the same thing where the families' `compared` benchmarks are the same."""
+
+    machine: MachineKind
+    loop: str  # registered name or module:factory
+    version: str
+    build: str  # hash, where the version does not tell
+    against: str  # what its ratio is to
+    family: FamilySummary
+    figure: FamilyArm
 
 
 class MachineRow(msgspec.Struct, kw_only=True):

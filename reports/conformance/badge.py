@@ -48,7 +48,11 @@ def badge(loop: LoopSummary, python: str) -> Badge:
 def write_badge(loop: LoopSummary, python: str, out: Path) -> list[Path]:
     """Writes the SVG to `out` and, beside it, the JSON that shields.io's endpoint badge reads;
     folders are made. Returns both. Raises OSError."""
-    made = badge(loop, python)
+    return write(badge(loop, python), out)
+
+
+def write(made: Badge, out: Path) -> list[Path]:
+    """As `write_badge` does."""
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_suffix(".json")
     out.write_text(svg(made), encoding="utf-8")

@@ -27,6 +27,7 @@ ALLOWED = {
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
         "loopgauge.harness.comparison.model",
+        "loopgauge.harness.history.model",
         "loopgauge.harness.gate.model",
         "loopgauge.harness.gate.store",
         "loopgauge.conformance.model",

@@ -1,0 +1,116 @@
+"""The reports of a site's runs: each read, judged and written by itself, several at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from loopgauge.harness.verdicts import Verdicts
+    from loopgauge.reports.links import Links
+    from loopgauge.reports.site.contents import SiteRun
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every run's report needs. `cases` and `rules`: those that have a page."""
+
+    out: Path
+    title: str
+    verdicts: Verdicts
+    cases: frozenset[str]
+    rules: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Task:
+    path: Path
+    name: str  # of its pages
+
+
+@dataclass(frozen=True)
+class Made:
+    """`run` is None where there was nothing to show; `problem` says what is wrong with the file."""
+
+    run: SiteRun | None
+    problem: str
+
+
+def make_reports(tasks: Sequence[Task], shared: Shared, jobs: int) -> Iterator[Made]:
+    """In the order of the tasks. A report costs seconds of one core, so processes of their own
+    make several at once. Raises OSError where one cannot be written."""
+    jobs = min(jobs, len(tasks))
+    if jobs <= 1:
+        for task in tasks:
+            yield make_report(task, shared)
+        return
+    # Not forked: what the parent has in memory and which threads it runs is nobody's business.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, _start, (shared,))
+    try:
+        yield from pool.map(_make, tasks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_shared: Shared
+
+
+def _start(shared: Shared) -> None:
+    """Ctrl-C goes to the whole group: the parent tells of it, the others just end."""
+    global _shared
+    _shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _make(task: Task) -> Made:
+    return make_report(task, _shared)
+
+
+def make_report(task: Task, shared: Shared) -> Made:
+    from loopgauge import reports
+    from loopgauge.harness.errors import HarnessError
+    from loopgauge.harness.formats import read_any_whole
+    from loopgauge.harness.history.entries import Context, entries_of
+    from loopgauge.harness.history.families import family_points
+    from loopgauge.harness.history.model import RATIO
+    from loopgauge.harness.summary import summarise
+    from loopgauge.reports.pages import write
+    from loopgauge.reports.site.contents import SiteRun
+
+    try:
+        run, problem = read_any_whole(task.path)
+        summary = summarise(run, verdicts=shared.verdicts)
+    except HarnessError as error:
+        return Made(None, error.cause)
+    context = Context(run.header, commit="", sides={})
+    entries = [
+        entry
+        for benchmark in summary.benchmarks
+        for entry in entries_of(benchmark, context)
+        if entry.series.metric == RATIO
+    ]
+    made = SiteRun(task.name, summary, [*family_points(summary)], entries)
+    reports.render([summary], shared.out / made.page, _links(made, shared))
+    write(reports.csv_text([summary]), shared.out / made.figures)
+    return Made(made, problem)
+
+
+def _links(run: SiteRun, shared: Shared) -> Links:
+    from loopgauge.reports.conformance.matrix import file_name
+    from loopgauge.reports.links import Links
+    from loopgauge.reports.site.contents import loop_page
+
+    arms = run.summary.header.arms
+    loops = {name: f"../{loop_page(arm.loop)}" for arm in arms for name in (arm.loop, arm.label)}
+    return Links(
+        cases={case: f"../conformance/case/{file_name(case)}.html" for case in shared.cases},
+        rules={rule: f"../conformance/rule/{rule}.html" for rule in shared.rules},
+        loops=loops,
+        home=("../index.html", shared.title),
+    )

@@ -1,0 +1,199 @@
+"""Which loop for what: a table per kind of machine, of loops and families of scenarios.
+
+Kinds of machine (CPU, kernel, Python and its build) are never mixed. A family's column is about one
+run, the one that says most about it; only loops measured in that run are compared with each other.
+What other runs know of another loop or version stands there too, marked, and is ranked with nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from loopgauge.harness.history.model import FamilyPoint, MachineKind
+from loopgauge.harness.summary import ArmPromises
+from loopgauge.reports import wording
+from loopgauge.reports.site.contents import Contents, SiteRun, loop_page
+
+Known = tuple[SiteRun, FamilyPoint]
+Column = tuple[str, str]  # family, and kind: time per operation or waiting
+
+
+@dataclass(frozen=True)
+class Cell:
+    run: SiteRun
+    point: FamilyPoint
+    elsewhere: bool  # not from the run that the column is about
+
+    @property
+    def leads(self) -> bool:
+        return not self.elsewhere and self.point.figure.arm in self.point.family.fastest
+
+    @property
+    def alone(self) -> bool:
+        return self.leads and len(self.point.family.fastest) == 1
+
+    @property
+    def words(self) -> str:
+        """The answer first: "4.8 times as fast", "not clear"."""
+        figure = self.point.figure
+        if figure.ratio is None:
+            return "no figure" if figure.asked else wording.DASH
+        if figure.verdict == "reference":
+            return "1"
+        if figure.verdict in ("faster", "slower"):
+            return _times(figure.ratio.estimate, self.point.family.kind)
+        return {"equivalent": "the same", "inconclusive": "not clear"}.get(figure.verdict, "")
+
+    @property
+    def interval(self) -> str:
+        figure = self.point.figure
+        known = figure.ratio is not None and figure.verdict != "reference"
+        return wording.interval(figure.ratio) if known else ""
+
+    @property
+    def part(self) -> str:
+        """ "7 of 9" where a valid figure is missing."""
+        figure = self.point.figure
+        return f"{figure.measured} of {figure.asked}" if figure.missing else ""
+
+    @property
+    def about(self) -> str:
+        """For who wants to know where it comes from."""
+        point, run = self.point, self.run
+        words = [
+            f"cost relative to {point.against}",
+            f"{len(point.family.compared)} benchmarks",
+            f"{run.summary.header.setting} run of {run.day}",
+        ]
+        if point.figure.missing:
+            words.append(f"without {', '.join(point.figure.missing)}: not ranked")
+        if self.elsewhere:
+            words.append("another run than the rest of the column: not compared with it")
+        if run.summary.advisory:
+            words.append("advisory: the self-check of that run failed")
+        return "; ".join(words)
+
+
+@dataclass
+class Row:
+    loop: str
+    version: str
+    page: str
+    promises: ArmPromises | None  # None: nobody asked
+    cells: dict[Column, Cell] = field(default_factory=dict)
+
+
+@dataclass
+class Section:
+    """One kind of machine. `columns`: what each is about."""
+
+    machine: MachineKind
+    columns: dict[Column, SiteRun]
+    rows: list[Row]
+    answers: list[str]  # the same in sentences, one for each column
+    runs: list[SiteRun]
+
+    @property
+    def anchor(self) -> str:
+        return f"machine-{self.machine.key}"
+
+    @property
+    def advisory(self) -> list[SiteRun]:
+        return [run for run in {r.name: r for r in self.columns.values()}.values()
+                if run.summary.advisory]  # fmt: skip
+
+
+def sections(contents: Contents) -> list[Section]:
+    """The machine that measured last comes first."""
+    by_machine: dict[MachineKind, list[Known]] = {}
+    for run, point in contents.points():
+        by_machine.setdefault(point.machine, []).append((run, point))
+    made = [_section(machine, known) for machine, known in by_machine.items()]
+    return sorted(made, key=lambda section: section.runs[-1].created, reverse=True)
+
+
+def title_of(column: Column) -> str:
+    family, kind = column
+    return family if kind == "cost" else f"{family}: waiting"
+
+
+def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
+    columns: dict[Column, SiteRun] = {}
+    found = dict.fromkeys(_column(point) for _, point in known)
+    for column in sorted(found, key=lambda column: column[1] != "cost"):  # else as the runs have it
+        columns[column] = _best(one for one in known if _column(one[1]) == column)[0]
+    rows: dict[tuple[str, str], Row] = {}
+    for run, point in known:
+        key = (point.loop, point.version)
+        if key not in rows:
+            rows[key] = Row(point.loop, point.version, loop_page(point.loop), None)
+        rows[key].promises = _promises(run, point) or rows[key].promises
+    for (loop, version), row in rows.items():
+        of_row = [one for one in known if (one[1].loop, one[1].version) == (loop, version)]
+        for column, main in columns.items():
+            candidates = [one for one in of_row if _column(one[1]) == column]
+            here = [one for one in candidates if one[0] is main]
+            if candidates:
+                run, point = here[0] if here else _best(candidates)
+                row.cells[column] = Cell(run, point, elsewhere=not here)
+    shown = [row for row in rows.values() if _says_something(row)]
+    shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
+    runs = [*{run.name: run for run, _ in known}.values()]
+    answers = [_answer(column, shown) for column in columns]
+    return Section(machine, columns, shown, answers, runs)
+
+
+def _column(point: FamilyPoint) -> Column:
+    return point.family.family, point.family.kind
+
+
+def _best(known: Iterable[Known]) -> Known:
+    """Of more benchmarks, then a full run, then the newest: somebody's look at one scenario of a
+    family does not take the place of all of it."""
+
+    def worth(one: Known) -> tuple[int, bool, str]:
+        run, point = one
+        return len(point.family.compared), run.summary.header.setting == "full", run.created
+
+    return max(known, key=worth)
+
+
+def _promises(run: SiteRun, point: FamilyPoint) -> ArmPromises | None:
+    arm = point.figure.arm
+    found = next((one for one in run.summary.promises if one.arm == arm), None)
+    return found if found is not None and found.known else None
+
+
+def _says_something(row: Row) -> bool:
+    return any(cell.point.figure.ratio is not None for cell in row.cells.values())
+
+
+def _elsewhere(row: Row) -> bool:
+    return all(cell.elsewhere for cell in row.cells.values())
+
+
+def _times(ratio: float, kind: str) -> str:
+    """As people say it; a few per cent are said as such."""
+    if 0.9 < ratio < 1.1:
+        noun = "wait" if kind == "wait" else "cost"
+        return f"{abs(ratio - 1):.1%} {'less' if ratio < 1 else 'more'} {noun}"
+    if kind == "wait":
+        return f"{wording.ratio(ratio)}{wording.TIMES} the wait"
+    return wording.times(ratio)
+
+
+def _answer(column: Column, rows: Sequence[Row]) -> str:
+    """Who leads a column, and whether alone: "epoll (4.8 times as fast)"."""
+    leaders = [
+        (row.loop, cell)
+        for row in rows
+        if (cell := row.cells.get(column)) is not None and cell.leads
+    ]
+    if not leaders:
+        return "nobody has a figure for all of it"
+    names = ", ".join(loop for loop, _ in leaders)
+    if len(leaders) > 1:
+        return f"{names} (not separated)"
+    words = leaders[0][1].words
+    return names if words == "1" else f"{names} ({words})"
