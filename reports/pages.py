@@ -17,6 +17,7 @@ from loopgauge.reports.conformance.texts import oneline, printable
 from loopgauge.reports.plots import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("tools", "view", "tables", "filters", "copy", "keys")  # of every page, in this order
 
 
 def environment(*styles: str, **more: Any) -> Environment:
@@ -50,8 +51,12 @@ def stylesheet(*more: str) -> str:
 
 
 def script(*more: str) -> str:
-    """The script of every page, and those named in `more`."""
-    return "\n".join(_texts("scripts", ".js", ("page", *more)))
+    """The script of every page, and those named in `more`: in the head, where the first part
+    chooses the colours; the others wait for the page, share one scope, and keep in the address
+    what `view` (view.js) is told."""
+    first, *others = _texts("scripts", ".js", ("page", *SCRIPTS, *more))
+    waiting = "\n".join([*others, "view.begin();"])
+    return f'{first}\naddEventListener("DOMContentLoaded", () => {{\n{waiting}\n}});'
 
 
 def _texts(folder: str, ending: str, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -51,17 +51,31 @@ COLUMNS = [
 ]
 
 
-def csv_text(summaries: Sequence[RunSummary]) -> str:
-    """Costs in ns per operation, or in `unit` where `measure` is "value"; missing is empty."""
+def csv_text(summaries: Sequence[RunSummary], *, values: bool = True) -> str:
+    """Costs in ns per operation, or in `unit` where `measure` is "value"; missing is empty.
+    `values`: with the column of every process's cost."""
+    columns = COLUMNS if values else [name for name in COLUMNS if name != "values"]
     out = StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for run in summaries:
-        for benchmark in run.benchmarks:
-            floor = [benchmark.floor] if benchmark.floor is not None else []
-            writer.writerows(
-                _row(run, benchmark, arm) for arm in [*benchmark.arms, *benchmark.natives, *floor]
-            )
+    writer.writerows(_row(run, benchmark, arm) for run, benchmark, arm in _everyone(summaries))
+    return out.getvalue()
+
+
+def values_text(summaries: Sequence[RunSummary]) -> str:
+    """A line per run, benchmark and arm with one column per process, by round: its costs, and in a
+    second line its ratios to the reference."""
+    everyone = list(_everyone(summaries))
+    most = max((len(arm.values) for _, _, arm in everyone), default=0)
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["run", "benchmark", "arm", "what", "unit", *range(1, most + 1)])
+    for run, benchmark, arm in everyone:
+        unit = benchmark.unit if benchmark.measure == "value" else f"ns/{benchmark.unit}"
+        line = [run.header.run, benchmark.id, arm.arm]
+        for what, of, found in (("cost", unit, arm.values), ("ratio", "", arm.ratios)):
+            if found:
+                writer.writerow([*line, what, of, *map(_exact, found)])
     return out.getvalue()
 
 
@@ -70,10 +84,20 @@ def write_csv(summaries: Sequence[RunSummary], out: Path) -> Path:
     return out
 
 
-def csv_data_uri(summaries: Sequence[RunSummary]) -> str:
-    """The same inside a link, so that the page can hand it out without a server."""
-    data = base64.b64encode(csv_text(summaries).encode()).decode()
+def data_uri(text: str) -> str:
+    """A CSV file inside a link, so that a page can hand it out without a server."""
+    data = base64.b64encode(text.encode()).decode()
     return f"data:text/csv;charset=utf-8;base64,{data}"
+
+
+def _everyone(
+    summaries: Sequence[RunSummary],
+) -> Iterator[tuple[RunSummary, BenchmarkSummary, ArmSummary]]:
+    for run in summaries:
+        for benchmark in run.benchmarks:
+            floor = [benchmark.floor] if benchmark.floor is not None else []
+            for arm in [*benchmark.arms, *benchmark.natives, *floor]:
+                yield run, benchmark, arm
 
 
 def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[str, Any]:

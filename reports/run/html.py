@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from markupsafe import Markup
-
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import counts, wording
 from loopgauge.reports.conformance.symbols import LOOKS
-from loopgauge.reports.exports.csv import csv_data_uri
 from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.pages import environment, write
+from loopgauge.reports.run.raw import plain
 from loopgauge.reports.run.view import view_of
 
 
@@ -35,10 +33,9 @@ def page(
     summaries: Sequence[RunSummary], links: Links = NO_LINKS, missing: Sequence[str] = ()
 ) -> str:
     """The page as text."""
-    made = environment("promises", wording=wording, counts=counts, LOOKS=LOOKS)
+    made = environment("promises", wording=wording, counts=counts, LOOKS=LOOKS, plain=plain)
     return made.get_template("run/page.html.j2").render(
         links=links,
         missing=missing,
         runs=[view_of(run, number, links) for number, run in enumerate(summaries, 1)],
-        csv_uri=Markup(csv_data_uri(summaries)) if summaries else "",
     )

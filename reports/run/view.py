@@ -11,9 +11,10 @@ from loopgauge.reports import facts, tally
 from loopgauge.reports.facts import Facts
 from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.plots import swatch, theme
-from loopgauge.reports.run.detail import BenchmarkView, details
+from loopgauge.reports.run.detail import BenchmarkView, anchors, details
 from loopgauge.reports.run.first import First, first
 from loopgauge.reports.run.promises import Promises, promises
+from loopgauge.reports.run.raw import Raw, raw
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class RunView:
     standings: list[tally.Standing]
     benchmarks: list[BenchmarkView]
     promises: Promises
+    raw: Raw
     environment: Facts
     command: str
 
@@ -41,6 +43,7 @@ def view_of(run: RunSummary, number: int, links: Links = NO_LINKS) -> RunView:
         standings=standings,
         benchmarks=details(run, key, looks),
         promises=promises(run, key, links),
+        raw=raw(run, anchors(run, key)),
         environment=facts.full(run),
         command=facts.command(run.header),
     )

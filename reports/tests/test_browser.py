@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from report_testing import samples
@@ -53,3 +54,164 @@ def test_does_not_scroll_sideways_on_a_phone(browser, report):
 def test_prints(browser, report):
     with browser.tab(report) as page:
         assert printed(page) > 1
+
+
+def sections(page) -> list[str]:
+    """The benchmarks that can be seen."""
+    return page.locator("section.benchmark:visible h3").all_inner_texts()
+
+
+def cells(page, column: int) -> list[str]:
+    """A column of the table of raw numbers, as it is shown."""
+    return page.locator(f"#r1-table tbody tr:visible td:nth-child({column})").all_inner_texts()
+
+
+def test_filters_and_keeps_them_in_the_address(browser, report):
+    with browser.tab(report) as page:
+        assert len(sections(page)) == 4
+        page.keyboard.press("/")
+        page.keyboard.type("soon batch")
+        assert sections(page) == ["throughput.call_soon_batch"]
+        page.get_by_label("zloop", exact=True).check()
+        page.get_by_label("epoll", exact=True).check()
+        assert page.locator(".filter summary").inner_text() == (
+            "Filter: 1 of 4 benchmarks, 2 of 12 loops"
+        )
+        address = page.url
+        assert address.endswith("#q=soon+batch&loops=epoll,zloop")
+    with browser.tab(address) as page:
+        assert sections(page) == ["throughput.call_soon_batch"]
+        page.locator("#r1-raw > summary").click()
+        assert cells(page, 2) == ["epoll", "zloop"]
+        page.locator(".filter summary").click()
+        assert page.get_by_label("epoll", exact=True).is_checked()
+        page.get_by_role("button", name="Show everything").click()
+        page.wait_for_url(lambda url: "#" not in url)
+        assert len(sections(page)) == 4
+
+
+def test_filters_by_what_became_of_a_loop(browser, report):
+    with browser.tab(f"{report.as_uri()}#verdict=unavailable&loops=uringcore,epoll") as page:
+        assert len(sections(page)) == 4
+        page.locator("#r1-raw > summary").click()
+        assert cells(page, 2) == ["uringcore"] * 4
+    with browser.tab(f"{report.as_uri()}#verdict=unavailable&loops=epoll") as page:
+        assert sections(page) == []
+
+
+def test_an_address_with_names_this_page_does_not_have_shows_everything(browser, report):
+    for hash in ("family=nosuch&loops=%ff,x", "&&==%", "at=nowhere", "sort=r1-table:99:up,x"):
+        with browser.tab(f"{report.as_uri()}#{hash}") as page:
+            assert len(sections(page)) == 4
+
+
+def test_sorts_up_down_and_back(browser, report):
+    with browser.tab(report) as page:
+        page.locator("#r1-raw > summary").click()
+        file = cells(page, 4)
+        numbers = sorted(float(cell) for cell in file if cell)
+        missing = [""] * file.count("")
+        head = page.locator("#r1-table thead th").nth(3)
+        head.get_by_role("button").click()
+        assert cells(page, 4) == [f"{n:.4g}" if n < 1000 else f"{n:.0f}" for n in numbers] + missing
+        assert head.get_attribute("aria-sort") == "ascending"
+        address = page.url
+        head.get_by_role("button").press("Enter")
+        assert [float(cell) for cell in cells(page, 4) if cell] == numbers[::-1]
+        assert cells(page, 4)[len(numbers) :] == missing
+        head.get_by_role("button").click()
+        assert cells(page, 4) == file
+        assert head.get_attribute("aria-sort") is None
+        assert "sort" not in page.url
+    with browser.tab(address) as page:
+        page.locator("#r1-raw > summary").click()
+        assert [float(cell) for cell in cells(page, 4) if cell] == numbers
+
+
+def test_values_of_each_process_unfold(browser, report):
+    with browser.tab(report) as page:
+        page.locator("#r1-raw > summary").click()
+        row = page.locator("#r1-table tbody tr").first
+        assert not row.locator(".values").is_visible()
+        row.locator("summary").click()
+        assert len(row.locator(".values").inner_text().split()) == 8
+
+
+def test_data_can_be_taken_away(browser, report):
+    with browser.tab(report) as page:
+        for name, rows in (("figures", 4 * 13), ("values", 2 * 8)):
+            with page.expect_download() as caught:
+                page.get_by_role("link", name=name).click()
+            text = Path(caught.value.path()).read_text("utf-8")
+            assert len(text.splitlines()) > rows
+            assert caught.value.suggested_filename.endswith(".csv")
+
+
+def test_links_lead_to_a_benchmark_and_keep_the_filters(browser, report):
+    with browser.tab(f"{report.as_uri()}#loops=epoll,uvloop") as page:
+        page.locator("table.matrix a", has_text="call_soon_args").click()
+        page.wait_for_url("**#*at=*")
+        assert page.url.endswith("#loops=epoll,uvloop&at=r1-throughput.call_soon_args")
+        assert page.evaluate("document.activeElement.id") == "r1-throughput.call_soon_args"
+        assert page.locator("#r1-throughput\\.call_soon_args").bounding_box()["y"] < 120
+        page.go_back()
+        page.wait_for_url("**#loops=epoll,uvloop")
+
+
+def test_a_link_opens_what_is_folded_or_filtered_away(browser, report):
+    with browser.tab(f"{report.as_uri()}#r1-table") as page:
+        assert page.locator("#r1-table").is_visible()
+    with browser.tab(f"{report.as_uri()}#q=batch&at=r1-throughput.call_soon_args") as page:
+        assert "throughput.call_soon_args" in sections(page)
+
+
+def test_keys_walk_from_benchmark_to_benchmark(browser, report):
+    def here() -> str:
+        return page.evaluate("document.activeElement.id")
+
+    with browser.tab(report) as page:
+        for key, name in (("j", "chain"), ("j", "batch"), ("j", "args"), ("k", "batch")):
+            page.keyboard.press(key)
+            assert here() == f"r1-throughput.call_soon_{name}"
+        page.keyboard.press("?")
+        assert page.get_by_role("dialog", name="Keys").is_visible()
+        page.get_by_label("single keys work").uncheck()
+        page.keyboard.press("Escape")
+        page.keyboard.press("k")
+        assert here() != "r1-throughput.call_soon_chain"
+
+
+def test_themes_go_round_and_are_kept(browser, report):
+    def background() -> str:
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    with browser.tab(report) as page:
+        light = background()
+        page.get_by_role("button", name="Theme: system").click()
+        assert background() == light
+        page.keyboard.press("t")
+        dark = background()
+        assert dark != light
+        page.reload()
+        assert background() == dark
+        page.emulate_media(media="print")
+        assert background() == light
+    with browser.tab(report, dark=True) as page:
+        assert background() == dark
+
+
+def test_commands_are_copied_by_a_button(browser, report):
+    with browser.tab(report) as page:
+        button = page.locator(".copy").first
+        button.click()
+        button.get_by_text("Copied").wait_for()
+        wanted = page.locator("pre > code").first.inner_text()
+        assert page.evaluate("navigator.clipboard.readText()") == wanted
+
+
+def test_everything_can_be_read_without_a_script(browser, report):
+    with browser.tab(report, script=False) as page:
+        assert page.locator("section.benchmark:visible").count() == 4
+        assert not page.locator("#tools").is_visible()
+        page.locator("#r1-raw > summary").click()
+        assert len(cells(page, 1)) == 4 * 13

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import base64
+import csv
 import random
 import re
+from io import StringIO
 
 import pytest
 from report_testing import samples
@@ -195,8 +198,28 @@ def test_tells_how_to_measure_again():
 
 def test_raw_values_are_all_there():
     run = samples.full_run(3, processes=7, arms=FIVE)
-    tables = re.findall(r'<table class="raw">.*?</table>', made(run).html, re.DOTALL)
-    assert [table.count("<td>") for table in tables] == [7 * len(FIVE)] * 3
+    shown = made(run).html
+    found = [text.split() for text in re.findall(r'<div class="values">(.*?)</div>', shown)]
+    arms = [arm for benchmark in run.benchmarks for arm in benchmark.arms]
+    assert [len(values) for values in found] == [7] * (3 * len(FIVE))
+    assert [float(values[0]) for values in found] == [
+        pytest.approx(arm.values[0], rel=1e-3) for arm in arms
+    ]
+
+
+def test_the_data_is_in_the_page_to_take_away():
+    run = samples.full_run(2, processes=7, arms=FIVE)
+    links = {each["download"]: each["href"] for each in made(run).all("a") if "download" in each}
+    name = run.header.run
+    assert [*links] == [f"{name}.csv", f"{name}-values.csv"]
+    figures, values = (
+        [*csv.DictReader(StringIO(base64.b64decode(uri.partition(",")[2]).decode()))]
+        for uri in links.values()
+    )
+    assert [row["arm"] for row in figures] == FIVE * 2
+    assert [row["what"] for row in values[:2]] == ["cost", "ratio"]
+    wanted = [f"{value:.7g}" for value in run.benchmarks[0].arms[0].values]
+    assert [values[0][str(number)] for number in range(1, 8)] == wanted
 
 
 def test_several_runs_share_a_page_without_being_compared():

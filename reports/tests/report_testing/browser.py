@@ -20,7 +20,7 @@ PHONE = (390, 844)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 GRAVE = ("serious", "critical")
 #: For whatever a page does by itself: two cores, and everything else runs too.
-PATIENCE_MS = 120_000
+PATIENCE_MS = 30_000
 
 
 @contextmanager

@@ -1,0 +1,142 @@
+"use strict";
+// Filters of a run's page: #loops=a,b&family=timer&verdict=slower&q=words. What there is to filter
+// is read off the table of raw numbers (a row per benchmark and loop). Sections are found by their
+// id, rows of other tables by their link to it, and whatever has data-loop by that.
+const filters = (() => {
+  const rows = [...document.querySelectorAll("tr[data-at]")];
+  if (!rows.length) return null;
+  const several = ["loops", "family", "verdict"];
+  const titles = { loops: "Loops", family: "Family", verdict: "Verdict, of any loop shown" };
+  const style = document.head.appendChild(make("style"));
+  let known = null;
+
+  const learn = () => {
+    const benchmarks = new Map();
+    const found = { loops: new Set(), family: new Set(), verdict: new Set() };
+    for (const row of rows) {
+      const { at, loop, family, verdict } = row.dataset;
+      if (!benchmarks.has(at)) {
+        const section = document.getElementById(at);
+        const about = section && section.querySelector(".what");
+        const words = `${row.cells[0].textContent} ${about ? about.textContent : ""}`;
+        const places = section ? [section] : [];
+        benchmarks.set(at, { family, places, rows: [], words: words.toLowerCase() });
+      }
+      benchmarks.get(at).rows.push({ row, loop, verdict });
+      found.loops.add(loop);
+      found.family.add(family);
+      if (verdict) found.verdict.add(verdict);
+    }
+    const links = "main tr:not([data-at]) a[href^='#'],main li a[href^='#']";
+    for (const link of document.querySelectorAll(links)) {
+      const one = benchmarks.get(link.getAttribute("href").slice(1));
+      if (one) one.places.push(link.closest("tr,li"));
+    }
+    return { benchmarks, ...found };
+  };
+
+  const apply = () => {
+    const words = view.get("q").join(",").toLowerCase().split(/\s+/).filter(Boolean);
+    if (!known && !words.length && !several.some((name) => view.get(name).length)) return;
+    known ??= learn();
+    // What an old address names and this page does not have is no reason to show nothing.
+    const [loops, family, verdict] = several.map(
+      (name) => new Set(view.get(name).filter((value) => known[name].has(value))),
+    );
+    const hidden = loops.size ? [...known.loops].filter((loop) => !loops.has(loop)) : [];
+    style.textContent = hidden.length
+      ? `${hidden.map((loop) => `[data-loop="${CSS.escape(loop)}"]`)}{display:none}`
+      : "";
+    const left = new Set();
+    let shown = 0;
+    for (const one of known.benchmarks.values()) {
+      const asked = one.rows.filter((each) => !loops.size || loops.has(each.loop));
+      const fits =
+        (!family.size || family.has(one.family)) &&
+        words.every((word) => one.words.includes(word)) &&
+        (!verdict.size || asked.some((each) => verdict.has(each.verdict)));
+      for (const place of one.places) place.classList.toggle("out", !fits);
+      for (const each of one.rows) {
+        each.row.classList.toggle("out", !fits || (verdict.size > 0 && !verdict.has(each.verdict)));
+      }
+      if (fits) left.add(one.family);
+      shown += fits;
+    }
+    for (const name of known.family) {
+      for (const part of document.querySelectorAll(`[id$="-family-${CSS.escape(name)}"]`)) {
+        part.classList.toggle("out", !left.has(name));
+      }
+    }
+    const some = shown < known.benchmarks.size || hidden.length > 0;
+    const benchmarks = `${shown} of ${known.benchmarks.size} benchmarks`;
+    const loopsLeft = `${known.loops.size - hidden.length} of ${known.loops.size} loops`;
+    label.textContent = some ? `Filter: ${benchmarks}, ${loopsLeft}` : "Filter";
+    count.textContent = `${benchmarks}, ${loopsLeft}.`;
+    clear.hidden = !some;
+    fill();
+  };
+
+  const label = make("summary", { textContent: "Filter" });
+  const count = make("p", { className: "mute" });
+  count.setAttribute("role", "status");
+  const clear = make("button", { type: "reset", textContent: "Show everything", hidden: true });
+  const search = make("input", { type: "search", name: "q", autocomplete: "off" });
+  search.placeholder = "words of a benchmark";
+  search.setAttribute("aria-label", "Words of a benchmark's name or description");
+  const form = make("form", {}, search);
+  const panel = make("details", { className: "filter" }, label, form);
+
+  // The boxes are made when somebody first looks for them.
+  const build = () => {
+    known ??= learn();
+    if (form.elements.length > 1) return;
+    for (const name of several) {
+      const chips = [...known[name]].sort().map((value) => {
+        const box = make("input", { type: "checkbox", name, value });
+        return make("label", { className: "pick" }, box, value);
+      });
+      form.append(make("fieldset", {}, make("legend", { textContent: titles[name] }), ...chips));
+    }
+    form.append(
+      make("p", { className: "mute", textContent: "Plots always show every loop." }),
+      make("p", { className: "answer" }, count, clear),
+    );
+    apply();
+    fill();
+  };
+  const fill = () => {
+    if (document.activeElement !== search) search.value = view.get("q").join(",");
+    for (const box of form.querySelectorAll("input[type=checkbox]")) {
+      box.checked = view.get(box.name).includes(box.value);
+    }
+  };
+  const changed = () => {
+    const words = search.value.trim();
+    view.set("q", words ? [words] : []);
+    for (const name of several) {
+      view.set(name, [...form.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value));
+    }
+    apply();
+  };
+
+  panel.addEventListener("toggle", () => panel.open && build());
+  form.addEventListener("input", changed);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(changed));
+  document.addEventListener("click", (event) => {
+    if (!panel.contains(event.target)) panel.open = false;
+  });
+  tools.prepend(panel);
+  view.watch(apply);
+  return {
+    open: () => {
+      panel.open = true;
+      build();
+      search.focus();
+    },
+    close: () => {
+      if (panel.open) label.focus();
+      panel.open = false;
+    },
+  };
+})();

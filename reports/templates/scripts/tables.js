@@ -1,0 +1,84 @@
+"use strict";
+// Every table.sortable: a click on a heading sorts, up, down, and back to the order of the file.
+// A cell's data-v is what it is sorted by, else its text. The order of a table with an id is kept
+// in the address: sort=ID:COLUMN:up
+(() => {
+  const ways = { up: "ascending", down: "descending" };
+  const tables = new Map();
+
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    if (!cell) return null;
+    const text = cell.dataset.v ?? cell.textContent.trim();
+    if (text === "" || text === "–" || text === "nan") return null;
+    const number = Number(text.replace(/[\s\u202f,%×]/g, ""));
+    return Number.isNaN(number) ? text : number;
+  };
+  const compare = (one, other) => {
+    if (typeof one === "number" && typeof other === "number") return one - other;
+    if (typeof one === typeof other) return one.localeCompare(other, "en", { numeric: true });
+    return typeof one === "number" ? -1 : 1;
+  };
+  const order = (table, column, way) => {
+    for (const { body, rows } of table.bodies) {
+      let wanted = rows;
+      if (way) {
+        const keyed = rows.map((row) => ({ row, key: value(row, column) }));
+        const sign = way === "down" ? -1 : 1;
+        // What is missing stays at the end, whichever way.
+        keyed.sort((one, other) => {
+          if (one.key === null || other.key === null) {
+            return (one.key === null) - (other.key === null);
+          }
+          return sign * compare(one.key, other.key);
+        });
+        wanted = keyed.map(({ row }) => row);
+      }
+      body.append(...wanted);
+    }
+    table.sorted = way ? { column, way } : null;
+    table.heads.forEach((head, index) => {
+      if (way && index === column) head.setAttribute("aria-sort", ways[way]);
+      else head.removeAttribute("aria-sort");
+    });
+  };
+  const remember = () => {
+    const kept = [...tables]
+      .filter(([id, table]) => !id.startsWith(":") && table.sorted)
+      .map(([id, table]) => `${id}:${table.sorted.column}:${table.sorted.way}`);
+    view.set("sort", kept);
+  };
+  const click = (table, column) => {
+    const now = table.sorted && table.sorted.column === column ? table.sorted.way : null;
+    order(table, column, now === "up" ? "down" : now === "down" ? null : "up");
+    remember();
+  };
+
+  for (const element of document.querySelectorAll("table.sortable")) {
+    const heads = [...element.tHead.rows[element.tHead.rows.length - 1].cells];
+    if (element.tBodies.length === 0 || element.querySelector("tbody [rowspan]")) continue;
+    const bodies = [...element.tBodies].map((body) => ({ body, rows: [...body.rows] }));
+    const table = { heads, bodies, sorted: null };
+    heads.forEach((head, column) => {
+      if (!head.textContent.trim() || "unsorted" in head.dataset) return;
+      const button = make("button", { type: "button", className: "sort" });
+      button.append(...head.childNodes);
+      button.addEventListener("click", () => click(table, column));
+      head.append(button);
+    });
+    tables.set(element.id || `:${tables.size}`, table);
+  }
+  view.watch(() => {
+    const wanted = new Map(
+      view.get("sort").map((text) => {
+        const [, id, column, way] = /^(.*):(\d+):(up|down)$/.exec(text) || [];
+        return [id, { column: Number(column), way }];
+      }),
+    );
+    for (const [id, table] of tables) {
+      const { column, way } = wanted.get(id) || {};
+      if (way && column < table.heads.length) order(table, column, way);
+      else if (table.sorted && !id.startsWith(":")) order(table, 0, null);
+    }
+  });
+})();
