@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
-_PATH = re.compile(r"(?:/[^/\s'\"=]+){2,}/?")
+# An absolute path: neither a part of a word ("reader/writer/closer") nor of an address. An abstract
+# socket's name begins with a zero, which is written out.
+_PATH = re.compile(r"(?:(?<![\w.)>:/])|(?<=\\x00))(?:/[^/\s'\"=]+){2,}/?")
 # Nothing of the user's: what the interpreter was configured with.
 _KEPT = {"config_args"}
 
@@ -39,7 +41,7 @@ def main() -> None:
 def without_paths(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: without_paths(item, name) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [without_paths(item, key) for item in value]
     if isinstance(value, str) and key not in _KEPT:
         return _PATH.sub(lambda match: match[0].rstrip("/").rsplit("/", 1)[-1], value)

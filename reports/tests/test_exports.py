@@ -5,12 +5,8 @@ from io import StringIO
 
 import pytest
 from report_testing import samples
-from report_testing.files import write_run
 
-from loopgauge.harness.store import read_run
-from loopgauge.harness.summary import summarise
 from loopgauge.reports import csv_text, markdown, write_csv, write_images
-from loopgauge.reports.exports.compact import compact
 from loopgauge.reports.exports.markdown import table
 
 FIVE = ["epoll", "asyncio", "asyncio~aa", "uvloop", "uringcore"]
@@ -92,21 +88,3 @@ def test_image_names_cannot_leave_the_folder(run, tmp_path):
 def test_unknown_image_format_is_refused(run, tmp_path):
     with pytest.raises(ValueError, match="gif"):
         write_images([run], tmp_path, ["gif"])
-
-
-def test_compact_table_compares_one_loop_with_each_reference(tmp_path):
-    file = read_run(write_run(tmp_path / "run.jsonl"))
-    text = compact({name: summarise(file, name) for name in ("asyncio", "uvloop")}, "epoll")
-    row = next(line for line in text.splitlines() if line.startswith("| throughput"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[1].endswith("ns")
-    assert cells[2].startswith("0.20 (")
-    assert cells[3].startswith("0.40 (")
-    assert cells[4].startswith("0.40 (")
-    assert cells[5] == "epoll"
-
-
-def test_compact_table_refuses_a_loop_that_was_not_measured(tmp_path):
-    file = read_run(write_run(tmp_path / "run.jsonl"))
-    with pytest.raises(ValueError, match="zloop"):
-        compact({"asyncio": summarise(file)}, "zloop")

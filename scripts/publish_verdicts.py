@@ -1,0 +1,132 @@
+"""Puts the verdicts of conformance runs among the published results, as one result file,
+reports/results/NAME.jsonl.xz, which `bench report` reads like any other.
+
+    python scripts/publish_verdicts.py .bench/conformance/A.jsonl .bench/conformance/B.jsonl \\
+        3.14-conformance
+
+Verdicts of the lane `rules` are kept, so that every loop was asked the same. Of several verdicts
+on one case the last file's counts. A loop that was asked by its factory and is registered gets its
+registered name. The file is complete where every loop has a verdict of every case.
+
+What is cut, to keep the file small: the evidence of verdicts with which nothing is wrong, and of
+the others the traces of events, logs, and what is long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import lzma
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+from publish_run import RESULTS, without_paths
+
+from loopgauge.conformance import store
+from loopgauge.conformance.model import GOOD, AnyRecord, End, Evidence, Subject, Verdict
+from loopgauge.loops.backends import SPECS
+
+LANE = "rules"
+LINES = 12  # of a traceback or a stack: the end says what was raised
+CHARACTERS = 400  # of a value that was wanted or observed
+NAMES = {spec.factory: spec.name for spec in SPECS}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("name", help="file name without ending")
+    arguments = parser.parse_args()
+    try:
+        records = merged([store.read(path) for path in arguments.results])
+    except (store.UnreadableResult, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    RESULTS.mkdir(exist_ok=True)
+    out = RESULTS / f"{arguments.name}.jsonl.xz"
+    out.write_bytes(lzma.compress(b"".join(map(line, records)), preset=9))
+    print(f"{out.name}: {len(records)} records, {out.stat().st_size:,} bytes")
+    return 0
+
+
+def line(record: AnyRecord) -> bytes:
+    return msgspec.json.encode(without_paths(msgspec.to_builtins(record))) + b"\n"
+
+
+def merged(files: Sequence[store.Results]) -> list[AnyRecord]:
+    """The records of one file. Raises ValueError where the files are of several Pythons, or of two
+    builds of one loop."""
+    if len({(file.header.python, file.header.build) for file in files}) > 1:
+        raise ValueError("the results are of several Pythons, or of several builds of one")
+    subjects: dict[str, Subject] = {}
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for file in files:
+        for subject in file.header.subjects:
+            add_subject(subjects, subject)
+        for verdict in file.verdicts:
+            if verdict.lane == LANE:
+                made = published(verdict)
+                verdicts[made.loop, made.case] = made
+    header = msgspec.structs.replace(
+        files[0].header,
+        created=max(file.header.created for file in files),
+        lanes=[LANE],
+        selection=[],
+        subjects=[*subjects.values()],
+    )
+    return [header, *verdicts.values(), End(complete=is_whole(verdicts))]
+
+
+def add_subject(subjects: dict[str, Subject], found: Subject) -> None:
+    name = NAMES.get(found.factory, found.loop)
+    subject = msgspec.structs.replace(found, loop=name)
+    if subjects.setdefault(name, subject) != subject:
+        raise ValueError(f"two builds of {name} were asked")
+
+
+def published(verdict: Verdict) -> Verdict:
+    return msgspec.structs.replace(
+        verdict,
+        loop=NAMES.get(verdict.factory, verdict.loop),
+        reason=cut(verdict.reason),
+        evidence=Evidence(notes=verdict.evidence.notes)
+        if verdict.verdict in GOOD
+        else short(verdict.evidence),
+    )
+
+
+def short(evidence: Evidence) -> Evidence:
+    return msgspec.structs.replace(
+        evidence,
+        observations=[
+            (what, cut(wanted), cut(seen)) for what, wanted, seen in evidence.observations[-3:]
+        ],
+        events=[],
+        logs=[],
+        traceback=last_lines(evidence.traceback),
+        stack=last_lines(evidence.stack),
+        resources=[cut(one) for one in evidence.resources[:5]],
+        output=cut(last_lines(evidence.output)),
+    )
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}…"
+
+
+def last_lines(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return text if len(lines) <= LINES else f"…\n{''.join(lines[-LINES:])}"
+
+
+def is_whole(verdicts: Iterable[tuple[str, str]]) -> bool:
+    """`verdicts`: loop and case. Whether every loop was asked every case."""
+    by_loop: dict[str, set[str]] = {}
+    for loop, case in verdicts:
+        by_loop.setdefault(loop, set()).add(case)
+    return all(cases == set.union(*by_loop.values()) for cases in by_loop.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

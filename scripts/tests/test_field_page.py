@@ -1,0 +1,173 @@
+"""README.md and docs/field.md say what the published results say; how results get published."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "reports" / "tests"))
+
+import field_page  # noqa: E402
+import publish_run  # noqa: E402
+import publish_verdicts  # noqa: E402
+from report_testing import verdicts  # noqa: E402
+from report_testing.files import write_run  # noqa: E402
+
+from loopgauge.conformance import store  # noqa: E402
+from loopgauge.conformance.model import Header, Subject, Verdict  # noqa: E402
+
+UVLOOP = "uvloop:new_event_loop"
+SECTIONS = {"one": lambda: "1", "two": lambda: "2"}
+
+
+def field_page_script(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    script = ROOT / "scripts" / "field_page.py"
+    return subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_pages_of_the_project_are_current():
+    done = field_page_script("--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_edited_section_is_found_and_made_anew(tmp_path):
+    text = (ROOT / "README.md").read_text("utf-8")
+    page = tmp_path / "README.md"
+    page.write_text(text.replace("MUST cases broken", "MUST cases kept", 1), "utf-8")
+    done = field_page_script("--check", page)
+    assert done.returncode == 1
+    assert "run python scripts/field_page.py" in done.stderr
+    assert field_page_script(page).returncode == 0
+    assert page.read_text("utf-8") == text
+
+
+def test_sections_are_filled_and_nothing_else():
+    text = (
+        "# A\n\n<!-- field:two -->\n<!-- field:end -->\n\nB "
+        "<!-- field:one -->\nold\n<!-- field:end -->"
+    )
+    made = field_page.with_sections(text, SECTIONS)
+    assert made == (
+        "# A\n\n<!-- field:two -->\n\n2\n\n<!-- field:end -->\n\nB "
+        "<!-- field:one -->\n\n1\n\n<!-- field:end -->"
+    )
+    assert field_page.with_sections(made, SECTIONS) == made
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [("# A\n", "no section"), ("<!-- field:x -->\n<!-- field:end -->", "is called 'x'")],
+)
+def test_a_page_that_cannot_be_filled(tmp_path, page, fault):
+    file = tmp_path / "page.md"
+    file.write_text(page, "utf-8")
+    done = field_page_script(file)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: page.md: ")
+    assert fault in done.stderr
+
+
+# --- publishing
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("/data/project/run.jsonl", "run.jsonl"),
+        ("--out=/tmp/a/b", "--out=b"),
+        ("File '/usr/lib/python3/x.py', line 3", "File 'x.py', line 3"),
+        (r"address b'\x00/tmp/lg-1/2/own'", r"address b'\x00own'"),
+        ("reader/writer/closer", "reader/writer/closer"),
+        ("https://docs.python.org/3/library", "https://docs.python.org/3/library"),
+        ("/", "/"),
+    ],
+)
+def test_of_absolute_paths_the_last_part_is_kept(text, kept):
+    assert publish_run.without_paths({"a": [text]}) == {"a": [kept]}
+
+
+def published(path: Path) -> store.Results:
+    records = publish_verdicts.merged([store.read(path)])
+    assert isinstance(records[0], Header)
+    return store.Results(path, records[0], [one for one in records[1:] if isinstance(one, Verdict)])
+
+
+def test_registered_loops_get_their_names_and_evidence_is_cut(tmp_path):
+    found = verdicts.evidence(traceback="line\n" * 50, observations=[("a", "1" * 900, "2")] * 9)
+    path = verdicts.write_results(
+        tmp_path / "a.jsonl",
+        [
+            verdicts.verdict("SOON-001.a", UVLOOP, factory=UVLOOP),
+            verdicts.verdict(
+                "SOON-001.b", "my:loop", factory="my:loop", verdict="FAIL", evidence=found
+            ),
+            verdicts.verdict("TestX.test_y", "asyncio", lane="cpython"),
+        ],
+    )
+    made = published(path)
+    assert [(one.loop, one.case) for one in made.verdicts] == [
+        ("uvloop", "SOON-001.a"),
+        ("my:loop", "SOON-001.b"),
+    ]
+    good, failing = (one.evidence for one in made.verdicts)
+    assert not good.observations
+    assert len(failing.observations) == 3
+    assert max(len(text) for one in failing.observations for text in one) == 400
+    assert len(failing.traceback.splitlines()) == 1 + publish_verdicts.LINES
+    assert failing.resources
+    assert not failing.events
+
+
+def test_the_last_file_counts_and_parts_are_not_called_whole(tmp_path):
+    old = verdicts.write_results(
+        tmp_path / "a.jsonl",
+        [verdicts.verdict(f"SOON-001.{name}", "epoll", verdict="FAIL") for name in "ab"],
+    )
+    new = verdicts.write_results(tmp_path / "b.jsonl", [verdicts.verdict("SOON-001.a", "epoll")])
+    records = publish_verdicts.merged([store.read(old), store.read(new)])
+    given = {one.case: one.verdict for one in records if isinstance(one, Verdict)}
+    assert given == {"SOON-001.a": "PASS", "SOON-001.b": "FAIL"}
+    assert records[-1].complete
+    other = verdicts.write_results(tmp_path / "c.jsonl", [verdicts.verdict("SOON-001.a", "rloop")])
+    assert not publish_verdicts.merged([store.read(old), store.read(other)])[-1].complete
+
+
+def test_two_builds_and_two_pythons_do_not_mix(tmp_path):
+    one = verdicts.write_results(tmp_path / "a.jsonl", [verdicts.verdict()])
+    python = verdicts.write_results(tmp_path / "b.jsonl", [verdicts.verdict()], python="3.14.0")
+    build = Subject(loop="epoll", factory="epoll:new_event_loop", version="9")
+    other = verdicts.write_results(tmp_path / "c.jsonl", [verdicts.verdict()], subjects=[build])
+    for second, fault in ((python, "several Pythons"), (other, "two builds of epoll")):
+        with pytest.raises(ValueError, match=fault):
+            publish_verdicts.merged([store.read(one), store.read(second)])
+
+
+def test_what_is_published_is_read_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(publish_verdicts, "RESULTS", tmp_path / "results")
+    path = verdicts.write_results(tmp_path / "a.jsonl", verdicts.every_kind())
+    monkeypatch.setattr(sys, "argv", ["publish_verdicts.py", str(path), "name"])
+    assert publish_verdicts.main() == 0
+    assert "name.jsonl.xz" in capsys.readouterr().out
+    assert len(store.read(tmp_path / "results" / "name.jsonl.xz").verdicts) == len(verdicts.KINDS)
+
+
+def test_a_run_is_published_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(publish_run, "RESULTS", tmp_path / "results")
+    path = write_run(tmp_path / "run.jsonl")
+    monkeypatch.setattr(sys, "argv", ["publish_run.py", str(path), "run"])
+    publish_run.main()
+    records = lzma.decompress((tmp_path / "results" / "run.jsonl.xz").read_bytes()).splitlines()
+    assert json.loads(records[-1])["record"] == "end"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(SystemExit):
+        publish_run.main()
+    assert "is not finished" in capsys.readouterr().err
