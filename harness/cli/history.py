@@ -106,7 +106,7 @@ def history() -> None:
 Examples:
   bench history
   bench history throughput --loop epoll --last 50
-  bench history show import        (a benchmark that is called like a command)
+  bench history show import        # a benchmark that is called like a command
 
 \b
 --json prints one object: schema, kind ("history-trends"), other_machines,

@@ -34,7 +34,7 @@ Examples:
   bench report google.json --open
   bench report .bench/conformance/A.jsonl .bench/conformance/B.jsonl --out matrix
   bench report published.jsonl.xz published-conformance.jsonl.xz --out page.html
-  bench report --diff OLD.jsonl NEW.jsonl
+  bench report --diff .bench/conformance/OLD.jsonl .bench/conformance/NEW.jsonl
 
 \b
 Results of `bench conformance`, of several Pythons at best, make a folder with

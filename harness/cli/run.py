@@ -23,7 +23,7 @@ EPILOG = f"""\b
 Examples:
   bench run throughput --quick
   bench run sleep0 'call_soon_*' --loop epoll --loop my_pkg:new_loop
-  bench run task_spawn --param n=10 --param n=1000 --seed 7
+  bench run gather --param size=10 --param size=1000 --seed 7
   bench run my_app:main --loop all
   bench run call_soon_chain --tier all --native ./libmine.so
   bench run throughput --quick --tier deterministic
