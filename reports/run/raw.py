@@ -23,10 +23,7 @@ class Row:
     arm: ArmSummary
     verdict: str
     values: str
-
-    @property
-    def family(self) -> str:
-        return self.benchmark.scenario.partition(".")[0]
+    first: bool  # of its benchmark
 
     @property
     def loop(self) -> str:
@@ -66,9 +63,9 @@ def raw(run: RunSummary, anchors: list[str]) -> Raw:
 def _rows(run: RunSummary, anchors: list[str]) -> Iterator[Row]:
     for benchmark, anchor in zip(run.benchmarks, anchors, strict=True):
         floor = [benchmark.floor] if benchmark.floor is not None else []
-        for arm in [*benchmark.arms, *benchmark.natives, *floor]:
+        for number, arm in enumerate([*benchmark.arms, *benchmark.natives, *floor]):
             values = " ".join(plain(value) for value in arm.values)
-            yield Row(anchor, benchmark, arm, _verdict(arm, benchmark), values)
+            yield Row(anchor, benchmark, arm, _verdict(arm, benchmark), values, number == 0)
 
 
 def _verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:

@@ -132,9 +132,9 @@ def test_values_of_each_process_unfold(browser, report):
     with browser.tab(report) as page:
         page.locator("#r1-raw > summary").click()
         row = page.locator("#r1-table tbody tr").first
-        assert not row.locator(".values").is_visible()
+        assert not row.locator("details div").is_visible()
         row.locator("summary").click()
-        assert len(row.locator(".values").inner_text().split()) == 8
+        assert len(row.locator("details div").inner_text().split()) == 8
 
 
 def test_data_can_be_taken_away(browser, report):

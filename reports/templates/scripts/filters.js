@@ -3,7 +3,7 @@
 // is read off the table of raw numbers (a row per benchmark and loop). Sections are found by their
 // id, rows of other tables by their link to it, and whatever has data-loop by that.
 const filters = (() => {
-  const rows = [...document.querySelectorAll("tr[data-at]")];
+  const rows = [...document.querySelectorAll("table.raw tbody tr")];
   if (!rows.length) return null;
   const several = ["loops", "family", "verdict"];
   const titles = { loops: "Loops", family: "Family", verdict: "Verdict, of any loop shown" };
@@ -14,8 +14,10 @@ const filters = (() => {
     const benchmarks = new Map();
     const found = { loops: new Set(), family: new Set(), verdict: new Set() };
     for (const row of rows) {
-      const { at, loop, family, verdict } = row.dataset;
+      const { loop, family, verdict = "" } = row.dataset;
+      const at = row.querySelector("a").hash.slice(1);
       if (!benchmarks.has(at)) {
+        found.family.add(family); // said in the first row of a benchmark only
         const section = document.getElementById(at);
         const about = section && section.querySelector(".what");
         const words = `${row.cells[0].textContent} ${about ? about.textContent : ""}`;
@@ -24,10 +26,9 @@ const filters = (() => {
       }
       benchmarks.get(at).rows.push({ row, loop, verdict });
       found.loops.add(loop);
-      found.family.add(family);
       if (verdict) found.verdict.add(verdict);
     }
-    const links = "main tr:not([data-at]) a[href^='#'],main li a[href^='#']";
+    const links = "main table:not(.raw) a[href^='#'],main li a[href^='#']";
     for (const link of document.querySelectorAll(links)) {
       const one = benchmarks.get(link.getAttribute("href").slice(1));
       if (one) one.places.push(link.closest("tr,li"));
