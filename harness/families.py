@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 
 Kind = Literal["cost", "wait"]
 KINDS: tuple[Kind, ...] = ("cost", "wait")
+Lead = Literal[
+    "clear",  # the first is separated from the next by more than the margin
+    "slight",  # separated, and the difference may be smaller than the margin
+    "noise",  # separated, in a run whose self-check failed by as much
+    "shared",  # the first are not separated
+    "unknown",  # too few processes for an interval
+    "alone",  # nobody else has all of the benchmarks
+    "",  # nothing to lead: no valid figure
+]
 TIME_UNITS = frozenset({"ns", "us", "µs", "ms", "s"})
 OTHER = "other"  # the family of a scenario that names none
 
@@ -65,6 +74,13 @@ class FamilySummary(msgspec.Struct, kw_only=True):
     arms: list[FamilyArm]  # in the order of the run file, without the self-check's copy
     fastest: list[str] = []  # the best of those that have all, and whoever is not separated from it
     aa: Ratio | None = None  # the reference against its own second instance
+    lead: Lead = ""
+
+    @property
+    def runner_up(self) -> FamilyArm | None:
+        """The best of those behind the fastest; None without one."""
+        behind = [arm for arm in self.arms if arm.complete and arm.arm not in self.fastest]
+        return min(behind, key=_estimate, default=None)
 
 
 def family_of(scenario: str) -> str:
@@ -125,6 +141,26 @@ def hold_error(
         for (arm, _), keep in zip(entries, kept, strict=True):
             if arm.verdict in ("faster", "slower") and not keep:
                 arm.verdict = "inconclusive"
+
+
+def lead_of(family: FamilySummary, margin: float, *, advisory: bool) -> Lead:
+    """How sure it is that the first is the first. `advisory`: the run's self-check failed; the
+    lead must then exceed what this family's own A/A interval reaches to."""
+    if not family.fastest:
+        return ""
+    whole = [arm for arm in family.arms if arm.complete]
+    if len(whole) == 1:
+        return "alone"
+    others = [arm.to_fastest for arm in whole if arm.to_fastest is not None]
+    if any(ratio.low == 0 for ratio in others):
+        return "unknown"
+    behind = family.runner_up
+    if len(family.fastest) > 1 or behind is None or behind.to_fastest is None:
+        return "shared"
+    least = behind.to_fastest.low
+    if advisory and family.aa is not None and least <= max(family.aa.high, 1 / family.aa.low):
+        return "noise"
+    return "clear" if least > 1 + margin else "slight"
 
 
 def mean_log_ratios(

@@ -14,7 +14,7 @@ import numpy as np
 
 from loopgauge.harness import statistics
 from loopgauge.harness.errors import NothingToMeasure
-from loopgauge.harness.families import KINDS, family_of, hold_error, summarise_families
+from loopgauge.harness.families import KINDS, family_of, hold_error, lead_of, summarise_families
 from loopgauge.harness.families import FamilyArm as FamilyArm  # what reports see of it
 from loopgauge.harness.families import FamilySummary as FamilySummary
 from loopgauge.harness.judgement import self_check, standing
@@ -146,6 +146,8 @@ def summarise(
         hold_family_error(index, header, benchmarks, base, margin)
         hold_error(index, header.benchmarks, [*families, *waits], base, margin)
     check = self_check(benchmarks, margin, timed=not TIMED.isdisjoint(header.tiers))
+    for family in [*families, *waits]:
+        family.lead = lead_of(family, margin, advisory=not check.ok)
     return RunSummary(
         path=str(run.path),
         header=header,

@@ -23,6 +23,16 @@ def short(run: RunSummary) -> Facts:
     ]
 
 
+def loops(run: RunSummary) -> str:
+    """ "epoll 0.1.0, asyncio 3.14.8 (the reference)", those that could be loaded."""
+    said = []
+    for arm in run.header.arms:
+        if arm.available and arm.role in ("candidate", "reference"):
+            words = f"{arm.label} {arm.version}".strip()
+            said.append(f"{words} (the reference)" if arm.label == run.reference else words)
+    return ", ".join(said)
+
+
 def full(run: RunSummary) -> Facts:
     """Everything that can change a figure, for who wants the same one."""
     header = run.header
@@ -37,6 +47,7 @@ def full(run: RunSummary) -> Facts:
         ("slot", f"{header.plan.slot_s * 1000:g} ms"),
         ("garbage collector", header.plan.gc),
         ("method", run.method),
+        ("conformance", run.conformance),
         ("margin", f"±{run.margin:.2%}"),
         ("CPU", f"{host.cpu_model}, {host.cpus_logical} logical"),
         ("CPUs allowed", ", ".join(map(str, host.cpus_allowed))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,12 +50,24 @@ VERDICT_MEANING = {
     "inconclusive": "the interval is too wide to say: neither a win nor a tie",
 }
 
+FAMILY = {  # what a reader would say
+    "throughput": "callbacks and tasks",
+    "timer": "timers",
+    "io": "input and output",
+    "signal": "signals",
+    "pytest": "tests",
+}
+
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99")
 
 CLOCK = {
     "cpu": "CPU time",
     "wall": "wall-clock time",
 }
+
+
+def family(name: str) -> str:
+    return FAMILY.get(name, name)
 
 
 def candidates(benchmark: BenchmarkSummary) -> list[ArmSummary]:
@@ -178,13 +191,20 @@ def has_interval(of: Ratio) -> bool:
     return of.low > 0 and math.isfinite(of.high)
 
 
-def times(value: float) -> str:
-    """A cost ratio in the words people use: 0.25 is 4.0 times as fast, 2 is 2.0 times the cost."""
+def times(value: float, kind: str = "cost") -> str:
+    """A ratio in the words people use: a cost of 0.25 is 4.0 times as fast, 2 is 2.0 times the
+    cost; of waiting, 4.0 times as short and 2.0 times as long."""
     if not math.isfinite(value) or value <= 0:
         return DASH
     factor = 1 / value if value < 1 else value
-    words = "as fast" if value < 1 else "the cost"
-    return f"{factor:.{0 if factor >= 9.95 else 1}f}{TIMES} {words}"
+    better, worse = ("as short", "as long") if kind == "wait" else ("as fast", "the cost")
+    return f"{factor:.{0 if factor >= 9.95 else 1}f}{TIMES} {better if value < 1 else worse}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def verdict(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from manager_testing.records import header, sample
 
-from loopgauge.harness.families import FamilySummary, family_of, kind_of
+from loopgauge.harness.families import FamilySummary, family_of, kind_of, lead_of
 from loopgauge.harness.model import Benchmark, End, Event, Sample
 from loopgauge.harness.ratio import ratio_of
 from loopgauge.harness.store import RunFile
@@ -164,6 +164,25 @@ def test_a_full_run_holds_the_error_over_families() -> None:
     for setting, verdict in (("quick", "faster"), ("full", "inconclusive")):
         found = summarise(run_of(dict.fromkeys(names, costs), rounds=rounds, setting=setting))
         assert {one.arms[1].verdict for one in found.families} == {verdict}
+
+
+def test_how_sure_the_lead_is() -> None:
+    """Constant costs have intervals of no width: what is named first is separated."""
+
+    def lead(advisory: bool = False, rounds: int = ROUNDS, **costs: float) -> str:
+        of = {"asyncio": 1000.0, "asyncio~aa": 1000.0, **costs}
+        found = run_of({"timer.a": of}, rounds={("timer.a", name): range(rounds) for name in of})
+        timer = family(summarise(found))
+        return lead_of(timer, 0.01, advisory=advisory)
+
+    assert lead(fast=500, gappy=600) == "clear"
+    assert lead(fast=500, gappy=502) == "slight"
+    assert lead(fast=500, gappy=500) == "shared"
+    assert lead(fast=500, gappy=600, rounds=5) == "unknown"
+    assert lead() == "alone"
+    off = {"asyncio~aa": 1100.0}
+    assert lead(advisory=True, **off, fast=500, gappy=540) == "noise"
+    assert lead(advisory=True, **off, fast=500, gappy=600) == "clear"
 
 
 @pytest.mark.parametrize(

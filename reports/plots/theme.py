@@ -16,6 +16,7 @@ GRID = "grid"
 BAND = "band"
 STRIPE = "stripe"
 SURFACE = "surface"
+LEAD = "leadbg"  # behind the fastest, and whoever is not separated from it
 
 LIGHT = {
     INK: "#1b1f24",
@@ -24,6 +25,7 @@ LIGHT = {
     BAND: "#dfe4ea",
     STRIPE: "#f4f6f8",
     SURFACE: "#ffffff",
+    LEAD: "#e3effb",
 }
 DARK = {
     INK: "#e8ebef",
@@ -32,6 +34,7 @@ DARK = {
     BAND: "#333b45",
     STRIPE: "#1d2228",
     SURFACE: "#15191e",
+    LEAD: "#17314b",
 }
 
 # Of pages only: no plot draws with these.
@@ -41,7 +44,6 @@ PAGE_LIGHT = {
     "goodbg": "#e6f4ea",
     "badbg": "#fdeee2",
     "link": "#0a5bb5",
-    "leadbg": "#e3effb",
 }
 PAGE_DARK = {
     "good": "#5fd48f",
@@ -49,7 +51,6 @@ PAGE_DARK = {
     "goodbg": "#14301f",
     "badbg": "#3a2413",
     "link": "#7dbbff",
-    "leadbg": "#17314b",
 }
 
 ARM_LIGHT = (
@@ -87,7 +88,7 @@ REFERENCE_MARKER = "o"
 
 # An arm role is "arm0", "arm1", ...; these stand for the roles while matplotlib draws.
 _SENTINEL = "#01{kind:02x}{index:02x}"
-_FIXED = (INK, MUTED, GRID, BAND, STRIPE, SURFACE)
+_FIXED = (INK, MUTED, GRID, BAND, STRIPE, SURFACE, LEAD)
 
 
 @dataclass(frozen=True)

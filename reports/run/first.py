@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from loopgauge.harness.summary import RunSummary
+from loopgauge.harness.summary import FamilySummary, RunSummary
 from loopgauge.reports import facts, tally
 from loopgauge.reports.facts import Facts
+from loopgauge.reports.plots import families as family_plots
 from loopgauge.reports.plots import overview, theme
 from loopgauge.reports.plots.arms import Looks
+from loopgauge.reports.run import answers
+from loopgauge.reports.run.answers import Answer, Broken
+
+MOST_FAMILIES = 15  # in one chart; a foreign file may name a thousand
+
+
+@dataclass(frozen=True)
+class Charts:
+    """One drawing for a desk, one for a phone."""
+
+    wide: Markup
+    narrow: Markup
+
+
+@dataclass(frozen=True)
+class Families:
+    """What is said about the families of one kind."""
+
+    kind: str
+    answers: list[Answer]
+    charts: Charts | None
+    left_out: int  # families that the chart does not show
 
 
 @dataclass(frozen=True)
@@ -18,23 +42,68 @@ class First:
     headline: str
     subline: str
     facts: Facts
+    loops: str
+    families: Families | None  # the answer; None where no family has a figure
+    waits: Families | None  # below the first screen
+    broken: list[Broken]
+    not_asked: list[str]
     absences: list[tally.Absence]
-    wide: Markup | None
-    narrow: Markup | None
+    overview: Charts | None  # benchmark by benchmark
 
 
 def first(run: RunSummary, key: str, looks: Looks) -> First:
     """`key` starts every id."""
+    costs, waits = _answered(run.families), _answered(run.waits)
+    answer, more = (costs, waits) if costs else (waits, [])
     drawn = tally.has_ratio(tally.standings(run))
     return First(
-        headline=tally.headline(run),
-        subline=tally.subline(run),
-        facts=facts.short(run),
+        headline=answers.headline(answer, run.reference) if answer else tally.headline(run),
+        subline="" if answer else tally.subline(run),
+        # Said by the chart, the table and the list beside them.
+        facts=[(label, value) for label, value in facts.short(run) if label != "conformance"]
+        if answer and run.promises
+        else facts.short(run),
+        loops=facts.loops(run),
+        families=_families(run, answer, looks, f"{key}f"),
+        waits=_families(run, more, looks, f"{key}l"),
+        broken=answers.broken(run),
+        not_asked=answers.not_asked(run),
         absences=tally.absences(run),
-        wide=_overview(run, looks, overview.WIDE, f"{key}w") if drawn else None,
-        narrow=_overview(run, looks, overview.NARROW, f"{key}n") if drawn else None,
+        overview=_overview(run, looks, key) if drawn else None,
     )
 
 
-def _overview(run: RunSummary, looks: Looks, layout: overview.Layout, key: str) -> Markup:
-    return Markup(overview.overview(run, looks, layout, theme.sentinel).page_svg(key))
+def _answered(families: Sequence[FamilySummary]) -> list[FamilySummary]:
+    """All of them, if one has somebody to compare with the reference."""
+    compared = any(
+        arm.ratio is not None and arm.verdict != "reference"
+        for family in families
+        for arm in family.arms
+    )
+    return [*families] if compared else []
+
+
+def _families(
+    run: RunSummary, families: Sequence[FamilySummary], looks: Looks, key: str
+) -> Families | None:
+    if not families:
+        return None
+    shown = families[:MOST_FAMILIES]
+    wide, narrow = (
+        Markup(family_plots.chart(run, shown, looks, layout, theme.sentinel).page_svg(key + end))
+        for layout, end in ((family_plots.WIDE, "w"), (family_plots.NARROW, "n"))
+    )
+    return Families(
+        kind=families[0].kind,
+        answers=answers.answers(run, shown),
+        charts=Charts(wide, narrow),
+        left_out=len(families) - len(shown),
+    )
+
+
+def _overview(run: RunSummary, looks: Looks, key: str) -> Charts:
+    wide, narrow = (
+        Markup(overview.overview(run, looks, layout, theme.sentinel).page_svg(key + end))
+        for layout, end in ((overview.WIDE, "w"), (overview.NARROW, "n"))
+    )
+    return Charts(wide, narrow)

@@ -20,7 +20,7 @@ def report(tmp_path_factory):
 
 def test_opens_without_a_fault_and_without_a_network(browser, report):
     with browser.tab(report) as page:
-        assert "is the fastest in" in page.inner_text("h1")
+        assert "is the fastest at" in page.inner_text("h1")
 
 
 def test_notices_what_a_page_does_wrong(browser, tmp_path):

@@ -39,7 +39,7 @@ def draw():
 
 def test_first_screen_says_what_was_measured_on_what_and_how_sure(whole):
     text = whole.text
-    assert "is the fastest in" in text
+    assert "epoll is the fastest at callbacks and tasks: " in text
     assert "Example CPU @ 2.50GHz" in text
     assert "CPython 3.14.8" in text
     assert "Self-check passed" in text
@@ -51,7 +51,7 @@ def test_every_benchmark_has_its_section_and_three_plots(whole):
     sections = [each for each in whole.all("section") if each.get("class") == "benchmark"]
     assert len(sections) == 45
     drawn = [each for each in whole.all("svg") if each.get("role") == "img"]
-    assert len(drawn) == 2 + 3 * 45
+    assert len(drawn) == 2 + 2 + 3 * 45  # families and overview, for a desk and for a phone
 
 
 def test_tags_are_closed_in_order(whole):
@@ -241,7 +241,7 @@ def test_renders_what_the_harness_summarises(tmp_path):
     run = summarise(read_run(write_run(tmp_path / "run.jsonl")))
     out = render([run], tmp_path / "new" / "folder" / "page.html")
     text = Page(out.read_text(encoding="utf-8")).text
-    assert "epoll is the fastest at throughput.sleep0." in text
+    assert "epoll is the fastest at throughput.sleep0: 5.0\u00d7 as fast as asyncio." in text
     assert "Self-check passed" in text
     assert "0.20 [" in text
 

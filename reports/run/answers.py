@@ -1,0 +1,207 @@
+"""The first screen in words: per family who is the fastest, by how much, how sure that is, and
+which promises the winner breaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loopgauge.conformance import catalogue
+from loopgauge.harness.summary import ArmPromises, FamilyArm, FamilySummary, RunSummary
+from loopgauge.reports import wording
+
+MOST_CLAUSES = 4
+MOST_NAMES = 3
+MOST_AREAS = 5
+SURE = {
+    "clear": "yes",
+    "slight": "yes, slightly",
+    "noise": "not beyond the noise",
+    "shared": "no",
+    "unknown": "not known",
+    "alone": wording.DASH,
+    "": wording.DASH,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A row of the table: one family."""
+
+    family: str
+    words: str  # "timers"
+    fastest: list[str]
+    figures: list[
+        tuple[str, str]
+    ]  # of each fastest: how many times as fast, and the interval of the ratio
+    sure: str  # "yes"
+    lead: str
+    why: str
+    aside: str  # who is not ranked and yet not behind
+    broken: list[str]  # of each fastest: "breaks 6 of 1760 MUST cases"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What one loop breaks, by area."""
+
+    arm: str
+    share: str  # "6 of 1760"
+    areas: str
+
+
+def headline(families: Sequence[FamilySummary], reference: str) -> str:
+    """Who wins what, in one sentence; families of one kind, not empty."""
+    winners: dict[str, list[str]] = {}
+    rest = []
+    for family in families:
+        words = at(family)
+        if family.lead in ("clear", "slight"):
+            winners.setdefault(family.fastest[0], []).append(words)
+        else:
+            rest.append(_unclear(family, words, reference))
+    best = "waits least" if families[0].kind == "wait" else "is the fastest"
+    clauses = [f"{name} {best} at {wording.listed(won)}" for name, won in winners.items()] + rest
+    if len(families) == 1 and winners:
+        clauses[0] += _by_how_much(families[0], reference)
+    if len(clauses) > MOST_CLAUSES:
+        more = len(clauses) - MOST_CLAUSES + 1
+        clauses = [*clauses[: MOST_CLAUSES - 1], f"{more} more answers are in the table"]
+    said = "; ".join(clauses)
+    return f"At {said[3:]}." if said.startswith("at ") else f"{said}."
+
+
+def at(family: FamilySummary) -> str:
+    """ "timers"; of one benchmark alone its id, for it does not speak for the family."""
+    return wording.family(family.family) if len(family.benchmarks) > 1 else family.benchmarks[0]
+
+
+def _unclear(family: FamilySummary, words: str, reference: str) -> str:
+    if family.lead == "":
+        return f"at {words} no loop can be compared"
+    if family.lead == "alone":
+        only = family.fastest[0]
+        return f"at {words} only {only} has a valid figure in every benchmark"
+    if family.lead == "unknown":
+        return f"at {words} too few processes were measured to tell"
+    if family.lead == "noise":
+        return f"at {words} {family.fastest[0]} leads, but not beyond the noise of this run"
+    if len(family.fastest) > MOST_NAMES:
+        return f"at {words} {len(family.fastest)} loops share the front"
+    return f"at {words} {wording.listed(family.fastest)} share the front"
+
+
+def _by_how_much(family: FamilySummary, reference: str) -> str:
+    arm = _arm(family, family.fastest[0])
+    if arm.verdict == "reference" or arm.ratio is None:
+        return ""
+    whose = f"{reference}'s" if family.kind == "wait" else reference
+    return f": {wording.times(arm.ratio.estimate, family.kind)} as {whose}"
+
+
+def answers(run: RunSummary, families: Sequence[FamilySummary]) -> list[Answer]:
+    promises = {each.arm: each for each in run.promises}
+    return [_answer(run, family, promises) for family in families]
+
+
+def _answer(run: RunSummary, family: FamilySummary, promises: dict[str, ArmPromises]) -> Answer:
+    leaders = [_arm(family, name) for name in family.fastest]
+    return Answer(
+        family=family.family,
+        words=at(family),
+        fastest=family.fastest,
+        figures=[_figure(family, arm) for arm in leaders],
+        sure=_sure(run, family),
+        lead=family.lead,
+        why=_why(run, family),
+        aside=_aside(family),
+        broken=[_breaks(promises.get(arm.arm)) for arm in leaders],
+    )
+
+
+def _sure(run: RunSummary, family: FamilySummary) -> str:
+    """Of a run that failed its self-check nothing is sure."""
+    if run.advisory and family.lead in ("clear", "slight"):
+        return "probably (advisory)"
+    return SURE[family.lead]
+
+
+def _figure(family: FamilySummary, arm: FamilyArm) -> tuple[str, str]:
+    if arm.verdict == "reference" or arm.ratio is None:
+        return "the reference", ""
+    return wording.times(arm.ratio.estimate, family.kind), wording.interval(arm.ratio)
+
+
+def _why(run: RunSummary, family: FamilySummary) -> str:
+    behind = family.runner_up
+    if family.lead == "":
+        return f"{run.reference} has no valid figure here, so there is nothing to compare with"
+    if family.lead == "alone":
+        return f"no other loop has a valid figure in all {len(family.compared)} benchmarks"
+    if family.lead == "unknown":
+        return "too few processes for an interval"
+    if family.lead == "shared" or behind is None:
+        names = f"these {len(family.fastest)}" if len(family.fastest) > MOST_NAMES else "they"
+        return f"{names} are not separated from each other"
+    what = "wait" if family.kind == "wait" else "cost"
+    said = f"next is {behind.arm} at {wording.interval(behind.to_fastest)} times the {what}"
+    if family.lead == "slight":
+        said += f", perhaps less than {run.margin:.0%}"
+    if run.advisory and family.aa is not None:
+        said += f"; {run.reference} against its own copy was {wording.interval(family.aa)}"
+    return said
+
+
+def _aside(family: FamilySummary) -> str:
+    """A loop with gaps is ranked nowhere; that it may be better elsewhere is said."""
+    level = [
+        f"{arm.arm} ({arm.measured} of {arm.asked} benchmarks)"
+        for arm in family.arms
+        if not arm.complete and arm.to_fastest is not None and arm.to_fastest.low <= 1
+    ]
+    if not level or not family.fastest:
+        return ""
+    return f"Not ranked, and not behind where it was measured: {', '.join(level)}"
+
+
+def _breaks(found: ArmPromises | None) -> str:
+    if found is None or not found.known or not found.must:
+        return "not asked"
+    return f"{found.must_failing} of {found.must}"
+
+
+def broken(run: RunSummary) -> list[Broken]:
+    """Of every loop that was asked, in the order of the run file."""
+    return [
+        Broken(each.arm, _breaks(each), _areas(each))
+        for each in run.promises
+        if each.known and each.must
+    ]
+
+
+def not_asked(run: RunSummary) -> list[str]:
+    """Loops that were measured, and of whose build and Python no verdict is known."""
+    there = {arm.label for arm in run.header.arms if arm.available}
+    return [each.arm for each in run.promises if not each.known and each.arm in there]
+
+
+def _areas(found: ArmPromises) -> str:
+    """ "TLS transports 12, Signals 3, 4 more areas", the most first."""
+    if not found.broken:
+        return "none"
+    known = catalogue.areas()
+    counts: Counter[str] = Counter()
+    for case in found.broken:
+        area = case.rule.partition("-")[0]
+        title = known[area].title if area in known else area
+        counts[title.partition(":")[0].partition(" (")[0]] += 1
+    said = [f"{title} {count}" for title, count in counts.most_common(MOST_AREAS)]
+    if len(counts) > MOST_AREAS:
+        left = len(counts) - MOST_AREAS
+        said.append(f"{left} more area{'s' * (left != 1)}")
+    return ", ".join(said)
+
+
+def _arm(family: FamilySummary, name: str) -> FamilyArm:
+    return next(arm for arm in family.arms if arm.arm == name)

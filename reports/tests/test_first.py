@@ -1,0 +1,188 @@
+"""The first screen: what it says of each family, and what it does not claim."""
+
+from __future__ import annotations
+
+import pytest
+from report_testing import samples
+from report_testing.pages import Page
+
+from loopgauge.harness.summary import FamilyArm, FamilySummary, Ratio, RunSummary
+from loopgauge.reports.plots import families as plots
+from loopgauge.reports.plots import theme
+from loopgauge.reports.run import answers
+from loopgauge.reports.run.html import page
+
+ARMS = ["asyncio", "epoll", "uvloop", "blazio"]
+
+
+def arm(name: str, ratio: Ratio | None = None, lost: int = 0, to_fastest: float = 1.3) -> FamilyArm:
+    """Of a family of four benchmarks; `lost` have no valid figure."""
+    return FamilyArm(
+        arm=name,
+        ratio=ratio,
+        to_fastest=samples.ratio(to_fastest) if ratio else None,
+        verdict="reference" if name == "asyncio" else samples.verdict(ratio) if ratio else "",
+        measured=4 - lost,
+        asked=4,
+        missing=[f"timer.b{number}" for number in range(lost)],
+    )
+
+
+def family(*, name: str = "timer", lead: str = "clear", **changes: object) -> FamilySummary:
+    ids = [f"{name}.b{number}" for number in range(4)]
+    facts = {
+        "benchmarks": ids,
+        "compared": ids,
+        "arms": [
+            arm("asyncio", samples.ratio(1.0, 0)),
+            arm("epoll", samples.ratio(0.25)),
+            arm("uvloop", samples.ratio(0.5)),
+            arm("blazio", samples.ratio(0.2), lost=1, to_fastest=0.9),
+        ],
+        "fastest": ["epoll"],
+        "aa": samples.ratio(1.002, 0.004),
+    }
+    return FamilySummary(family=name, lead=lead, **(facts | changes))
+
+
+def run_of(*families: FamilySummary, **changes: object) -> RunSummary:
+    found = samples.full_run(2, arms=ARMS)
+    found.families = [*families]
+    for key, value in changes.items():
+        setattr(found, key, value)
+    return found
+
+
+def one_answer(found: FamilySummary, **changes: object) -> answers.Answer:
+    [made] = answers.answers(run_of(found, **changes), [found])
+    return made
+
+
+def test_says_who_leads_by_how_much_how_surely_and_what_it_breaks() -> None:
+    made = one_answer(family())
+    assert made.words == "timers"
+    assert made.fastest == ["epoll"]
+    assert made.figures == [("4.0\u00d7 as fast", "0.25 [0.25, 0.25]")]
+    assert made.sure == "yes"
+    assert made.why == "next is uvloop at 1.30 [1.29, 1.31] times the cost"
+    assert made.broken == ["4 of 1760"]
+
+
+def test_a_loop_with_gaps_is_not_ranked_and_not_hidden() -> None:
+    """Over the three benchmarks it has, blazio costs less than epoll."""
+    made = one_answer(family())
+    assert made.fastest == ["epoll"]
+    assert (
+        made.aside == "Not ranked, and not behind where it was measured: blazio (3 of 4 benchmarks)"
+    )
+
+
+def test_an_advisory_run_is_sure_of_nothing() -> None:
+    made = one_answer(family(), advisory=True)
+    assert made.sure == "probably (advisory)"
+    assert made.why.endswith("asyncio against its own copy was 1.002 [0.998, 1.006]")
+    text = Page(page([run_of(family(), advisory=True, aa_ok=False)])).text
+    assert "Advisory: this run failed its self-check." in text
+
+
+@pytest.mark.parametrize(
+    ("lead", "sure", "why"),
+    [
+        ("shared", "no", "they are not separated from each other"),
+        ("unknown", "not known", "too few processes for an interval"),
+        ("alone", "\u2013", "no other loop has a valid figure in all 4 benchmarks"),
+        ("noise", "not beyond the noise", "next is uvloop at 1.30"),
+        ("slight", "yes, slightly", "perhaps less than 1%"),
+        ("", "\u2013", "asyncio has no valid figure here"),
+    ],
+)
+def test_what_is_not_sure_is_said(lead: str, sure: str, why: str) -> None:
+    fastest = {"shared": ["epoll", "uvloop"], "": []}.get(lead, ["epoll"])
+    made = one_answer(family(lead=lead, fastest=fastest))
+    assert made.sure == sure
+    assert why in made.why
+
+
+@pytest.mark.parametrize(
+    ("families", "sentence"),
+    [
+        ([family()], "epoll is the fastest at timers: 4.0\u00d7 as fast as asyncio."),
+        (
+            [family(), family(name="io"), family(name="mine", fastest=["uvloop"])],
+            "epoll is the fastest at timers and input and output; uvloop is the fastest at mine.",
+        ),
+        (
+            [family(lead="shared", fastest=["epoll", "uvloop"])],
+            "At timers epoll and uvloop share the front.",
+        ),
+        ([family(lead="shared", fastest=ARMS)], "At timers 4 loops share the front."),
+        (
+            [family(lead="alone", fastest=["asyncio"])],
+            "At timers only asyncio has a valid figure in every benchmark.",
+        ),
+        ([family(lead="", fastest=[])], "At timers no loop can be compared."),
+        ([family(lead="unknown")], "At timers too few processes were measured to tell."),
+        (
+            [family(lead="noise")],
+            "At timers epoll leads, but not beyond the noise of this run.",
+        ),
+        (
+            [family(name=f"f{number}", fastest=[f"l{number}"]) for number in range(9)],
+            "l0 is the fastest at f0; l1 is the fastest at f1; l2 is the fastest at f2; "
+            "6 more answers are in the table.",
+        ),
+        ([family(kind="wait")], "epoll waits least at timers: 4.0\u00d7 as short as asyncio's."),
+    ],
+)
+def test_the_headline_is_one_sentence(families: list[FamilySummary], sentence: str) -> None:
+    assert answers.headline(families, "asyncio") == sentence
+
+
+def test_one_benchmark_does_not_speak_for_its_family() -> None:
+    single = family(benchmarks=["timer.wait_for"], compared=["timer.wait_for"])
+    assert answers.headline([single], "asyncio").startswith(
+        "epoll is the fastest at timer.wait_for"
+    )
+
+
+def test_what_each_loop_breaks_is_told_by_area() -> None:
+    run = run_of(family())
+    shown = {each.arm: each for each in answers.broken(run)}
+    assert list(shown) == ["asyncio", "epoll", "blazio"]
+    assert (shown["epoll"].share, shown["epoll"].areas) == (
+        "4 of 1760",
+        "call_later, call_at, time 4",
+    )
+    assert answers.not_asked(run) == ["uvloop"]
+
+
+def test_the_chart_keeps_the_order_and_ranks_nobody_with_gaps() -> None:
+    run = run_of(family(), family(name="io", arms=[arm(name) for name in ARMS], fastest=[]))
+    looks = theme.marks(ARMS, "asyncio")
+    drawn = plots.chart(run, run.families, looks, plots.WIDE, theme.light)
+    svg = drawn.page_svg("k")
+    assert drawn.title == "Cost relative to asyncio, by family: left is faster"
+    names = [svg.index(f">{name}<") for name in ARMS]
+    assert names == sorted(names)
+    assert ">3 of 4<" in svg  # in place of a figure
+    assert ">0.20<" not in svg
+    assert ">not asked<" in svg
+    assert "timers: fastest epoll; epoll 0.25 [0.25, 0.25], uvloop 0.50" in drawn.description
+    assert "blazio 0.20 [0.20, 0.20] over 3 of 4" in drawn.description
+    assert "MUST cases broken: asyncio 6 of 1760, epoll 4 of 1760" in drawn.description
+
+
+def test_costs_come_first_and_waits_below() -> None:
+    waits = family(kind="wait")
+    both = Page(page([run_of(family(), waits=[waits])])).text
+    assert both.index("epoll is the fastest") < both.index("How late, and how long the wait")
+    alone = Page(page([run_of(waits=[waits])])).text
+    assert "epoll waits least at timers" in alone
+    assert "How late, and how long the wait" not in alone
+
+
+def test_a_thousand_families_make_a_page() -> None:
+    """A foreign file may name each of its benchmarks like a family."""
+    many = Page(page([run_of(*(family(name=f"f{number}") for number in range(1000)))]))
+    assert "985 more families are not in this table" in " ".join(many.text.split())
+    assert len(many.html) < 2 * 2**20
