@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -62,9 +63,17 @@ def is_cheap(words: tuple[str, ...]) -> bool:
 
 
 def runnable(words: tuple[str, ...]) -> list[str]:
-    """Without a browser, and for `bench run` without measuring."""
-    kept = [word for word in words[1:] if word != "--open"]
+    """As a shell hands it over; without a browser, and for `bench run` without measuring."""
+    kept = [name for word in words[1:] for name in expanded(word)]
+    kept = [word for word in kept if word != "--open"]
     return [*kept, "--dry-run"] if kept[0] == "run" else kept
+
+
+def expanded(word: str) -> list[str]:
+    """A pattern that fits files of the project."""
+    if not re.fullmatch(r"[\w./-]*\*[\w./-]*", word):
+        return [word]
+    return [str(path) for path in sorted(Path().glob(word))] or [word]
 
 
 @pytest.fixture(scope="module")

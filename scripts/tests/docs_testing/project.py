@@ -34,6 +34,12 @@ MODULES = ("my_module.py", "my_package.py", "my_app.py", "my_pkg.py", "myloop.py
 EMPTY = ("conformance.toml", "known.toml", "libmine.so")
 # One is called like a command of `bench history`.
 BENCHMARKS = ("throughput.sleep0", "throughput.call_soon_chain", "import")
+# Small ones stand where the project's are.
+ROOT = Path(__file__).resolve().parents[3]
+PUBLISHED = [
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "reports/results").glob("*.jsonl.xz")
+]
+PUBLISHED += ["results/RUN.jsonl.xz"]
 
 
 def make(folder: Path) -> None:
@@ -48,12 +54,13 @@ def make(folder: Path) -> None:
     for name in ("machine-a", "machine-b"):
         run(folder / name / "run.jsonl")
     conformance = folder / ".bench" / "conformance"
-    for path in (conformance / "A", conformance / "B", conformance / "OLD", conformance / "NEW"):
-        promises(path.with_suffix(".jsonl"))
+    for name in ("A", "B", "OLD", "NEW", "RUN"):
+        promises(conformance / f"{name}.jsonl")
     for name in ("OLD", "NEW"):
         run(folder / f"{name}.jsonl")
-    packed(run(folder / "published.jsonl"))
-    packed(promises(folder / "published-conformance.jsonl"))
+    for name in (*PUBLISHED, "published.jsonl.xz", "published-conformance.jsonl.xz"):
+        made = promises if "conformance" in name else run
+        packed(made((folder / name).with_suffix("")))
 
 
 def run(path: Path) -> Path:
