@@ -3,7 +3,7 @@ and pages show as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from loopgauge.harness import subject
 from loopgauge.harness.deterministic import anatomy, tools
@@ -11,10 +11,12 @@ from loopgauge.harness.deterministic.anatomy import METHOD, UNDIVIDED, anatomy_o
 from loopgauge.harness.deterministic.counting import ABOUT_S, HOWS, Counting
 from loopgauge.harness.deterministic.plan import How
 from loopgauge.harness.deterministic.tier import WORDS
+from loopgauge.harness.deterministic.tools import Tool
 from loopgauge.harness.explained import Anatomy, Explanation
 from loopgauge.harness.model import Arm, Benchmark
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
+from loopgauge.harness.subject import Subject
 
 NAMELESS = 0.05  # share of the instructions from which it is worth a word
 STRIPPED = (
@@ -32,18 +34,30 @@ def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explan
     what = subject.resolve(request)
     [benchmark] = what.benchmarks
     arms = [arm for arm in what.arms if wanted(arm, request)]
-    tracker = Tracker(listener, budget_s=len(arms) * sum(ABOUT_S[how] for how in ALL))
+    return explain_arms(what, benchmark, arms, request, Tracker(listener, expected_s(len(arms))))
+
+
+def expected_s(arms: int) -> float:
+    return arms * sum(ABOUT_S[how] for how in ALL)
+
+
+def explain_arms(
+    what: Subject,
+    benchmark: Benchmark,
+    arms: Sequence[Arm],
+    request: RunRequest,
+    tracker: Tracker,
+    most: int = anatomy.COSTLIEST,
+) -> Explanation:
+    """In the order of `arms`; `most`: functions that are kept of each. Raises what explain does."""
     interpreters = what.environment.interpreters
-    [(key, interpreter)] = interpreters.items()
-    here = {key: tools.ask(interpreter.executable)}
+    keys = dict.fromkeys(arm.python for arm in arms)
+    here = {key: tools.ask(interpreters[key].executable) for key in keys}
     counting = Counting(interpreters, here, request.path, request.cpus)
-    work = {how: ABOUT_S[how] for how in ALL if how not in here[key] or here[key][how].version}
+    work = {how: ABOUT_S[how] for how in ALL if all(works(how, here[key]) for key in keys)}
     available = [arm for arm in arms if arm.available]
     tracker.measuring(sum(work.values()) * len(available), 0.0, 0)
-    loops = []
-    for arm in arms:
-        loops.append(one(counting, benchmark, arm, work, tracker))
-    missing = [f"{loop.arm}: {reason}" for loop in loops for reason in loop.missing]
+    loops = [one(counting, benchmark, arm, work, tracker, most) for arm in arms]
     method = METHOD if any(loop.divided for loop in loops) else UNDIVIDED
     unnamed = max((loop.unnamed for loop in loops), default=0.0)
     if unnamed >= NAMELESS:
@@ -52,13 +66,20 @@ def explain(request: RunRequest, listener: Callable[[Progress], None]) -> Explan
         benchmark=benchmark,
         operation="op" if benchmark.measure == "value" else benchmark.unit,
         command=list(request.command),
-        python=interpreter,
+        python=interpreters[arms[-1].python],
         created=what.environment.load.utc,
         machine=what.environment.machine.cpu_model,
         method=method,
         loops=loops,
-        left_out=tools.missing(here[key]) + missing,
+        left_out=[
+            *dict.fromkeys(line for key in keys for line in tools.missing(here[key])),
+            *(f"{loop.arm}: {reason}" for loop in loops for reason in loop.missing),
+        ],
     )
+
+
+def works(how: How, found: Mapping[str, Tool]) -> bool:
+    return how not in found or bool(found[how].version)
 
 
 def wanted(arm: Arm, request: RunRequest) -> bool:
@@ -75,6 +96,7 @@ def one(
     arm: Arm,
     work: dict[How, float],
     tracker: Tracker,
+    most: int,
 ) -> Anatomy:
     if not arm.available:
         return anatomy.absent(arm)
@@ -89,7 +111,7 @@ def one(
     found = counting.count(benchmark, arm, say, ALL)
     for how in (how for how in work if how not in before[:-1]):
         tracker.finished(work[how])
-    return anatomy_of(arm, found)
+    return anatomy_of(arm, found, most)
 
 
 EXPLAINED = {**WORDS, "plain": "time", "bytecodes": "bytecodes"}

@@ -18,7 +18,7 @@ def short(run: RunSummary) -> Facts:
         ("machine", machine(header.environment)),
         ("Python", pythons(header.environment)),
         ("measured", _extent(run)),
-        ("when", _moment(header.created)),
+        ("when", moment(header.created)),
         ("conformance", run.conformance),
     ]
 
@@ -40,7 +40,7 @@ def full(run: RunSummary) -> Facts:
     facts = [
         ("run", header.run),
         ("run file", run.path),
-        ("started", _moment(header.created)),
+        ("started", moment(header.created)),
         ("seed", str(header.seed)),
         ("setting", header.setting),
         ("processes per loop", str(header.plan.rounds)),
@@ -61,7 +61,7 @@ def full(run: RunSummary) -> Facts:
         ("load before the run", f"{load.load_1m:.2f}"),
     ]
     facts += [
-        (f"Python {key}", _interpreter(found))
+        (f"Python {key}", interpreter(found))
         for key, found in header.environment.interpreters.items()
     ]
     facts += [(f"${name}", value) for name, value in header.environment.variables.items()]
@@ -124,7 +124,7 @@ def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def _interpreter(found: Interpreter) -> str:
+def interpreter(found: Interpreter) -> str:
     parts = [
         f"{found.implementation} {found.version}",
         _build(found),
@@ -141,5 +141,5 @@ def _known(*values: str) -> str:
     return ", ".join(value or wording.DASH for value in values) if any(values) else ""
 
 
-def _moment(created: str) -> str:
+def moment(created: str) -> str:
     return created.replace("T", " ").replace("Z", " UTC").replace("+00:00", " UTC")

@@ -39,7 +39,7 @@ Examples:
   bench gate pytest:tests/bench myloop.bench:main --base v1.2
   bench gate --plan --find 3
   bench gate --resume latest
-  bench gate --replay latest --markdown comment.md
+  bench gate --replay latest --markdown comment.md --html gate.html
 
 \b
 A side is a git revision of the project in this folder, a wheel, a virtual
@@ -94,6 +94,7 @@ reason, by_name). Members are added, never removed.
               help="For the timing. Default: 5.")  # fmt: skip
 @click.option("--no-conformance", is_flag=True, help="Do not ask what the head promises.")
 @click.option("--no-deterministic", is_flag=True, help="Do not count instructions and the like.")
+@click.option("--no-explain", is_flag=True, help="Do not look where the time of changes goes.")
 @click.option("--no-timing", is_flag=True, help="Do not measure times.")
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a gate's random order.")
 @click.option(
@@ -108,6 +109,8 @@ reason, by_name). Members are added, never removed.
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (see below).")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write a comment for the merge request.")  # fmt: skip
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write a page: what changed, how sure, what to look at.")  # fmt: skip
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write JUnit XML.")  # fmt: skip
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations.")
@@ -120,6 +123,7 @@ def gate(
     minutes: float | None,
     no_conformance: bool,
     no_deterministic: bool,
+    no_explain: bool,
     no_timing: bool,
     seed: int | None,
     plan: bool,
@@ -129,6 +133,7 @@ def gate(
     out: Path | None,
     as_json: bool,
     markdown: Path | None,
+    html: Path | None,
     junit: Path | None,
     annotations: bool,
 ) -> None:
@@ -144,8 +149,9 @@ def gate(
             "--resume" if resume else "--replay",
             {"WHAT": what, "--base": base, "--head": head, "--loop": loop, "--margin": margin,
              "--minutes": minutes, "--no-conformance": no_conformance,
-             "--no-deterministic": no_deterministic, "--no-timing": no_timing, "--seed": seed,
-             "--plan": plan, "--find": find, "--out": out},
+             "--no-deterministic": no_deterministic, "--no-explain": no_explain,
+             "--no-timing": no_timing, "--seed": seed, "--plan": plan, "--find": find,
+             "--out": out},
         )  # fmt: skip
     if find is not None and not plan:
         raise click.UsageError("--find belongs to --plan.")
@@ -159,11 +165,13 @@ def gate(
         settings = chosen_settings(what, loop, margin, minutes)
         settings.conformance &= not no_conformance
         settings.deterministic &= not no_deterministic
+        settings.explain &= not no_explain
         settings.timing &= not no_timing
         folder = out or new_folder()
         if plan:
-            refuse_beside("--plan", {"--out": out, "--markdown": markdown, "--junit": junit,
-                                     "--annotations": annotations}, why=KEEPS_NOTHING)  # fmt: skip
+            outputs = {"--out": out, "--markdown": markdown, "--html": html, "--junit": junit,
+                       "--annotations": annotations}  # fmt: skip
+            refuse_beside("--plan", outputs, why=KEEPS_NOTHING)
         else:
             require_room(folder)
         header = make_header(folder, base, head, settings, seed)
@@ -171,7 +179,7 @@ def gate(
             calibrate(header, 2.0 if find is None else find, as_json=as_json)
             return
         file, result = begun(folder, header)
-    present(file, result, as_json, markdown, junit, annotations)
+    present(file, result, as_json, markdown, html, junit, annotations)
     click.get_current_context().exit(result.exit_code)
 
 

@@ -25,6 +25,7 @@ STEPS: dict[Step | Literal["calibration"], str] = {
     "confirmation": "timing, second stage: what was flagged, in fresh processes",
     "tests timing": "timing of the project's tests, first stage",
     "tests confirmation": "timing of the project's tests, second stage",
+    "explanation": "explaining what changed, on both sides",
 }
 
 
@@ -62,9 +63,11 @@ def present(
     result: GateResult,
     as_json: bool,
     markdown: Path | None,
+    html: Path | None,
     junit: Path | None,
     annotations: bool,
 ) -> None:
+    from loopgauge.harness.cli import gate_report
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.gate_table import print_gate
     from loopgauge.harness.cli.output import print_json
@@ -92,6 +95,8 @@ def present(
         markdown.parent.mkdir(parents=True, exist_ok=True)
         markdown.write_text(comment(gate), encoding="utf-8")
         click.echo(f"markdown: {shown(markdown)}", err=True)
+    if html is not None:
+        gate_report.write(gate, html)
     if junit is not None:
         click.echo(f"junit: {shown(write_junit(gate, junit))}", err=True)
     click.echo(f"gate: {shown(gate.folder)}", err=True)

@@ -44,7 +44,7 @@ def is_gate(path: Path) -> bool:
     """The folder of `bench gate`, or the file in it that says what it is."""
     from loopgauge.harness.gate.store import FILE
 
-    return (path / FILE).is_file()
+    return (path / FILE).is_file() or (path.name == FILE and path.is_file())
 
 
 def is_verdicts(path: Path) -> bool:

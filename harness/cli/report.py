@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,16 +102,18 @@ def report(
 ) -> None:
     """Make a report from result files.
 
-    RUN is a run file, `latest`, or `latest~1` for the one before it; or a
-    result of `bench conformance`.
+    RUN is a run file, `latest`, or `latest~1` for the one before it; a result
+    of `bench conformance`; or the folder of a gate, which makes a page of its own.
     """
-    from loopgauge.harness.cli import matrix
+    from loopgauge.harness.cli import gate_report, matrix
     from loopgauge.harness.cli.given import given
 
     chosen = tuple(dict.fromkeys(formats)) or ("html",)
     found = given(runs)
     if found.gates:
-        refuse_gates(found.gates)
+        require_gates_only(found, chosen, diff=diff)
+        code = gate_report.report(found.gates, out, open_it=open_it)
+        click.get_current_context().exit(code)
     if not found.runs:
         if chosen != ("html",):
             raise click.UsageError("Conformance results make html only.")
@@ -134,16 +135,11 @@ def report(
     click.get_current_context().exit(make(read(found), chosen, out, arms, open_it))
 
 
-def refuse_gates(folders: Sequence[Path]) -> None:
-    from loopgauge.harness.cli.errors import Problem
-    from loopgauge.harness.cli.runs import shown
-
-    name = shlex.quote(shown(folders[0]))
-    raise Problem(
-        ExitCode.UNREADABLE,
-        f"{name} is the folder of a gate",
-        f"See it again with: bench gate --replay {name}",
-    )
+def require_gates_only(found: Given, chosen: Sequence[str], *, diff: bool) -> None:
+    if found.runs or found.verdicts:
+        raise click.UsageError("A gate has a page of its own: give gates, or other results.")
+    if chosen != ("html",) or diff:
+        raise click.UsageError("The folder of a gate makes html only.")
 
 
 def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:

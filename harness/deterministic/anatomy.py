@@ -44,7 +44,7 @@ UNDIVIDED = (
 )
 Key = TypeVar("Key")
 
-COSTLIEST = 15  # functions kept of each kind
+COSTLIEST = 15  # functions kept of each kind, where nobody asks for more
 TINY = 0.001  # share that is taken for nothing: of a part, or of a function
 
 _INTERPRETER = re.compile(r"(lib)?python3?[.\d]*(\.so[.\d]*)?t?$")
@@ -69,7 +69,8 @@ def absent(arm: Arm) -> Anatomy:
     )
 
 
-def anatomy_of(arm: Arm, found: Findings) -> Anatomy:
+def anatomy_of(arm: Arm, found: Findings, most: int = COSTLIEST) -> Anatomy:
+    """`most`: functions that are kept of each kind."""
     made = Anatomy(
         arm=arm.label,
         loop=arm.loop,
@@ -84,10 +85,10 @@ def anatomy_of(arm: Arm, found: Findings) -> Anatomy:
     bytecodes: dict[str, float] = {}
     if found.bytecodes:
         bytecodes = difference(found.n["bytecodes"], *found.bytecodes)
-        made.python_functions = costliest(bytecodes, python_function)
+        made.python_functions = costliest(bytecodes, python_function, most)
     if found.profiles:
         instructions = per_function(found)
-        made.functions = costliest(instructions, machine_function)
+        made.functions = costliest(instructions, machine_function, most)
         unnamed = (cost for function, cost in instructions.items() if is_unnamed(function))
         made.unnamed = sum(unnamed) / sum(instructions.values())
         made.parts_instructions = divided(instructions, arm, bytecodes)
@@ -180,12 +181,13 @@ def is_applications(name: str, arm: Arm) -> bool:
     return not (_STDLIB.search(file) or f"/{package}/" in file)
 
 
-def costliest(costs: Mapping[Key, float], named: Callable[[Key], tuple[str, str]]) -> list[Cost]:
+def costliest(
+    costs: Mapping[Key, float], named: Callable[[Key], tuple[str, str]], most: int
+) -> list[Cost]:
     """`named`: function and file."""
     total = sum(costs.values())
-    most = sorted(costs.items(), key=lambda item: -item[1])[:COSTLIEST]
     found = []
-    for key, value in most:
+    for key, value in sorted(costs.items(), key=lambda item: -item[1])[:most]:
         name, file = named(key)
         if value < TINY * total:
             break

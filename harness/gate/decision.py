@@ -37,7 +37,9 @@ def decide(gate: GateFile) -> GateResult:
     made = [*promises.decisions(gate.folder), *one_sided(gate)]
     notes = [*promises.notes(gate.folder), *(s.reason for s in gate.steps if s.state == "done")]
     notes = [note for note in notes if note]
-    left_out = [f"{one.step}: {one.reason}" for one in gate.steps if one.state == "left_out"]
+    steps = [one for one in gate.steps if one.state == "left_out"]
+    notes += [f"not explained: {one.reason}" for one in steps if one.step == "explanation"]
+    left_out = [f"{one.step}: {one.reason}" for one in steps if one.step != "explanation"]
     left_out += unfinished(gate)
     if counts := step_file(gate, "counts"):
         made += counting.decisions(counts, step_file(gate, "counts-again"), settings)

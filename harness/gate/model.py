@@ -14,11 +14,19 @@ import msgspec
 
 from loopgauge.harness.model import Environment, Record
 
-GATE_SCHEMA = 1
+GATE_SCHEMA = 2  # 2: the step "explanation"
 KIND = "gate"
 
 Origin = Literal["factory", "revision", "wheel", "environment"]
-Step = Literal["promises", "counts", "timing", "confirmation", "tests timing", "tests confirmation"]
+Step = Literal[
+    "promises",
+    "counts",
+    "timing",
+    "confirmation",
+    "tests timing",
+    "tests confirmation",
+    "explanation",
+]
 Tier = Literal["promises", "instructions", "syscalls", "allocations", "timing"]
 Verdict = Literal[
     "REGRESSED",  # worse by more than the margin, twice
@@ -58,6 +66,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     deterministic: bool = True  # instructions, system calls, allocations
     instructions_margin: float = 0.003
     timing: bool = True
+    explain: bool = True  # what changed, where it is counted, too
     build: str = ""  # command that installs a side, `{python}` and `{source}` filled in
     expected: list[Expected] = []
 

@@ -4,15 +4,23 @@ where its file ends. So a first run and a resumed one are the same function."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loopgauge.harness import environment
-from loopgauge.harness.errors import ResumeMismatch
-from loopgauge.harness.gate import counting, decision, judging, promises, tests_timing, timing
+from loopgauge.harness.errors import HarnessError, ResumeMismatch
+from loopgauge.harness.gate import (
+    counting,
+    decision,
+    explaining,
+    judging,
+    promises,
+    tests_timing,
+    timing,
+)
 from loopgauge.harness.gate.model import AnyGateRecord, GateHeader, GateResult, GateStep, Step
 from loopgauge.harness.gate.store import GateFile, append
 from loopgauge.harness.gate.subject import build
@@ -61,11 +69,37 @@ class Session:
                 self._skip(step, "head breaks rules that base keeps: its speed says nothing")
             else:
                 self._step(step, do)
+        result = self._result(began)
+        if self._explain(result):
+            result = self._result(began)
+        return result
+
+    def _result(self, began: float) -> GateResult:
         result = decision.decide(self.gate)
         result.utc = environment.utc_now()
         result.wall_s = time.monotonic() - began
         self._record(result)
         return result
+
+    def _explain(self, result: GateResult) -> bool:
+        """Whether there is more to say than before. What was decided is on the disk by now, and
+        stands whatever comes of this."""
+        header = self.gate.header
+        names = explaining.changed(result.decisions, header)
+        asked = header.settings.explain and header.settings.deterministic
+        if not asked or not names or self.gate.state("explanation") in decision.ENDED:
+            return False
+        try:
+            self._step("explanation", lambda: self._explanation(names))
+        except (HarnessError, OSError) as error:
+            self._skip(
+                "explanation", error.cause if isinstance(error, HarnessError) else str(error)
+            )
+        return True
+
+    def _explanation(self, names: Sequence[str]) -> None:
+        with self.display("explanation") as listener:
+            explaining.explain(self.subject, names, self._file("explanation"), listener)
 
     def _measuring(self) -> dict[Step, Callable[[], None]]:
         steps: dict[Step, Callable[[], None]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +19,14 @@ TIERS: dict[Tier, str] = {
     "timing": "time per operation",
 }
 
+SHORT_TIERS: dict[Tier, str] = {
+    "promises": "promises",
+    "instructions": "instructions",
+    "syscalls": "system calls",
+    "allocations": "allocations",
+    "timing": "time",
+}
+
 MEANING: dict[Verdict, str] = {
     "BROKEN": "base can do it, head cannot",
     "REGRESSED": "worse by more than the margin, seen twice",
@@ -32,6 +41,8 @@ MEANING: dict[Verdict, str] = {
 
 # Counted in whole numbers: their margin is a number, not a share.
 WHOLE: frozenset[Tier] = frozenset({"syscalls", "allocations"})
+
+COUNTED: frozenset[Tier] = frozenset({"instructions", "syscalls", "allocations"})
 
 ORDER: tuple[Verdict, ...] = tuple(MEANING)
 
@@ -58,6 +69,14 @@ def headline(gate: GateFile) -> str:
     word = _HEADLINE.get(code, f"ended with exit code {code}")
     counts = tally(gate.result.decisions)
     return f"{word}: {counts}" if counts else word
+
+
+def ended(gate: GateFile) -> bool:
+    """False where a step was interrupted, or killed. An explanation decides nothing."""
+    newest = {one.step: one.state for one in gate.steps}
+    return all(
+        state in ("done", "left_out") or step == "explanation" for step, state in newest.items()
+    )
 
 
 def tally(decisions: Sequence[Decision]) -> str:
@@ -110,10 +129,10 @@ def _cost(value: float | None, unit: str) -> str:
         return wording.DASH
     if unit == "ns" or unit.startswith("ns/"):
         return wording.duration(value) + unit[2:]
-    return f"{_count(value)} {unit}".strip()
+    return f"{count(value)} {unit}".strip()
 
 
-def _count(value: float) -> str:
+def count(value: float) -> str:
     """A change of 0.3 % has to show: all digits of a large number."""
     if abs(value) < 1000:
         return wording.number(value)
@@ -123,7 +142,7 @@ def _count(value: float) -> str:
 def why(decision: Decision) -> str:
     """The reason, and what changed most in a count; in one line that is not endless."""
     parts = sorted(decision.by_name.items(), key=lambda part: -abs(part[1]))[:NAMED_PARTS]
-    named = ", ".join(f"{name} {_signed(change)}" for name, change in parts if change)
+    named = ", ".join(f"{name} {signed(change)}" for name, change in parts if change)
     words = [decision.reason, f"most of it: {named}" if named else ""]
     if decision.stage > 1 and decision.tier != "timing":
         words.append("counted twice")
@@ -132,8 +151,23 @@ def why(decision: Decision) -> str:
     return one_line("; ".join(word for word in words if word))
 
 
-def _signed(change: float) -> str:
-    return ("+" if change > 0 else "-") + _count(abs(change))
+def signed(change: float) -> str:
+    """'+6 282', '-0.500'."""
+    return ("+" if change > 0 else "-") + count(abs(change))
+
+
+def anchor(kind: str, name: str) -> str:
+    """'case-TIME-003.sleep': an id of the page."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{kind}-{name}")
+
+
+def anchors(kind: str, names: Sequence[str]) -> list[str]:
+    """One for each, none twice: names that differ in markup alone are made the same."""
+    found: list[str] = []
+    for name in names:
+        made = anchor(kind, name)
+        found.append(f"{made}-{len(found)}" if made in found else made)
+    return found
 
 
 def one_line(text: str, length: int = _SHORT) -> str:

@@ -213,8 +213,7 @@ def test_the_data_is_in_the_page_to_take_away():
     name = run.header.run
     assert [*links] == [f"{name}.csv", f"{name}-values.csv"]
     figures, values = (
-        [*csv.DictReader(StringIO(unquote(uri.partition(",")[2])))]
-        for uri in links.values()
+        [*csv.DictReader(StringIO(unquote(uri.partition(",")[2])))] for uri in links.values()
     )
     assert [row["arm"] for row in figures] == FIVE * 2
     assert [row["what"] for row in values[:2]] == ["cost", "ratio"]

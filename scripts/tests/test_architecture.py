@@ -28,6 +28,7 @@ ALLOWED = {
         "loopgauge.harness.explained",
         "loopgauge.harness.comparison.model",
         "loopgauge.harness.history.model",
+        "loopgauge.harness.gate.evidence",
         "loopgauge.harness.gate.model",
         "loopgauge.harness.gate.store",
         "loopgauge.conformance.model",

@@ -1,0 +1,130 @@
+"""What somebody who has to cure a change should look at first."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loopgauge.harness.explained import Anatomy
+from loopgauge.harness.gate.evidence import Evidence, Explained, Part
+from loopgauge.harness.gate.model import FAILING, Decision
+from loopgauge.harness.gate.store import GateFile
+from loopgauge.reports import wording
+from loopgauge.reports.gate import words
+
+CASES = 3  # scripts that are named
+BENCHMARKS = 3
+PARTS = 3  # functions or system calls of each
+CHANGED = FAILING | {"EXPECTED", "IMPROVED"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """`subject` is a benchmark id or a case; `command` shows more, where there is one."""
+
+    subject: str
+    text: str
+    command: str = ""
+
+
+def looks(gate: GateFile, evidence: Evidence) -> list[Look]:
+    """The most important one first."""
+    result = gate.result
+    if result is None:
+        return []
+    weighed = words.by_weight(result.decisions)
+    found = [*_cases(gate, weighed)]
+    explained = {one.explanation.benchmark.id: one for one in evidence.explained}
+    changed = [one for one in weighed if one.tier != "promises" and one.verdict in CHANGED]
+    for name in [*dict.fromkeys(one.subject for one in changed)][:BENCHMARKS]:
+        own = [one for one in changed if one.subject == name]
+        told = [*_told(own, explained.get(name))]
+        found.append(Look(name, "; ".join(told)) if told else _uncounted(name, own, gate))
+    if open_ones := [one for one in weighed if one.verdict == "INCONCLUSIVE"]:
+        found.append(_undecided(open_ones))
+    return found
+
+
+def _cases(gate: GateFile, weighed: Sequence[Decision]) -> Iterable[Look]:
+    broken = [one for one in weighed if one.tier == "promises" and one.verdict in FAILING]
+    for one in broken[:CASES]:
+        yield Look(one.subject, words.one_line(one.reason), repro(one.subject, gate))
+
+
+def repro(case: str, gate: GateFile) -> str:
+    """Fit to be pasted into a shell."""
+    return words.one_line(f"bench repro {shlex.quote(case)} --loop {loop_of(gate)}")
+
+
+def loop_of(gate: GateFile) -> str:
+    return shlex.quote(gate.header.head.loop)
+
+
+def _told(own: Sequence[Decision], explained: Explained | None) -> Iterable[str]:
+    """Where the time went, the functions, the system calls and the bytecodes that grew."""
+    if explained is not None:
+        yield from _parts(explained)
+    counts = {one.tier: one for one in own if one.by_name}
+    if explained is not None and explained.functions:
+        yield f"instructions: {_named(explained.functions)}"
+    elif "instructions" in counts:
+        yield f"instructions: {_of(counts['instructions'])}"
+    if explained is not None and explained.python_functions:
+        yield f"bytecodes: {_named(explained.python_functions)}"
+    for tier in ("syscalls", "allocations"):
+        if tier in counts:
+            yield f"{words.SHORT_TIERS[tier]}: {_of(counts[tier])}"
+
+
+def _uncounted(name: str, own: Sequence[Decision], gate: GateFile) -> Look:
+    """Loops that live in one Python can be explained from here; other builds only by a gate."""
+    told = own[0].reason or "nothing was counted that could say why"
+    base, head = gate.header.base, gate.header.head
+    if own[0].verdict == "BROKEN" or {base.origin, head.origin} != {"factory"}:
+        return Look(name, words.one_line(told))
+    loops = f"--loop {shlex.quote(base.loop)} --loop {loop_of(gate)}"
+    return Look(name, words.one_line(told), f"bench explain {shlex.quote(name)} {loops}")
+
+
+def _parts(explained: Explained) -> Iterable[str]:
+    base, head = explained.explanation.loops
+    change = {part: head.parts_ns[part] - ns for part, ns in base.parts_ns.items()
+              if part in head.parts_ns}  # fmt: skip
+    if change:
+        part = max(change, key=lambda part: abs(change[part]))
+        whole = wording.duration(abs(cpu(head) - cpu(base)))
+        yield (
+            f"CPU time: most of the difference is in {part}"
+            f" ({signed_time(change[part])}; {whole} in all)"
+        )
+
+
+def cpu(side: Anatomy) -> float:
+    return sum(side.parts_ns.values())
+
+
+def signed_time(ns: float) -> str:
+    return ("+" if ns > 0 else "-" if ns < 0 else "") + wording.duration(abs(ns))
+
+
+def _named(parts: Sequence[Part]) -> str:
+    return ", ".join(
+        f"{words.one_line(part.name, 80)} {words.signed(part.change)}" for part in parts[:PARTS]
+    )
+
+
+def _of(decision: Decision) -> str:
+    parts = sorted(decision.by_name.items(), key=lambda part: -abs(part[1]))[:PARTS]
+    return ", ".join(
+        f"{words.one_line(name, 80)} {words.signed(change)}" for name, change in parts if change
+    )
+
+
+def _undecided(open_ones: Sequence[Decision]) -> Look:
+    names = [*dict.fromkeys(one.subject for one in open_ones)]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return Look(
+        names[0],
+        f"not decided{more}: neither a pass nor a fail. {words.one_line(open_ones[0].reason)}",
+    )

@@ -1,0 +1,169 @@
+"""The page of a gate, made of decisions and evidence by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from report_testing.gates import EVIL, VERDICTS, decision, every_verdict, gate, unfinished
+from report_testing.pages import Page
+
+from loopgauge.harness.gate.evidence import Counted, Evidence, Figure, Part, Timed
+from loopgauge.harness.model import Benchmark
+from loopgauge.reports.gate.page import again, page
+
+
+def shown(found, evidence=None):
+    made = Page(page(found, evidence or Evidence()))
+    assert not made.misplaced
+    assert not made.open
+    ids = made.values("id")
+    assert len(ids) == len(set(ids))
+    targets = [address[1:] for address in made.values("href") if address.startswith("#")]
+    assert set(targets) <= set(ids)
+    return made
+
+
+def figure(change, processes, call="worse"):
+    return Figure(
+        call=call, change=change, low=change - 0.01, high=change + 0.01, level=0.9,
+        processes=processes,
+    )  # fmt: skip
+
+
+def evidence():
+    benchmark = Benchmark(id="throughput.sleep0", scenario="throughput.sleep0", unit="step")
+    timed = Timed(
+        benchmark=benchmark,
+        margin=0.01,
+        first=figure(0.03, 8),
+        second=figure(0.021, 32),
+        twin=figure(0.001, 32, "equivalent"),
+    )
+    counted = Counted(
+        benchmark="throughput.sleep0",
+        tier="syscalls",
+        unit="call/step",
+        base=1.0,
+        head=2.0,
+        parts=[Part(name="epoll_wait", base=1.0, head=2.0)],
+    )
+    return Evidence(timed=[timed], counted=[counted])
+
+
+def more_calls():
+    return decision("REGRESSED", tier="syscalls", low=None, high=None, change=1.0, margin=0.02,
+                    base=1.0, head=2.0, unit="call/step", stage=2, by_name={"epoll_wait": 1.0},
+                    reason="")  # fmt: skip
+
+
+def test_the_first_words_are_the_verdict():
+    slower = decision("REGRESSED", stage=2, reason="")
+    made = shown(gate(slower, more_calls(), exit_code=1), evidence())
+    assert "<h1>Head is worse: throughput.sleep0 takes 2.1% more time</h1>" in made.html
+    assert "system calls: epoll_wait +1.00" in made.text
+    assert "16 fresh processes a side" in made.text
+
+
+def test_both_stages_and_base_against_itself_are_shown():
+    made = shown(gate(decision("REGRESSED", stage=2), exit_code=1), evidence())
+    for words in ("+3.0% (+2.0% to +4.0%) in 8", "+2.1% (+1.1% to +3.1%) in 32", "+0.1% (-0.9%"):
+        assert words in made.text
+
+
+def test_a_count_that_changed_is_shown_by_name():
+    made = shown(gate(more_calls(), exit_code=1), evidence())
+    assert "Difference of system calls per step: left is better" in made.html
+    assert "epoll_wait 1.00 2.00 +1.00" in made.text
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_shown_and_explained(verdict):
+    made = shown(gate(decision(verdict)))
+    assert made.text.count(verdict) >= 3
+
+
+@pytest.mark.parametrize(
+    ("decisions", "members", "says"),
+    [
+        ([decision()], {}, "Head is no worse than base"),
+        ([decision("IMPROVED")], {}, "Head is no worse, and better in 1 of 1 comparisons"),
+        ([decision("INCONCLUSIVE"), decision()], {"exit_code": 3}, "1 of 2 comparisons are open"),
+        ([], {"exit_code": 4}, "Nothing was compared"),
+        ([decision()], {"exit_code": 6, "left_out": ["no valgrind"]}, "something was left out"),
+        (
+            [decision("BROKEN", tier="promises", subject="TIME-003.sleep", change=None)],
+            {"exit_code": 5},
+            "Head breaks a promise that base keeps: TIME-003.sleep",
+        ),
+    ],
+)
+def test_the_headline_says_what_came_of_it(decisions, members, says):
+    assert says in shown(gate(*decisions, **members)).html.partition("</h1>")[0]
+
+
+def test_a_gate_that_did_not_end_says_so():
+    found = unfinished()
+    found.result = gate(decision("REGRESSED")).result
+    made = shown(found)
+    assert "The gate did not come to an end; so far: throughput.sleep0 takes 2.1% more" in made.html
+
+
+def test_what_is_not_decided_is_hollow_and_no_ranking():
+    found = gate(
+        decision("INCONCLUSIVE", subject="b"), decision(subject="a"), decision(subject="c")
+    )
+    made = shown(found)
+    title = made.html.split("<desc ")[1]
+    assert title.index("b:") < title.index("a:") < title.index("c:")
+
+
+def test_a_gate_without_any_figure_has_no_empty_plot():
+    found = gate(decision("ADDED", change=None, low=None, high=None), exit_code=4)
+    assert "<svg" not in shown(found).html
+
+
+def test_hundreds_of_benchmarks_are_a_table_and_a_plot_that_says_what_it_lacks():
+    found = [decision(subject=f"a.b{number}") for number in range(300)]
+    made = shown(gate(*found, decision("REGRESSED", subject="a.worse"), exit_code=1))
+    assert "241 benchmarks that are the same are not drawn" in made.text
+    assert made.html.count("<tr id=") == 301
+
+
+def test_texts_stay_texts():
+    found = gate(decision("BROKEN", subject=EVIL, reason=EVIL), notes=[EVIL], left_out=[EVIL])
+    found.header.head.given = EVIL
+    made = shown(found)
+    assert not made.all("b") or "@everyone" not in {w.strip() for w in made.words}
+    assert "\x1b" not in made.html
+    assert "\x00" not in made.html
+
+
+def test_the_page_loads_nothing():
+    made = shown(gate(*every_verdict(), exit_code=1), evidence())
+    assert not made.all("link")
+    assert all("src" not in attributes for attributes in made.all("script"))
+    assert not [address for address in made.values("href") if not address.startswith("#")]
+
+
+def test_a_gate_is_repeated_with_its_seed_and_not_into_its_own_folder():
+    found = gate()
+    found.header.command = [
+        "bench",
+        "gate",
+        "--out",
+        "x",
+        "--html=y",
+        "--seed",
+        "1",
+        "--",
+        "sleep0",
+    ]
+    assert again(found) == "bench gate --seed 7 -- sleep0"
+
+
+def test_a_truncated_promise_file_is_named(tmp_path: Path):
+    (tmp_path / "promises-head.jsonl").write_text("{}\n")
+    broken = decision("BROKEN", tier="promises", subject="TIME-003.sleep", change=None)
+    made = shown(gate(broken, folder=tmp_path, exit_code=5))
+    assert "promises-head.jsonl is no result of a conformance run" in made.text
