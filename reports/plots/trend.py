@@ -78,15 +78,16 @@ def _shifts(loops: Sequence[str]) -> dict[str, float]:
 
 
 def _dates(canvas: Canvas, trend: Trend, places: Mapping[str, float], bottom: float) -> None:
-    taken = -math.inf
+    taken, day = -math.inf, ""
     for run in trend.runs:
         x = places[run.name]
         canvas.lines([(x, bottom, x, bottom + 4)], theme.MUTED, 0.8)
         if x - taken >= DATES_APART:
-            canvas.text(x, bottom + 13, run.day, role=theme.MUTED, size=SMALL, align="center")
-            taken = x
+            words = run.day if run.day != day else run.created[11:16]
+            canvas.text(x, bottom + 13, words, role=theme.MUTED, size=SMALL, align="center")
+            taken, day = x, run.day
     middle = (LEFT + RIGHT) / 2
-    words = f"runs in the order of time, {trend.runs[0].day} to {trend.runs[-1].day}"
+    words = f"runs in the order of time, {trend.runs[0].day} to {trend.runs[-1].day} (UTC)"
     canvas.text(middle, bottom + 30, words, role=theme.MUTED, size=SMALL, align="center")
 
 

@@ -1,5 +1,6 @@
 "use strict";
 // Search over what the page carries itself: [kind, name, words, address]; every word must be found.
+// The words are kept in the address: find=timer
 (() => {
   const data = document.getElementById("search-data");
   const form = document.getElementById("search");
@@ -47,11 +48,17 @@
   };
 
   form.hidden = false;
-  input.addEventListener("input", show);
+  input.addEventListener("input", () => {
+    show();
+    view.set("find", input.value.trim() ? [input.value.trim()] : []);
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const first = list.querySelector("a");
     if (first) first.click();
   });
-  show();
+  view.watch(() => {
+    input.value = view.get("find").join(",");
+    show();
+  });
 })();

@@ -107,7 +107,8 @@ def axe(page: Any, within: str | None = None) -> list[str]:
     thousands of elements.
     """
     axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
-    only = {"resultTypes": ["violations"]}
+    # Style sheets of their own are not asked for again: from a file: page that is forbidden.
+    only = {"resultTypes": ["violations"], "preload": False}
     results = axe_playwright.Axe().run(page, context=within, options=only).response
     return [
         f"{fault['id']} ({len(fault['nodes'])}): {fault['nodes'][0]['html'][:200]}"
