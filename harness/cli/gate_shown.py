@@ -72,6 +72,7 @@ def present(
     from loopgauge.harness.cli.gate_table import print_gate
     from loopgauge.harness.cli.output import print_json
     from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.gate.gathering import gather
     from loopgauge.reports.gate import markdown as comment
     from loopgauge.reports.gate import workflow_commands, write_junit
 
@@ -93,7 +94,7 @@ def present(
             click.echo(line, err=as_json)
     if markdown is not None:
         markdown.parent.mkdir(parents=True, exist_ok=True)
-        markdown.write_text(comment(gate), encoding="utf-8")
+        markdown.write_text(comment(gate, gather(gate)), encoding="utf-8")
         click.echo(f"markdown: {shown(markdown)}", err=True)
     if html is not None:
         gate_report.write(gate, html)

@@ -16,16 +16,19 @@ from loopgauge.reports.gate import words
 CASES = 3  # scripts that are named
 BENCHMARKS = 3
 PARTS = 3  # functions or system calls of each
+SCRIPT = "prints a script that shows it"
 CHANGED = FAILING | {"EXPECTED", "IMPROVED"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """`subject` is a benchmark id or a case; `command` shows more, where there is one."""
+    """`subject` is a benchmark id or a case; `command` shows more, where there is one, and `does`
+    says what."""
 
     subject: str
     text: str
     command: str = ""
+    does: str = ""
 
 
 def looks(gate: GateFile, evidence: Evidence) -> list[Look]:
@@ -49,7 +52,7 @@ def looks(gate: GateFile, evidence: Evidence) -> list[Look]:
 def _cases(gate: GateFile, weighed: Sequence[Decision]) -> Iterable[Look]:
     broken = [one for one in weighed if one.tier == "promises" and one.verdict in FAILING]
     for one in broken[:CASES]:
-        yield Look(one.subject, words.one_line(one.reason), repro(one.subject, gate))
+        yield Look(one.subject, words.one_line(one.reason), repro(one.subject, gate), SCRIPT)
 
 
 def repro(case: str, gate: GateFile) -> str:
@@ -84,7 +87,8 @@ def _uncounted(name: str, own: Sequence[Decision], gate: GateFile) -> Look:
     if own[0].verdict == "BROKEN" or {base.origin, head.origin} != {"factory"}:
         return Look(name, words.one_line(told))
     loops = f"--loop {shlex.quote(base.loop)} --loop {loop_of(gate)}"
-    return Look(name, words.one_line(told), f"bench explain {shlex.quote(name)} {loops}")
+    command = words.one_line(f"bench explain {shlex.quote(name)} {loops}")
+    return Look(name, words.one_line(told), command, "shows where the time goes on both")
 
 
 def _parts(explained: Explained) -> Iterable[str]:

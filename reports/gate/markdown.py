@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from loopgauge.harness.gate.evidence import Evidence
 from loopgauge.harness.gate.model import FAILING, Decision, GateResult
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.reports import facts
 from loopgauge.reports.exports.markdown import escape
 from loopgauge.reports.gate import words
+from loopgauge.reports.gate.looking import Look, looks
 
 MARKER = "<!-- loopgauge gate -->"  # tells a later run which comment is ours
 MOST = 65_000
@@ -25,19 +27,21 @@ _HEAD = "| verdict | what | tier | change | interval | margin | cost | why |"
 _RULE = "|---|---|---|---:|---|---:|---|---|"
 
 
-def markdown(gate: GateFile, most: int = MOST) -> str:
-    """At most `most` characters, which is no less than a few thousand."""
+def markdown(gate: GateFile, evidence: Evidence | None = None, most: int = MOST) -> str:
+    """At most `most` characters, which is no less than a few thousand. With `evidence` it says
+    more of what to look at: the functions of an explanation are not in the decisions."""
     result = gate.result
     if result is None:
         return _without_result(gate)
     failed = [found for found in result.decisions if found.verdict in FAILING]
     dull = FAILING | {"EQUIVALENT"}
     notable = [found for found in result.decisions if found.verdict not in dull]
-    fixed = [*_opening(gate), *_hint(gate, failed), *_remarks(result), *_circumstances(gate)]
+    hints = _hints(looks(gate, evidence or Evidence()))
+    fixed = [*_opening(gate), *hints, *_remarks(result), *_circumstances(gate)]
     page = _Page(most, reserved=fixed)
     page.fixed(_opening(gate))
     page.table("", words.by_weight(failed))
-    page.fixed([*_hint(gate, failed), *_remarks(result)])
+    page.fixed([*hints, *_remarks(result)])
     page.table("Worth a look", words.by_weight(notable))
     same = [found for found in result.decisions if found.verdict == "EQUIVALENT"]
     for tier, title in words.TIERS.items():
@@ -108,12 +112,17 @@ def _opening(gate: GateFile) -> list[str]:
     return [MARKER, f"### loopgauge: {_shown(words.headline(gate))}", f"{sides}."]
 
 
-def _hint(gate: GateFile, failed: Sequence[Decision]) -> list[str]:
-    case = next((found.subject for found in failed if found.tier == "promises"), "")
-    if not case:
+def _hints(found: Sequence[Look]) -> list[str]:
+    """What somebody who has to cure it should look at first."""
+    if not found:
         return []
-    command = words.one_line(f"bench repro {case} --loop {gate.header.head.loop}")
-    return [f"`{command.replace('`', '')}` prints a script that shows the first of them."]
+    return ["\n".join(["**What to look at**", "", *(f"- {_hint(look)}" for look in found)])]
+
+
+def _hint(look: Look) -> str:
+    told = f"**{_shown(look.subject)}**: {_shown(look.text)}"
+    command = look.command.replace("`", "")
+    return f"{told}. `{command}` {look.does}." if command else told
 
 
 def _remarks(result: GateResult) -> list[str]:

@@ -154,6 +154,25 @@ def test_a_commit_is_named_by_its_first_digits():
     assert "Base 0123456789, head the working tree" in markdown(found)
 
 
+def test_what_to_look_at_comes_before_the_rest():
+    counted = decision("REGRESSED", tier="syscalls", by_name={"epoll_wait": 1.0}, reason="")
+    undecided = decision("INCONCLUSIVE", subject="io.tcp_echo")
+    page = markdown(gate(counted, undecided, exit_code=1))
+    assert "- **throughput.sleep0**: system calls: epoll\\_wait +1.00\n" in page
+    assert "- **io.tcp\\_echo**: not decided" in page
+    assert page.index("What to look at") < page.index("Worth a look")
+
+
+def test_what_was_not_counted_comes_with_a_command_where_there_is_one():
+    found = gate(decision("REGRESSED", reason=""), exit_code=1)
+    assert "nothing was counted that could say why" in markdown(found)
+    assert "bench explain" not in markdown(found)
+    for one in (found.header.base, found.header.head):
+        one.origin = "factory"
+    said = "`bench explain throughput.sleep0 --loop myloop:new --loop myloop:new` shows where"
+    assert said in markdown(found)
+
+
 def test_a_broken_promise_comes_with_a_script():
     broken = decision("BROKEN", tier="promises", subject="SOON-001.three", change=None)
     page = markdown(gate(broken, exit_code=5))
