@@ -71,7 +71,7 @@
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && filters) filters.close();
     if (!on || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.target.closest("input,select,textarea,[contenteditable]")) return;
+    if (event.target.closest("input:not([type=checkbox]),select,textarea,[contenteditable]")) return;
     const known = keys.get(event.key);
     if (!known || (dialog && dialog.open)) return;
     event.preventDefault();

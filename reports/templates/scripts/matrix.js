@@ -1,5 +1,5 @@
 "use strict";
-// Filters of the matrix, kept in the address: #verdict=FAIL,HANG&level=MUST&stock=differs
+// Filters of the matrix, kept in the address (view.js): #verdict=FAIL,HANG&level=MUST&stock=differs
 (() => {
   const grid = document.getElementById("grid");
   const form = document.getElementById("filters");
@@ -63,31 +63,21 @@
     grid.hidden = seen.size === 0;
   };
 
-  const remember = () => {
-    const parts = Object.entries(chosen())
-      .filter(([, value]) => value.length)
-      .map(([name, value]) => `${name}=${[].concat(value).map(encodeURIComponent).join(",")}`);
-    const hash = parts.join("&");
-    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  const changed = () => {
+    for (const [name, value] of Object.entries(chosen())) view.set(name, [].concat(value || []));
+    show();
   };
 
   const recall = () => {
-    form.reset();
-    for (const part of location.hash.slice(1).split("&")) {
-      const [name, text = ""] = part.split("=");
-      let values;
-      try {
-        values = text.split(",").map(decodeURIComponent);
-      } catch {
-        continue;
+    for (const name of several) {
+      const values = view.get(name);
+      for (const box of form.querySelectorAll(`[name=${name}]`)) {
+        box.checked = values.includes(box.value);
       }
-      if (several.includes(name)) {
-        for (const box of form.querySelectorAll(`[name=${name}]`)) {
-          box.checked = values.includes(box.value);
-        }
-      } else if (single.includes(name)) {
-        form.elements[name].value = values.join(",");
-      }
+    }
+    for (const name of single) {
+      const box = form.elements[name];
+      if (box !== document.activeElement) box.value = view.get(name).join(",");
     }
     if (form.elements.area.selectedIndex < 0) form.elements.area.value = "";
     show();
@@ -120,9 +110,8 @@
     for (const { body } of rules) turn(body, open);
     openAll.textContent = open ? "Close all cases" : "Open all cases";
   });
-  form.addEventListener("input", () => { show(); remember(); });
+  form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(() => { show(); remember(); }));
-  window.addEventListener("hashchange", recall);
-  recall();
+  form.addEventListener("reset", () => setTimeout(changed));
+  view.watch(recall);
 })();

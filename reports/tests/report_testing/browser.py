@@ -100,16 +100,19 @@ class Faults:
             self.found.append(f"asked for {request.url[:200]}")
 
 
-def axe(page: Any, within: str | None = None) -> list[str]:
+def axe(page: Any, within: str = "body", without: str = "") -> list[str]:
     """What axe-core calls serious or critical: the rule, how often, and the first place.
 
-    `within`: a selector; a large page is looked at part by part, because axe takes seconds for
-    thousands of elements.
+    `within` and `without` are selectors: of a large page a part is enough where the rest is the
+    same again, because axe takes seconds for a thousand elements.
     """
     axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
-    # Style sheets of their own are not asked for again: from a file: page that is forbidden.
+    part: dict[str, Any] = {"include": [[within]]}
+    if without:
+        part["exclude"] = [[without]]
+    # No preload: axe would fetch stylesheets, which files may not.
     only = {"resultTypes": ["violations"], "preload": False}
-    results = axe_playwright.Axe().run(page, context=within, options=only).response
+    results = axe_playwright.Axe().run(page, context=part, options=only).response
     return [
         f"{fault['id']} ({len(fault['nodes'])}): {fault['nodes'][0]['html'][:200]}"
         for fault in results["violations"]
