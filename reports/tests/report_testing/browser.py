@@ -100,7 +100,7 @@ class Faults:
             self.found.append(f"asked for {request.url[:200]}")
 
 
-def axe(page: Any, within: str = "body", without: str = "") -> list[str]:
+def axe(page: Any, within: str = "html", without: str = "") -> list[str]:
     """What axe-core calls serious or critical: the rule, how often, and the first place.
 
     `within` and `without` are selectors: of a large page a part is enough where the rest is the
