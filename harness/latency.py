@@ -17,6 +17,7 @@ from loopgauge.harness.model import OpenLoop
 Buckets = Sequence[tuple[int, int]]
 
 _HALF = 1 << 10
+_NINES = 4  # 99.99 %
 _BEYOND = 10  # samples beyond a percentile: with fewer it is the luck of the largest ones
 _PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999}
 # Below this share of the rate latencies measure the queue. Not more, because a slot ends with its
@@ -31,6 +32,7 @@ class Latencies(msgspec.Struct, kw_only=True):
     count: int
     percentiles: dict[str, float | None]
     max_ns: int
+    curve: list[tuple[float, float]] = []  # (share, ns) as far as the samples carry it
 
 
 class Arrivals(msgspec.Struct, kw_only=True):
@@ -91,7 +93,20 @@ def latencies(buckets: Buckets, max_ns: int) -> Latencies:
         count=sum(count for _, count in buckets),
         percentiles={name: percentile(buckets, q, max_ns) for name, q in _PERCENTILES.items()},
         max_ns=max_ns,
+        curve=curve(buckets, max_ns),
     )
+
+
+def curve(buckets: Buckets, max_ns: int) -> list[tuple[float, float]]:
+    """Eight steps to each tenth of the share that is slower."""
+    points = []
+    for step in range(8 * _NINES + 1):
+        share = 1 - 10 ** (-step / 8)
+        ns = percentile(buckets, share, max_ns)
+        if ns is None:
+            break
+        points.append((share, ns))
+    return points
 
 
 def percentile(buckets: Buckets, q: float, max_ns: int) -> float | None:

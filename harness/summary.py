@@ -41,6 +41,9 @@ from loopgauge.harness.ratio import ratio_of
 from loopgauge.harness.statistics import Floats
 from loopgauge.harness.status import Status, is_isolated, left_out, status_of
 from loopgauge.harness.store import RunFile
+from loopgauge.harness.tiers import Layer as Layer  # what reports see of it
+from loopgauge.harness.tiers import Stack as Stack
+from loopgauge.harness.tiers import stacks
 from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, conformance_of, reason_of
 
 
@@ -68,6 +71,7 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     to_core: Ratio | None = None  # of a native loop: to the built-in core
     verdict: ArmVerdict = ""
     values: list[float] = []  # cost of each process, by round
+    slots: list[float] = []  # quantiles of the costs of all slots at SLOT_SHARES; to look at
     ratios: list[float] = []  # ratio to the reference of each process, by round
     metrics: dict[str, Metric] = {}  # by name; the newest of each
     arrivals: Arrivals | None = None  # latencies at a constant rate, of all processes together
@@ -90,6 +94,7 @@ class BenchmarkSummary(msgspec.Struct, kw_only=True):
     fastest: list[str]  # the best and the arms not separated from it
     aa: Ratio | None  # the reference against its own second instance
     aa_ok: bool = True
+    tiers: list[Stack] = []  # what floor, native loop and Python add, where those were measured
     natives: list[ArmSummary] = []  # native loops, no candidates either
     floor: ArmSummary | None = None  # bare system calls, where the benchmark has them: no candidate
 
@@ -120,6 +125,7 @@ class RunSummary(msgspec.Struct, kw_only=True):
 
 BARE = ("floor", "native")  # roles that are measured beside the loops and judged like none
 CORE = "native:epoll"  # what the other native loops are compared with
+SLOT_SHARES = (np.arange(32) + 0.5) / 32
 HELPER_GAP = 0.02  # CPU outside the loop's thread beyond this is pointed out
 
 
@@ -234,6 +240,13 @@ def summarise_benchmark(
         aa_ok=aa is None or twins_agree(benchmark, aa, margin),
         floor=floor,
         natives=natives,
+        tiers=stacks(
+            index,
+            benchmark,
+            floor.arm if floor is not None and floor.values else "",
+            [arm.arm for arm in natives if arm.values],
+            [arm.arm for arm in arms if arm.arm in sound and arm.role != "aa"],
+        ),
     )
 
 
@@ -289,7 +302,10 @@ def summarise_arm(
     if result.arrivals is not None and not result.arrivals.reached:
         result.status, result.reason = "invalid", rate_missed(result.arrivals)
         return result
-    result.values = [float(np.median(slot_costs(benchmark, sample))) for sample in samples]
+    slots = [slot_costs(benchmark, sample) for sample in samples]
+    result.values = [float(np.median(costs)) for costs in slots]
+    pooled = np.concatenate(slots)
+    result.slots = np.quantile(pooled, SLOT_SHARES).tolist() if len(pooled) else []
     result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
     # Zero: not measured, in a file of another tool.
     result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples]) or math.nan

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from loopgauge.harness.summary import RunSummary
+from loopgauge.harness.summary import BenchmarkSummary, RunSummary
 from loopgauge.reports import tally
 from loopgauge.reports.plots import overview, theme
 from loopgauge.reports.plots.frame import Drawing
-from loopgauge.reports.run.detail import benchmark_plots
+from loopgauge.reports.run.detail import benchmark_plots, scenario_plots
 
 FORMATS = ("svg", "png")
 
@@ -44,6 +44,13 @@ def _drawings(run: RunSummary, colour: Callable[[str], str]) -> Iterator[tuple[s
     looks = theme.marks([row.arm for row in standings], run.reference)
     if tally.has_ratio(standings):
         yield "overview", overview.overview(run, looks, overview.WIDE, colour)
+    scenarios: dict[str, list[BenchmarkSummary]] = {}
+    for benchmark in run.benchmarks:
+        scenarios.setdefault(benchmark.scenario, []).append(benchmark)
+    for scenario, found in scenarios.items():
+        curves = scenario_plots(found, looks, run.reference, colour)
+        for kind, drawing in curves.items():
+            yield f"{_file_name(scenario)}-{_file_name(kind)}", drawing
     for benchmark in run.benchmarks:
         plots = benchmark_plots(benchmark, looks, run.reference, colour)
         for kind, drawing in plots.items():

@@ -25,6 +25,7 @@ from loopgauge.reports.plots import svg, theme
 
 POINTS_PER_INCH = 72  # one unit of the canvas is one point of the figure
 
+DASHES = (2.0, 4.0)  # on and off, in pixels; round ends take from the gap
 PAINTERS_ORDER = 1  # the same for all: what is drawn later lies on top
 BASELINE = 0.36  # of the text size: from the middle of capitals down to the baseline
 
@@ -77,12 +78,13 @@ class Shape(Artist):
         edge: str = "black",
         width: float = 0.0,
         rounded: bool = False,
+        dashed: bool = False,
         marker: MarkerStyle | None = None,
         size: float = 0.0,
     ) -> None:
         super().__init__()
         self.path, self.face, self.edge, self.width = path, face, edge, width
-        self.rounded, self.marker, self.size = rounded, marker, size
+        self.rounded, self.dashed, self.marker, self.size = rounded, dashed, marker, size
         self.set_zorder(PAINTERS_ORDER)
 
     def draw(self, renderer: Any) -> None:
@@ -93,6 +95,8 @@ class Shape(Artist):
         gc.set_joinstyle("round" if self.rounded else "miter")
         if self.rounded:
             gc.set_snap(False)
+        if self.dashed:
+            gc.set_dashes(0, [renderer.points_to_pixels(length) for length in DASHES])
         face = None if self.face is None else to_rgba(self.face)
         place = self.get_transform()
         if self.marker is None:
@@ -146,10 +150,17 @@ class Canvas:
         if points:
             self._add(Shape(Path(points, codes), edge=self.colour(role), width=width))
 
-    def curve(self, points: Sequence[tuple[float, float]], role: str, width: float = 1.5) -> None:
+    def curve(
+        self,
+        points: Sequence[tuple[float, float]],
+        role: str,
+        width: float = 1.5,
+        dashed: bool = False,
+    ) -> None:
         """One stroke through all points."""
         if len(points) > 1:
-            shape = Shape(Path(points), edge=self.colour(role), width=width, rounded=True)
+            edge = self.colour(role)
+            shape = Shape(Path(points), edge=edge, width=width, rounded=True, dashed=dashed)
             self._add(shape)
 
     def area(self, points: Sequence[tuple[float, float]], role: str) -> None:

@@ -133,6 +133,8 @@ def _style(gc: Any, face: Any) -> str:
         words.append(f"stroke-width:{gc.get_linewidth():g}")
         if gc.get_capstyle() == "round":
             words.append("stroke-linecap:round;stroke-linejoin:round")
+        if (dashes := gc.get_dashes()[1]) is not None:
+            words.append(f"stroke-dasharray:{' '.join(f'{length:g}' for length in dashes)}")
     return ";".join(words)
 
 

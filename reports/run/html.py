@@ -33,7 +33,9 @@ def page(
     summaries: Sequence[RunSummary], links: Links = NO_LINKS, missing: Sequence[str] = ()
 ) -> str:
     """The page as text."""
-    made = environment("run", "promises", wording=wording, counts=counts, LOOKS=LOOKS, plain=plain)
+    made = environment(
+        "run", "detail", "promises", wording=wording, counts=counts, LOOKS=LOOKS, plain=plain
+    )
     return made.get_template("run/page.html.j2").render(
         links=links,
         missing=missing,

@@ -11,7 +11,13 @@ from loopgauge.reports import facts, tally
 from loopgauge.reports.facts import Facts
 from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.plots import swatch, theme
-from loopgauge.reports.run.detail import BenchmarkView, anchors, details
+from loopgauge.reports.run.detail import (
+    BenchmarkView,
+    FamilyView,
+    anchors,
+    details,
+    families,
+)
 from loopgauge.reports.run.first import First, first
 from loopgauge.reports.run.promises import Promises, promises
 from loopgauge.reports.run.raw import Raw, raw
@@ -25,6 +31,7 @@ class RunView:
     first: First
     standings: list[tally.Standing]
     benchmarks: list[BenchmarkView]
+    families: list[FamilyView]
     promises: Promises
     raw: Raw
     environment: Facts
@@ -35,13 +42,15 @@ def view_of(run: RunSummary, number: int, links: Links = NO_LINKS) -> RunView:
     key = f"r{number}"
     standings = tally.standings(run)
     looks = theme.marks([row.arm for row in standings], run.reference)
+    benchmarks = details(run, key, looks)
     return RunView(
         key=key,
         run=run,
         swatches={arm: Markup(swatch.swatch(look)) for arm, look in looks.items()},
         first=first(run, key, looks),
         standings=standings,
-        benchmarks=details(run, key, looks),
+        benchmarks=benchmarks,
+        families=families(run, key, benchmarks, looks),
         promises=promises(run, key, links),
         raw=raw(run, anchors(run, key)),
         environment=facts.full(run),

@@ -1,0 +1,47 @@
+"""The command that measures one benchmark of a run again, alone."""
+
+from __future__ import annotations
+
+import shlex
+
+from loopgauge.harness.model import Header, Tier
+from loopgauge.harness.summary import BenchmarkSummary
+
+APPLICATION = "app:"
+
+
+def again(header: Header, benchmark: BenchmarkSummary) -> str:
+    """As a line for a shell, with what was set in the environment; "" for figures of another
+    tool, and for tests of pytest, which only their own command can measure."""
+    if not header.resumable:
+        return ""
+    words = [f"{name}={shlex.quote(value)}" for name, value in header.environment.variables.items()]
+    words += ["bench", "run", shlex.quote(name_of(benchmark))]
+    for loop in dict.fromkeys(arm.loop for arm in header.arms if arm.role == "candidate"):
+        words += ["--loop", shlex.quote(loop)]
+    if header.tiers != ["python"]:
+        for tier in header.tiers:
+            words += ["--tier", tier] if _takes_part(tier, benchmark) else []
+    pythons = [*dict.fromkeys(arm.python for arm in header.arms if arm.python)]
+    if len(pythons) > 1:
+        for python in pythons:
+            words += ["--python", shlex.quote(python)]
+    if header.cpus:
+        words += ["--cpus", ",".join(map(str, header.cpus))]
+    return " ".join([*words, f"--{header.setting}", "--seed", str(header.seed)])
+
+
+def name_of(benchmark: BenchmarkSummary) -> str:
+    """Its id. Without parameters that would mean all variants of the scenario, so that one is
+    written out where the run has recorded what it is by default."""
+    if benchmark.scenario.startswith(APPLICATION):
+        return benchmark.scenario.removeprefix(APPLICATION)
+    if "[" in benchmark.id or not benchmark.values:
+        return benchmark.id
+    name, value = next(iter(benchmark.values.items()))
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"{benchmark.scenario}[{name}={written}]"
+
+
+def _takes_part(tier: Tier, benchmark: BenchmarkSummary) -> bool:
+    return tier != "native" or bool(benchmark.natives)
