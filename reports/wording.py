@@ -51,11 +51,18 @@ VERDICT_MEANING = {
 }
 
 FAMILY = {  # what a reader would say
-    "throughput": "callbacks and tasks",
+    "throughput": "scheduling",
     "timer": "timers",
-    "io": "input and output",
+    "io": "I/O",
     "signal": "signals",
     "pytest": "tests",
+}
+
+FAMILY_MEANING = {
+    "throughput": "callbacks, tasks, threads",
+    "timer": "call_later, sleep, time limits",
+    "io": "sockets, TLS, pipes, processes, files",
+    "signal": "from kill to callback",
 }
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99")

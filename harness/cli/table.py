@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loopgauge.harness.cli import counts, memory, wording
+from loopgauge.harness.cli import counts, families, memory, wording
 from loopgauge.harness.cli.latencies import latencies
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def print_run(summary: RunSummary, console: Console) -> None:
         console.print()
     if len(summary.benchmarks) > 1 and any(benchmark.fastest for benchmark in summary.benchmarks):
         console.print(overview(summary))
+        console.print()
+    if found := families.shown(summary):
+        console.print(Text("By family, as the mean over its benchmarks", style="bold"))
+        console.print(indented(families.table(found, summary.reference)))
         console.print()
     for note in summary.notes:
         console.print(Text.assemble(("note: ", "bold"), note))

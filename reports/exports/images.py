@@ -8,8 +8,10 @@ from pathlib import Path
 
 from loopgauge.harness.summary import BenchmarkSummary, RunSummary
 from loopgauge.reports import tally
+from loopgauge.reports.plots import families as family_plots
 from loopgauge.reports.plots import overview, theme
 from loopgauge.reports.plots.frame import Drawing
+from loopgauge.reports.run.answers import compared
 from loopgauge.reports.run.detail import benchmark_plots, scenario_plots
 
 FORMATS = ("svg", "png")
@@ -42,6 +44,10 @@ def write_images(
 def _drawings(run: RunSummary, colour: Callable[[str], str]) -> Iterator[tuple[str, Drawing]]:
     standings = tally.standings(run)
     looks = theme.marks([row.arm for row in standings], run.reference)
+    for families in (run.families, run.waits):
+        if compared(families):
+            name = "families" if families[0].kind == "cost" else "waits"
+            yield name, family_plots.chart(run, families, looks, family_plots.WIDE, colour)
     if tally.has_ratio(standings):
         yield "overview", overview.overview(run, looks, overview.WIDE, colour)
     scenarios: dict[str, list[BenchmarkSummary]] = {}

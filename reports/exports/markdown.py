@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
+from loopgauge.harness.summary import (
+    ArmSummary,
+    BenchmarkSummary,
+    FamilyArm,
+    FamilySummary,
+    RunSummary,
+)
 from loopgauge.reports import facts, wording
+from loopgauge.reports.run import answers
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -26,7 +33,37 @@ def section(run: RunSummary) -> str:
     lines.append(f"- self-check: {escape(run.self_check)}")
     lines += [f"- note: {escape(note)}" for note in run.notes]
     lines.append(f"- command: `{facts.command(run.header).replace('`', '')}`")
+    families = [each for each in answers.compared(run.families) if len(each.compared) > 1]
+    if families:
+        lines += ["", f"**{escape(answers.headline(families, run.reference))}**", ""]
+        lines += _families(run, families)
     return "\n".join([*lines, "", table(run)])
+
+
+def _families(run: RunSummary, families: Sequence[FamilySummary]) -> list[str]:
+    """Means over the benchmarks of each family; loops across, as in the table below."""
+    names = [arm.arm for arm in families[0].arms]
+    lines = [
+        f"| family | {' | '.join(map(escape, names))} |",
+        f"|---|{'---:|' * len(names)}",
+    ]
+    for family in families:
+        cells = [_family_cell(family, arm) for arm in family.arms]
+        lines.append(f"| {escape(wording.family(family.family))} | {' | '.join(cells)} |")
+    promises = {each.arm: each for each in run.promises}
+    if any(each.known for each in run.promises):
+        cells = [answers.share(promises.get(name)) for name in names]
+        lines.append(f"| MUST cases broken | {' | '.join(cells)} |")
+    return lines
+
+
+def _family_cell(family: FamilySummary, arm: FamilyArm) -> str:
+    if arm.ratio is None:
+        return wording.DASH
+    if not arm.complete:
+        return f"({arm.measured} of {arm.asked})"
+    words = wording.ratio(arm.ratio.estimate)
+    return f"**{words}**" if arm.arm in family.fastest else words
 
 
 def table(run: RunSummary, arms: Sequence[str] = ()) -> str:

@@ -3,17 +3,19 @@ which promises the winner breaks."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loopgauge.conformance import catalogue
+from loopgauge.conformance.catalogue import areas
 from loopgauge.harness.summary import ArmPromises, FamilyArm, FamilySummary, RunSummary
 from loopgauge.reports import wording
 
 MOST_CLAUSES = 4
 MOST_NAMES = 3
 MOST_AREAS = 5
+NOT_ASKED = "not asked"
 SURE = {
     "clear": "yes",
     "slight": "yes, slightly",
@@ -31,6 +33,7 @@ class Answer:
 
     family: str
     words: str  # "timers"
+    meaning: str  # "call_later, sleep, time limits"
     fastest: list[str]
     figures: list[
         tuple[str, str]
@@ -38,8 +41,8 @@ class Answer:
     sure: str  # "yes"
     lead: str
     why: str
-    aside: str  # who is not ranked and yet not behind
-    broken: list[str]  # of each fastest: "breaks 6 of 1760 MUST cases"
+    aside: str  # who is not ranked and yet close
+    broken: list[str]  # of each fastest, if they are few: "6 of 1760 cases"
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,18 @@ class Broken:
     """What one loop breaks, by area."""
 
     arm: str
-    share: str  # "6 of 1760"
+    share: str  # "6 of 1760 cases"
     areas: str
+
+
+def compared(families: Sequence[FamilySummary]) -> Sequence[FamilySummary]:
+    """All of them, if one has somebody to compare with the reference; else none."""
+    found = any(
+        arm.ratio is not None and arm.verdict != "reference"
+        for family in families
+        for arm in family.arms
+    )
+    return families if found else []
 
 
 def headline(families: Sequence[FamilySummary], reference: str) -> str:
@@ -89,7 +102,8 @@ def _unclear(family: FamilySummary, words: str, reference: str) -> str:
         return f"at {words} {family.fastest[0]} leads, but not beyond the noise of this run"
     if len(family.fastest) > MOST_NAMES:
         return f"at {words} {len(family.fastest)} loops share the front"
-    return f"at {words} {wording.listed(family.fastest)} share the front"
+    names = [arm.arm for arm in leaders(family)]
+    return f"at {words} {wording.listed(names)} share the front"
 
 
 def _by_how_much(family: FamilySummary, reference: str) -> str:
@@ -106,18 +120,35 @@ def answers(run: RunSummary, families: Sequence[FamilySummary]) -> list[Answer]:
 
 
 def _answer(run: RunSummary, family: FamilySummary, promises: dict[str, ArmPromises]) -> Answer:
-    leaders = [_arm(family, name) for name in family.fastest]
+    first = leaders(family)
+    few = first if len(first) <= MOST_NAMES else []
     return Answer(
         family=family.family,
         words=at(family),
-        fastest=family.fastest,
-        figures=[_figure(family, arm) for arm in leaders],
+        meaning=wording.FAMILY_MEANING.get(family.family, ""),
+        fastest=[arm.arm for arm in first],
+        figures=[_figure(family, arm) for arm in few] or _span(family, first),
         sure=_sure(run, family),
         lead=family.lead,
         why=_why(run, family),
         aside=_aside(family),
-        broken=[_breaks(promises.get(arm.arm)) for arm in leaders],
+        broken=[_cases(promises.get(arm.arm)) for arm in few],
     )
+
+
+def leaders(family: FamilySummary) -> list[FamilyArm]:
+    """The fastest, and whoever is not separated from it, in the order of the run file: by their
+    figures they would look ranked."""
+    return [arm for arm in family.arms if arm.arm in family.fastest]
+
+
+def _span(family: FamilySummary, arms: Sequence[FamilyArm]) -> list[tuple[str, str]]:
+    """Of too many to tell one by one."""
+    found = [arm.ratio.estimate for arm in arms if arm.ratio is not None]
+    if not found:
+        return []
+    what = "wait" if family.kind == "wait" else "cost"
+    return [(f"{wording.ratio(min(found))} to {wording.ratio(max(found))} times the {what}", "")]
 
 
 def _sure(run: RunSummary, family: FamilySummary) -> str:
@@ -154,27 +185,40 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
 
 
 def _aside(family: FamilySummary) -> str:
-    """A loop with gaps is ranked nowhere; that it may be better elsewhere is said."""
-    level = [
-        f"{arm.arm} ({arm.measured} of {arm.asked} benchmarks)"
+    """Of those with gaps, who are ranked nowhere, the one that comes closest to the first where
+    both were measured, if it comes closer than the next does."""
+    behind = family.runner_up
+    reach = behind.to_fastest.estimate if behind and behind.to_fastest else math.inf
+    near = [
+        (arm.to_fastest.estimate, arm)
         for arm in family.arms
-        if not arm.complete and arm.to_fastest is not None and arm.to_fastest.low <= 1
+        if not arm.complete and arm.to_fastest is not None and 2 * arm.measured > arm.asked
     ]
-    if not level or not family.fastest:
+    estimate, arm = min(near, key=lambda entry: entry[0], default=(math.inf, None))
+    if arm is None or estimate >= reach or not family.fastest:
         return ""
-    return f"Not ranked, and not behind where it was measured: {', '.join(level)}"
+    return (
+        f"Not ranked, for it lacks {arm.asked - arm.measured} of {arm.asked} benchmarks: "
+        f"{arm.arm}, at {wording.interval(arm.to_fastest)} over the others"
+    )
 
 
-def _breaks(found: ArmPromises | None) -> str:
+def share(found: ArmPromises | None) -> str:
+    """Of its MUST cases."""
     if found is None or not found.known or not found.must:
-        return "not asked"
+        return NOT_ASKED
     return f"{found.must_failing} of {found.must}"
+
+
+def _cases(found: ArmPromises | None) -> str:
+    words = share(found)
+    return f"{words} cases" if words != NOT_ASKED else words
 
 
 def broken(run: RunSummary) -> list[Broken]:
     """Of every loop that was asked, in the order of the run file."""
     return [
-        Broken(each.arm, _breaks(each), _areas(each))
+        Broken(each.arm, _cases(each), _areas(each))
         for each in run.promises
         if each.known and each.must
     ]
@@ -190,7 +234,7 @@ def _areas(found: ArmPromises) -> str:
     """ "TLS transports 12, Signals 3, 4 more areas", the most first."""
     if not found.broken:
         return "none"
-    known = catalogue.areas()
+    known = areas()
     counts: Counter[str] = Counter()
     for case in found.broken:
         area = case.rule.partition("-")[0]

@@ -16,8 +16,6 @@ from loopgauge.reports.plots.arms import Looks
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer, Broken
 
-MOST_FAMILIES = 15  # in one chart; a foreign file may name a thousand
-
 
 @dataclass(frozen=True)
 class Charts:
@@ -53,7 +51,7 @@ class First:
 
 def first(run: RunSummary, key: str, looks: Looks) -> First:
     """`key` starts every id."""
-    costs, waits = _answered(run.families), _answered(run.waits)
+    costs, waits = answers.compared(run.families), answers.compared(run.waits)
     answer, more = (costs, waits) if costs else (waits, [])
     drawn = tally.has_ratio(tally.standings(run))
     return First(
@@ -73,22 +71,12 @@ def first(run: RunSummary, key: str, looks: Looks) -> First:
     )
 
 
-def _answered(families: Sequence[FamilySummary]) -> list[FamilySummary]:
-    """All of them, if one has somebody to compare with the reference."""
-    compared = any(
-        arm.ratio is not None and arm.verdict != "reference"
-        for family in families
-        for arm in family.arms
-    )
-    return [*families] if compared else []
-
-
 def _families(
     run: RunSummary, families: Sequence[FamilySummary], looks: Looks, key: str
 ) -> Families | None:
     if not families:
         return None
-    shown = families[:MOST_FAMILIES]
+    shown = families[: family_plots.MOST]
     wide, narrow = (
         Markup(family_plots.chart(run, shown, looks, layout, theme.sentinel).page_svg(key + end))
         for layout, end in ((family_plots.WIDE, "w"), (family_plots.NARROW, "n"))

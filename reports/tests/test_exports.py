@@ -62,6 +62,15 @@ def test_markdown_tells_circumstances_and_command(run):
     assert run.self_check.split()[0] in text
 
 
+def test_markdown_begins_with_the_families(run):
+    text = markdown([run])
+    assert "**epoll is the fastest at scheduling:" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")][:4]
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[2].startswith("| scheduling | **")
+    assert lines[3].startswith("| MUST cases broken | 4 of 1760 | 6 of 1760 | not asked |")
+
+
 def test_markdown_of_a_run_without_benchmarks_says_so():
     assert "no benchmark" in markdown([samples.run([])])
 
@@ -69,8 +78,8 @@ def test_markdown_of_a_run_without_benchmarks_says_so():
 def test_images_are_written_in_both_formats(run, tmp_path):
     written = write_images([run], tmp_path)
     names = {path.name for path in written}
-    assert {"overview.svg", "overview.png"} <= names
-    assert len(written) == 2 * (1 + 3 * 3)
+    assert {"families.svg", "families.png", "overview.svg", "overview.png"} <= names
+    assert len(written) == 2 * (2 + 3 * 3)
     assert all(path.stat().st_size > 500 for path in written)
 
 

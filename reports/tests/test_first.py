@@ -65,15 +65,15 @@ def test_says_who_leads_by_how_much_how_surely_and_what_it_breaks() -> None:
     assert made.figures == [("4.0\u00d7 as fast", "0.25 [0.25, 0.25]")]
     assert made.sure == "yes"
     assert made.why == "next is uvloop at 1.30 [1.29, 1.31] times the cost"
-    assert made.broken == ["4 of 1760"]
+    assert made.broken == ["4 of 1760 cases"]
 
 
 def test_a_loop_with_gaps_is_not_ranked_and_not_hidden() -> None:
     """Over the three benchmarks it has, blazio costs less than epoll."""
     made = one_answer(family())
     assert made.fastest == ["epoll"]
-    assert (
-        made.aside == "Not ranked, and not behind where it was measured: blazio (3 of 4 benchmarks)"
+    assert made.aside == (
+        "Not ranked, for it lacks 1 of 4 benchmarks: blazio, at 0.900 [0.89, 0.909] over the others"
     )
 
 
@@ -109,7 +109,7 @@ def test_what_is_not_sure_is_said(lead: str, sure: str, why: str) -> None:
         ([family()], "epoll is the fastest at timers: 4.0\u00d7 as fast as asyncio."),
         (
             [family(), family(name="io"), family(name="mine", fastest=["uvloop"])],
-            "epoll is the fastest at timers and input and output; uvloop is the fastest at mine.",
+            "epoll is the fastest at timers and I/O; uvloop is the fastest at mine.",
         ),
         (
             [family(lead="shared", fastest=["epoll", "uvloop"])],
@@ -138,6 +138,16 @@ def test_the_headline_is_one_sentence(families: list[FamilySummary], sentence: s
     assert answers.headline(families, "asyncio") == sentence
 
 
+def test_those_who_share_the_front_stand_in_the_order_of_the_file() -> None:
+    """By their figures they would look ranked."""
+    made = one_answer(family(lead="shared", fastest=["uvloop", "epoll"]))
+    assert made.fastest == ["epoll", "uvloop"]
+    many = one_answer(family(lead="shared", fastest=["blazio", "uvloop", "epoll", "asyncio"]))
+    assert many.fastest == ARMS
+    assert many.figures == [("0.20 to 1.000 times the cost", "")]
+    assert many.broken == []
+
+
 def test_one_benchmark_does_not_speak_for_its_family() -> None:
     single = family(benchmarks=["timer.wait_for"], compared=["timer.wait_for"])
     assert answers.headline([single], "asyncio").startswith(
@@ -150,7 +160,7 @@ def test_what_each_loop_breaks_is_told_by_area() -> None:
     shown = {each.arm: each for each in answers.broken(run)}
     assert list(shown) == ["asyncio", "epoll", "blazio"]
     assert (shown["epoll"].share, shown["epoll"].areas) == (
-        "4 of 1760",
+        "4 of 1760 cases",
         "call_later, call_at, time 4",
     )
     assert answers.not_asked(run) == ["uvloop"]

@@ -39,7 +39,7 @@ def draw():
 
 def test_first_screen_says_what_was_measured_on_what_and_how_sure(whole):
     text = whole.text
-    assert "epoll is the fastest at callbacks and tasks: " in text
+    assert "epoll is the fastest at scheduling: " in text
     assert "Example CPU @ 2.50GHz" in text
     assert "CPython 3.14.8" in text
     assert "Self-check passed" in text

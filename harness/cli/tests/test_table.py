@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from loopgauge.harness.cli.table import print_run
+from loopgauge.harness.summary import FamilyArm, FamilySummary, Ratio
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Build
@@ -28,6 +29,29 @@ def test_a_wide_table_says_everything_in_one_row(build: Build) -> None:
     assert "epoll 330 ns 3.12x faster [3.06, 3.18] 2.45x faster [2.40, 2.50] faster" in text
     assert "asyncio 1.01 µs the reference 3.12x slower [3.06, 3.18] reference" in text
     assert "CPU time of the process per step, lower is better" in text
+
+
+def test_families_of_several_benchmarks_are_summed_up(build: Build) -> None:
+    low = Ratio(estimate=0.25, low=0.24, high=0.26, sign_low=0.2, sign_high=0.3, n=12)
+    behind = Ratio(estimate=1.3, low=1.2, high=1.4, sign_low=1.1, sign_high=1.5, n=12)
+    found = FamilySummary(
+        family="timer",
+        benchmarks=["timer.a", "timer.b"],
+        compared=["timer.a", "timer.b"],
+        arms=[
+            FamilyArm(arm="asyncio", ratio=behind, to_fastest=behind),
+            FamilyArm(arm="epoll", ratio=low),
+        ],
+        fastest=["epoll"],
+        lead="clear",
+    )
+    summary = build.run_summary(build.benchmark(), families=[found])
+    text = squeezed(rendered(summary, 120))
+    assert "timer epoll 0.25x [0.24, 0.26] ahead asyncio 1.30x [1.20, 1.40]" in text
+    found.fastest, found.lead = ["epoll", "asyncio"], "shared"
+    assert "timer asyncio, epoll not separated" in squeezed(rendered(summary, 120))
+    found.compared = ["timer.a"]  # one benchmark does not speak for its family
+    assert "By family" not in rendered(summary, 120)
 
 
 def test_the_best_comes_first(build: Build) -> None:
