@@ -37,9 +37,16 @@ class Counts:
 
 
 def counts_of(result: GateResult, evidence: Evidence) -> Counts:
+    """Instructions that are explained are not taken apart a second time."""
     decisions = words.by_weight([one for one in result.decisions if one.tier in words.COUNTED])
     known = {(one.benchmark, one.tier): one for one in evidence.counted}
-    changed = [one for one in decisions if one.verdict in INTERESTING]
+    explained = {one.explanation.benchmark.id for one in evidence.explained if one.functions}
+    changed = [
+        one
+        for one in decisions
+        if one.verdict in INTERESTING
+        and not (one.tier == "instructions" and one.subject in explained)
+    ]
     found = [
         apart(one, known[one.subject, one.tier], number)
         for number, one in enumerate(changed)

@@ -44,4 +44,5 @@ def differences(parts: Sequence[Part], what: str, colour: Callable[[str], str]) 
 
 
 def name_of(part: Part) -> str:
-    return wording.shorten(words.one_line(part.name), LONGEST_NAME)
+    """Without the file in brackets that a count has; the table beside the plot names it."""
+    return wording.shorten(words.one_line(part.name).partition(" [")[0], LONGEST_NAME)

@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from loopgauge.harness.explained import Anatomy
 from loopgauge.harness.gate.evidence import Evidence, Explained, Part
+from loopgauge.harness.model import Metric
 from loopgauge.reports import wording
-from loopgauge.reports.counts import by_name
+from loopgauge.reports.counts import LEAST, by_name, count
 from loopgauge.reports.gate import words
 from loopgauge.reports.gate.counted import drawn
 from loopgauge.reports.gate.looking import cpu, signed_time
@@ -90,14 +91,23 @@ def times(base: Anatomy, head: Anatomy) -> list[PartRow]:
     rows = [time_row(name, base.parts_ns.get(name), head.parts_ns.get(name)) for name in names]
     if base.parts_ns and head.parts_ns:
         rows.append(time_row("CPU time", cpu(base), cpu(head)))
-    rows.append(time_row("waiting", base.waiting_ns, head.waiting_ns))
-    return [row for row in rows if (row.base, row.head) != (wording.DASH, wording.DASH)]
+    return rows
 
 
 def time_row(name: str, base: float | None, head: float | None) -> PartRow:
     before, after = (wording.DASH if ns is None else wording.duration(ns) for ns in (base, head))
     change = wording.DASH if base is None or head is None else signed_time(head - base)
     return PartRow(name, before, after, change)
+
+
+def shown(before: Metric, after: Metric) -> bool:
+    return max(before.value, after.value) >= LEAST
+
+
+def counted(metric: Metric) -> str:
+    """'2 (epoll_wait 1, recvfrom 1)'."""
+    names = by_name(metric)
+    return count(metric.value) + f" ({names})" * bool(names)
 
 
 COUNTS = {
@@ -112,13 +122,7 @@ def counts(base: Anatomy, head: Anatomy) -> list[PartRow]:
     rows = []
     for name, title in COUNTS.items():
         before, after = base.metrics.get(name), head.metrics.get(name)
-        if before is not None and after is not None:
-            rows.append(
-                PartRow(
-                    title,
-                    f"{wording.number(before.value)} ({by_name(before)})",
-                    f"{wording.number(after.value)} ({by_name(after)})",
-                    words.signed(after.value - before.value),
-                )
-            )
+        if before is not None and after is not None and shown(before, after):
+            change = words.signed(after.value - before.value)
+            rows.append(PartRow(title, counted(before), counted(after), change))
     return rows

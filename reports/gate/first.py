@@ -39,11 +39,18 @@ class First:
     notes: list[str]
 
 
-def first_of(gate: GateFile, evidence: Evidence, unreadable: Sequence[str] = ()) -> First:
-    """`unreadable`: files of which less is shown than there should be."""
+def first_of(
+    gate: GateFile, evidence: Evidence, *, drawn: bool = False, unreadable: Sequence[str] = ()
+) -> First:
+    """`drawn`: a plot beside it shows the times; `unreadable`: files of which less is shown than
+    there should be."""
     result = gate.result
     assert result is not None
-    told = [one for one in words.by_weight(result.decisions) if one.verdict != "EQUIVALENT"]
+    told = [
+        one
+        for one in words.by_weight(result.decisions)
+        if one.verdict != "EQUIVALENT" and not (drawn and one.tier == "timing")
+    ]
     return First(
         state=state(gate, result),
         word=words.headline(gate).partition(":")[0],
@@ -80,7 +87,9 @@ def headline(gate: GateFile, result: GateResult) -> str:
         many = f"{len(promises)} promises that base keeps" if len(promises) > 1 else ""
         return f"Head breaks {many or f'a promise that base keeps: {promises[0].subject}'}"
     if worst is not None:
-        return f"Head is worse: {of(heaviest(result.decisions))}"
+        failing = [one for one in result.decisions if one.verdict in FAILING]
+        where = f" in {len(failing)} of {len(result.decisions)} comparisons" * (len(failing) > 1)
+        return f"Head is worse{where}: {of(heaviest(failing))}"
     undecided = [one for one in result.decisions if one.verdict == "INCONCLUSIVE"]
     if undecided:
         return f"Not decided: {len(undecided)} of {len(result.decisions)} comparisons are open"
@@ -94,10 +103,9 @@ def headline(gate: GateFile, result: GateResult) -> str:
 
 
 def heaviest(decisions: Sequence[Decision]) -> Decision:
-    """Of what fails: what is broken, then time, which is what counts are counted for."""
-    failing = [one for one in decisions if one.verdict in FAILING]
+    """What is broken, then time, which is what counts are counted for."""
     return min(
-        failing,
+        decisions,
         key=lambda one: (one.verdict != "BROKEN", one.tier != "timing", -abs(one.change or 0.0)),
     )
 

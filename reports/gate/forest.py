@@ -19,11 +19,11 @@ from loopgauge.reports.plots.scale import Scale
 from loopgauge.reports.plots.theme import Mark
 
 TITLE = "Change of time per operation: left is better"
-FURTHEST = 15  # margins: one benchmark at +90 % would press all others into a line
+FURTHEST = 15  # margins: one benchmark at +90 % would press those near the margin into a line
 LEAST = 3  # margins: the band never fills the plot
 TOP = 64.0
 FOOT = 22.0
-TICKS_APART = 52.0
+TICKS_APART = 48.0
 STAGE_APART = 5.0  # pixels between the two stages of a row
 
 MARKS: dict[Verdict, Mark] = {
@@ -53,7 +53,7 @@ class Layout:
     longest: int
 
 
-WIDE = Layout(width=920, left=256, right=622, row=26, name_lift=0, longest=32)
+WIDE = Layout(width=780, left=236, right=498, row=25, name_lift=0, longest=30)
 NARROW = Layout(width=370, left=10, right=360, row=50, name_lift=16, longest=26)
 
 
@@ -78,7 +78,7 @@ def forest(rows: Sequence[Row], layout: Layout, colour: Callable[[str], str]) ->
 def subtitles(rows: Sequence[Row], layout: Layout) -> list[str]:
     said = ["Band: the margin.", "Bar: the interval that decides.", "Hollow: not decided."]
     if any(row.first is not None for row in rows):
-        said.append("Thin bar above: the first stage, which only flagged.")
+        said.append("Thin bar: the first stage, which only flags.")
     if not layout.name_lift:
         return [" ".join(said)]
     return [" ".join(said[:2]), " ".join(said[2:])]
@@ -86,8 +86,9 @@ def subtitles(rows: Sequence[Row], layout: Layout) -> list[str]:
 
 def scale_of(rows: Sequence[Row], layout: Layout) -> Scale:
     margin = max((row.decision.margin or 0.0 for row in rows), default=0.0) or 0.01
-    ends = [abs(end) for row in rows for end in ends_of(row)]
-    reach = min(max([LEAST * margin, *ends]), FURTHEST * margin) * 1.05
+    ends = [max(map(abs, found)) for row in rows if (found := ends_of(row))]
+    near = [end for end in ends if end <= FURTHEST * margin]
+    reach = max([LEAST * margin, *(near or ends)]) * 1.05
     return Scale(-reach, reach, layout.left, layout.right, logarithmic=False)
 
 

@@ -40,10 +40,15 @@ def looks(gate: GateFile, evidence: Evidence) -> list[Look]:
     found = [*_cases(gate, weighed)]
     explained = {one.explanation.benchmark.id: one for one in evidence.explained}
     changed = [one for one in weighed if one.tier != "promises" and one.verdict in CHANGED]
+    uncounted = []
     for name in [*dict.fromkeys(one.subject for one in changed)][:BENCHMARKS]:
         own = [one for one in changed if one.subject == name]
-        told = [*_told(own, explained.get(name))]
-        found.append(Look(name, "; ".join(told)) if told else _uncounted(name, own, gate))
+        if told := [*_told(own, explained.get(name))]:
+            found.append(Look(name, "; ".join(told)))
+        else:
+            uncounted.append(own[0])
+    if uncounted:
+        found.append(_uncounted(uncounted, gate))
     if open_ones := [one for one in weighed if one.verdict == "INCONCLUSIVE"]:
         found.append(_undecided(open_ones))
     return found
@@ -80,15 +85,16 @@ def _told(own: Sequence[Decision], explained: Explained | None) -> Iterable[str]
             yield f"{words.SHORT_TIERS[tier]}: {_of(counts[tier])}"
 
 
-def _uncounted(name: str, own: Sequence[Decision], gate: GateFile) -> Look:
+def _uncounted(found: Sequence[Decision], gate: GateFile) -> Look:
     """Loops that live in one Python can be explained from here; other builds only by a gate."""
-    told = own[0].reason or "nothing was counted that could say why"
+    first = found[0]
+    told = words.one_line(first.reason) or "nothing was counted that could say why"
     base, head = gate.header.base, gate.header.head
-    if own[0].verdict == "BROKEN" or {base.origin, head.origin} != {"factory"}:
-        return Look(name, words.one_line(told))
+    if first.verdict == "BROKEN" or {base.origin, head.origin} != {"factory"}:
+        return Look(first.subject, told)
     loops = f"--loop {shlex.quote(base.loop)} --loop {loop_of(gate)}"
-    command = words.one_line(f"bench explain {shlex.quote(name)} {loops}")
-    return Look(name, words.one_line(told), command, "shows where the time goes on both")
+    command = words.one_line(f"bench explain {shlex.quote(first.subject)} {loops}")
+    return Look(first.subject, told, command, "shows where the time goes on both")
 
 
 def _parts(explained: Explained) -> Iterable[str]:

@@ -30,13 +30,14 @@ def page(gate: GateFile, evidence: Evidence) -> str:
         raise ValueError("decide what the files say before the page is made")
     made = environment("gate", wording=wording, words=words)
     promises = promises_of(gate)
+    times = times_of(result, evidence)
     return made.get_template("gate/page.html.j2").render(
         gate=gate,
         header=gate.header,
         result=result,
-        first=first_of(gate, evidence, promises.missing),
+        first=first_of(gate, evidence, drawn=times.wide is not None, unreadable=promises.missing),
         promises=promises,
-        times=times_of(result, evidence),
+        times=times,
         counts=counts_of(result, evidence),
         explained=explained_of(evidence),
         circumstances=circumstances(gate),

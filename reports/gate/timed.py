@@ -14,7 +14,15 @@ from loopgauge.reports.gate import forest, words
 from loopgauge.reports.gate.forest import Row
 from loopgauge.reports.plots import theme
 
-DRAWN = 60  # rows: more are a table
+DRAWN = 24  # rows: what does not fit on a screen is a table
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure of one stage; `value` is what it is sorted by."""
+
+    text: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -25,9 +33,7 @@ class TimedRow:
     decision: Decision
     what: str
     summary: str
-    first: str
-    second: str
-    twin: str
+    figures: list[Shown]  # first stage, second stage, base against itself
 
 
 @dataclass(frozen=True)
@@ -77,14 +83,13 @@ def plot(rows: Sequence[Row], layout: forest.Layout, key: str) -> Markup:
 
 
 def row(anchor: str, one: Decision, found: Timed | None) -> TimedRow:
+    figures = (found.first, found.second, found.twin) if found is not None else (None,) * 3
     return TimedRow(
         anchor=anchor,
         decision=one,
         what=measured(found) if found is not None else "",
         summary=words.one_line(found.benchmark.summary) if found is not None else "",
-        first=figure(found.first) if found is not None else wording.DASH,
-        second=figure(found.second) if found is not None else wording.DASH,
-        twin=figure(found.twin) if found is not None else wording.DASH,
+        figures=[shown(of) for of in figures],
     )
 
 
@@ -95,9 +100,10 @@ def measured(found: Timed) -> str:
     return f"{wording.CLOCK.get(benchmark.measure, benchmark.measure)} per {benchmark.unit}"
 
 
-def figure(of: Figure | None) -> str:
-    """'+1.8 % (+1.3 to +2.1 %) in 8'."""
+def shown(of: Figure | None) -> Shown:
+    """'+1.8% (+1.3% to +2.1%) in 8'."""
     if of is None:
-        return wording.DASH
+        return Shown(wording.DASH, "")
     low, high = (words.percent(end, "timing") for end in (of.low, of.high))
-    return f"{words.percent(of.change, 'timing')} ({low} to {high}) in {of.processes}"
+    text = f"{words.percent(of.change, 'timing')} ({low} to {high}) in {of.processes}"
+    return Shown(text, f"{of.change:.6g}")

@@ -153,7 +153,7 @@ def why(decision: Decision) -> str:
 
 def signed(change: float) -> str:
     """'+6 282', '-0.500'."""
-    return ("+" if change > 0 else "-") + count(abs(change))
+    return ("+" if change > 0 else "-" if change < 0 else "") + count(abs(change))
 
 
 def anchor(kind: str, name: str) -> str:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_testing.gates import EVIL, VERDICTS, decision, every_verdict, gate, unfinished
+from report_testing.gates import (
+    EVIL,
+    VERDICTS,
+    decision,
+    every_verdict,
+    evidence,
+    gate,
+    more_calls,
+    unfinished,
+)
 from report_testing.pages import Page
 
-from loopgauge.harness.gate.evidence import Counted, Evidence, Figure, Part, Timed
-from loopgauge.harness.model import Benchmark
+from loopgauge.harness.gate.evidence import Evidence
 from loopgauge.reports.gate.page import again, page
 
 
-def shown(found, evidence=None):
-    made = Page(page(found, evidence or Evidence()))
+def shown(found, known=None):
+    made = Page(page(found, known or Evidence()))
     assert not made.misplaced
     assert not made.open
     ids = made.values("id")
@@ -24,43 +32,13 @@ def shown(found, evidence=None):
     return made
 
 
-def figure(change, processes, call="worse"):
-    return Figure(
-        call=call, change=change, low=change - 0.01, high=change + 0.01, level=0.9,
-        processes=processes,
-    )  # fmt: skip
-
-
-def evidence():
-    benchmark = Benchmark(id="throughput.sleep0", scenario="throughput.sleep0", unit="step")
-    timed = Timed(
-        benchmark=benchmark,
-        margin=0.01,
-        first=figure(0.03, 8),
-        second=figure(0.021, 32),
-        twin=figure(0.001, 32, "equivalent"),
-    )
-    counted = Counted(
-        benchmark="throughput.sleep0",
-        tier="syscalls",
-        unit="call/step",
-        base=1.0,
-        head=2.0,
-        parts=[Part(name="epoll_wait", base=1.0, head=2.0)],
-    )
-    return Evidence(timed=[timed], counted=[counted])
-
-
-def more_calls():
-    return decision("REGRESSED", tier="syscalls", low=None, high=None, change=1.0, margin=0.02,
-                    base=1.0, head=2.0, unit="call/step", stage=2, by_name={"epoll_wait": 1.0},
-                    reason="")  # fmt: skip
-
-
 def test_the_first_words_are_the_verdict():
     slower = decision("REGRESSED", stage=2, reason="")
     made = shown(gate(slower, more_calls(), exit_code=1), evidence())
-    assert "<h1>Head is worse: throughput.sleep0 takes 2.1% more time</h1>" in made.html
+    assert (
+        "<h1>Head is worse in 2 of 2 comparisons: throughput.sleep0 takes 2.1% more time</h1>"
+        in made.html
+    )
     assert "system calls: epoll_wait +1.00" in made.text
     assert "16 fresh processes a side" in made.text
 
@@ -75,6 +53,25 @@ def test_a_count_that_changed_is_shown_by_name():
     made = shown(gate(more_calls(), exit_code=1), evidence())
     assert "Difference of system calls per step: left is better" in made.html
     assert "epoll_wait 1.00 2.00 +1.00" in made.text
+
+
+def test_an_explanation_says_where_the_time_went():
+    made = shown(gate(decision("REGRESSED", reason=""), exit_code=1), evidence())
+    assert "CPU time: most of the difference is in loop (+250 ns; 250 ns in all)" in made.text
+    assert "instructions: slow_path +120" in made.text
+    assert "loop 200 ns 450 ns +250 ns" in made.text
+    assert "slow_path _core.so 0 120 +120" in made.text
+
+
+def test_an_explanation_without_figures_says_why():
+    known = evidence()
+    known.explained[0].functions = []
+    for side in known.explained[0].explanation.loops:
+        side.parts_ns = {}
+    known.explained[0].explanation.left_out = ["no instructions: valgrind is not installed"]
+    made = shown(gate(decision("REGRESSED", reason=""), exit_code=1), known)
+    assert "left out: no instructions: valgrind is not installed" in made.text
+    assert "CPU time:" not in made.text
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -126,7 +123,7 @@ def test_a_gate_without_any_figure_has_no_empty_plot():
 def test_hundreds_of_benchmarks_are_a_table_and_a_plot_that_says_what_it_lacks():
     found = [decision(subject=f"a.b{number}") for number in range(300)]
     made = shown(gate(*found, decision("REGRESSED", subject="a.worse"), exit_code=1))
-    assert "241 benchmarks that are the same are not drawn" in made.text
+    assert "277 more benchmarks matter less" in made.text
     assert made.html.count("<tr id=") == 301
 
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
+from loopgauge.harness.explained import Anatomy, Explanation
+from loopgauge.harness.gate.evidence import (
+    Counted,
+    Evidence,
+    Explained,
+    Figure,
+    Part,
+    Timed,
+)
 from loopgauge.harness.gate.model import (
     Decision,
     GateHeader,
@@ -15,6 +24,7 @@ from loopgauge.harness.gate.model import (
     Verdict,
 )
 from loopgauge.harness.gate.store import GateFile
+from loopgauge.harness.model import Benchmark, Interpreter
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 EVIL = "| <b>@everyone</b> `x` ](y) 50% \x1b[31m\x00\r\n::error::no, a:b " + "long" * 400
@@ -68,3 +78,57 @@ def unfinished(folder: Path = Path("gate")) -> GateFile:
 def side(name: Any, **members: Any) -> Side:
     made: dict[str, Any] = {"origin": "revision", "loop": "myloop:new", "executable": "python3"}
     return Side(name=name, **{**made, **members})
+
+
+def figure(change: float, processes: int, call: Any = "worse") -> Figure:
+    return Figure(
+        call=call, change=change, low=change - 0.01, high=change + 0.01, level=0.9,
+        processes=processes,
+    )  # fmt: skip
+
+
+def evidence() -> Evidence:
+    """Of throughput.sleep0: both stages, and a system call more."""
+    benchmark = Benchmark(id="throughput.sleep0", scenario="throughput.sleep0", unit="step")
+    timed = Timed(
+        benchmark=benchmark,
+        margin=0.01,
+        first=figure(0.03, 8),
+        second=figure(0.021, 32),
+        twin=figure(0.001, 32, "equivalent"),
+    )
+    counted = Counted(
+        benchmark="throughput.sleep0",
+        tier="syscalls",
+        unit="call/step",
+        base=1.0,
+        head=2.0,
+        parts=[Part(name="epoll_wait", base=1.0, head=2.0)],
+    )
+    return Evidence(timed=[timed], counted=[counted], explained=[explained()])
+
+
+def explained() -> Explained:
+    """Head spends more in the loop, and calls a function that base does not have."""
+    found = Explanation(
+        benchmark=Benchmark(id="throughput.sleep0", scenario="throughput.sleep0", unit="step"),
+        operation="step",
+        command=["bench", "gate"],
+        python=Interpreter(executable="python3", version="3.13.0"),
+        created="2026-11-22T04:15:00Z",
+        machine="a machine",
+        method="by parts.",
+        loops=[
+            Anatomy(arm=arm, loop=arm, python="3.13", divided=True,
+                    parts_ns={"kernel": 0.0, "loop": loop, "binding": 500.0, "Python": 100.0})
+            for arm, loop in (("base", 200.0), ("head", 450.0))
+        ],
+    )  # fmt: skip
+    slow = Part(name="slow_path", file="_core.so", base=0.0, head=120.0)
+    return Explained(explanation=found, functions=[slow])
+
+
+def more_calls() -> Decision:
+    return decision("REGRESSED", tier="syscalls", low=None, high=None, change=1.0, margin=0.02,
+                    base=1.0, head=2.0, unit="call/step", stage=2, by_name={"epoll_wait": 1.0},
+                    reason="")  # fmt: skip
