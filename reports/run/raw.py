@@ -27,7 +27,9 @@ class Row:
 
     @property
     def loop(self) -> str:
-        """The loop it is shown and hidden with."""
+        """The loop it is shown and hidden with; "" where there is none."""
+        if self.arm.role in ("floor", "native"):
+            return ""
         return self.arm.loop if self.arm.role == "aa" else self.arm.arm
 
     @property

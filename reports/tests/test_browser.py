@@ -58,7 +58,7 @@ def test_prints(browser, report):
 
 def sections(page) -> list[str]:
     """The benchmarks that can be seen."""
-    return page.locator("section.benchmark:visible h3").all_inner_texts()
+    return page.locator("section.benchmark:visible :is(h3, h4)").all_inner_texts()
 
 
 def cells(page, column: int) -> list[str]:
@@ -88,6 +88,29 @@ def test_filters_and_keeps_them_in_the_address(browser, report):
         page.get_by_role("button", name="Show everything").click()
         page.wait_for_url(lambda url: "#" not in url)
         assert len(sections(page)) == 4
+
+
+def test_picked_loops_are_all_that_tables_show(browser, report):
+    with browser.tab(f"{report.as_uri()}#loops=epoll,uvloop") as page:
+        heads = page.locator("table.matrix thead th:visible").all_inner_texts()
+        assert [head.strip() for head in heads] == ["benchmark", "epoll", "uvloop"]
+        rows = page.locator("section.benchmark").first.locator("tbody th:visible")
+        assert rows.all_inner_texts() == ["epoll", "uvloop"]
+
+
+def test_families_without_a_benchmark_left_are_gone_from_the_index(browser, report):
+    with browser.tab(report) as page:
+        index = page.locator("nav.index a")
+        assert "call_soon_args" in index.all_inner_texts()
+        page.keyboard.press("/")
+        page.keyboard.type("call_soon_chain")
+        assert page.locator("nav.index a:visible").all_inner_texts() == [
+            "throughput",
+            "call_soon_chain",
+        ]
+        page.keyboard.type("nobody has this")
+        assert page.locator("nav.index a:visible").count() == 0
+        assert page.locator("section.family:visible").count() == 0
 
 
 def test_filters_by_what_became_of_a_loop(browser, report):

@@ -1,7 +1,7 @@
 "use strict";
 // Filters of a run's page: #loops=a,b&family=timer&verdict=slower&q=words. What there is to filter
 // is read off the table of raw numbers (a row per benchmark and loop). Sections are found by their
-// id, rows of other tables by their link to it, and whatever has data-loop by that.
+// id, links to them and rows with one by where they lead, and whatever has data-loop by that.
 const filters = (() => {
   const rows = [...document.querySelectorAll("table.raw tbody tr")];
   if (!rows.length) return null;
@@ -25,13 +25,12 @@ const filters = (() => {
         benchmarks.set(at, { family, places, rows: [], words: words.toLowerCase() });
       }
       benchmarks.get(at).rows.push({ row, loop, verdict });
-      found.loops.add(loop);
+      if (loop) found.loops.add(loop);
       if (verdict) found.verdict.add(verdict);
     }
-    const links = "main table:not(.raw) a[href^='#'],main li a[href^='#']";
-    for (const link of document.querySelectorAll(links)) {
-      const one = benchmarks.get(link.getAttribute("href").slice(1));
-      if (one) one.places.push(link.closest("tr,li"));
+    for (const link of document.querySelectorAll("main table:not(.raw) a,main nav a,main .what a")) {
+      const one = benchmarks.get(link.hash.slice(1));
+      if (one) one.places.push(link.closest("tr") || link);
     }
     return { benchmarks, ...found };
   };
@@ -64,9 +63,13 @@ const filters = (() => {
       shown += fits;
     }
     for (const name of known.family) {
-      for (const part of document.querySelectorAll(`[id$="-family-${CSS.escape(name)}"]`)) {
+      const end = `-family-${CSS.escape(name)}"]`;
+      for (const part of document.querySelectorAll(`[id$="${end},nav li:has([href$="${end})`)) {
         part.classList.toggle("out", !left.has(name));
       }
+    }
+    for (const part of document.querySelectorAll("section.scenario")) {
+      part.classList.toggle("out", !part.querySelector(".what a:not(.out)"));
     }
     const some = shown < known.benchmarks.size || hidden.length > 0;
     const benchmarks = `${shown} of ${known.benchmarks.size} benchmarks`;

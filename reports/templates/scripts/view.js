@@ -48,8 +48,18 @@ const view = (() => {
     place.classList.add("here");
     if (!place.matches("a,button,input,summary,[tabindex]")) place.tabIndex = -1;
     place.focus({ preventScroll: true });
-    place.scrollIntoView();
+    settle(place, 12);
   };
+  // Sections that come into sight for the first time take their real height, and move the place.
+  let settling = 0;
+  const settle = (place, frames) => {
+    cancelAnimationFrame(settling);
+    place.scrollIntoView();
+    if (frames) settling = requestAnimationFrame(() => settle(place, frames - 1));
+  };
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    addEventListener(kind, () => cancelAnimationFrame(settling), { passive: true });
+  }
   const tell = () => watchers.forEach((watcher) => watcher());
 
   addEventListener("hashchange", () => {
