@@ -107,7 +107,7 @@ def build(found: Sources, folder: Path, title: str, jobs: int) -> list[str]:
     problems: list[str] = []
     results = read_results(found.conformance, problems)
     runs = read_runs(found.runs, results, folder, title, jobs, problems)
-    gates = read_gates(found.gates, problems)
+    gates = read_gates(found.gates, folder, problems)
     if not (results or runs or gates):
         raise Problem(ExitCode.UNREADABLE, problems[0], "No site was built")
     render(Contents(title, runs, results, gates, problems), folder, scripts())
@@ -174,18 +174,29 @@ def page_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def read_gates(folders: Sequence[Path], problems: list[str]) -> list[SiteGate]:
-    """Oldest first."""
+def read_gates(folders: Sequence[Path], out: Path, problems: list[str]) -> list[SiteGate]:
+    """Oldest first; their pages are written on the way. One that did not come to its end shows what
+    its files say so far."""
     from loopgauge.harness.errors import HarnessError
+    from loopgauge.harness.gate.decision import decide
+    from loopgauge.harness.gate.gathering import gather
     from loopgauge.harness.gate.store import read_gate
+    from loopgauge.reports.gate import render_gate
     from loopgauge.reports.site.contents import SiteGate
 
     gates = []
     for folder, name in zip(folders, page_names(folders), strict=True):
         try:
-            gates.append(SiteGate(name, read_gate(folder)))
+            gate = read_gate(folder)
+            made = SiteGate(name, gate, finished=gate.result is not None)
+            gate.result = gate.result or decide(gate)
+            evidence = gather(gate)
         except HarnessError as error:
             problems.append(error.cause)
+            continue
+        problems += evidence.missing
+        render_gate(gate, evidence, out / made.page)
+        gates.append(made)
     return sorted(gates, key=lambda gate: gate.file.header.created)
 
 

@@ -48,13 +48,17 @@ class SiteRun:
 class SiteGate:
     name: str
     file: GateFile
-    page: str = ""  # "" where it has none
+    finished: bool = True
+
+    @property
+    def page(self) -> str:
+        return f"gates/{self.name}.html"
 
     @property
     def words(self) -> str:
         """What became of it: how many decisions of each kind."""
         result = self.file.result
-        if result is None:
+        if result is None or not self.finished:
             return "did not come to its end"
         counts = Counter(decision.verdict for decision in result.decisions)
         return ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "nothing"

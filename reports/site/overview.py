@@ -7,14 +7,18 @@ What other runs know of another loop or version stands there too, marked, and is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from loopgauge.harness.history.model import FamilyPoint, MachineKind
-from loopgauge.harness.summary import ArmPromises
+from loopgauge.harness.summary import ArmPromises, FamilySummary
 from loopgauge.reports import wording
+from loopgauge.reports.run import answers
+from loopgauge.reports.run.answers import Answer
 from loopgauge.reports.site.contents import Contents, SiteRun, loop_page
 
+REFERENCE = "asyncio"
 Known = tuple[SiteRun, FamilyPoint]
 Column = tuple[str, str]  # family, and kind: time per operation or waiting
 
@@ -42,7 +46,7 @@ class Cell:
         if figure.verdict == "reference":
             return "1"
         if figure.verdict in ("faster", "slower"):
-            return _times(figure.ratio.estimate, self.point.family.kind)
+            return wording.times(figure.ratio.estimate, self.point.family.kind)
         return {"equivalent": "the same", "inconclusive": "not clear"}.get(figure.verdict, "")
 
     @property
@@ -84,14 +88,25 @@ class Row:
     cells: dict[Column, Cell] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Told:
+    """A column in words, as the run's own report has them."""
+
+    column: Column
+    run: SiteRun
+    family: FamilySummary
+    answer: Answer
+
+
 @dataclass
 class Section:
-    """One kind of machine. `columns`: what each is about."""
+    """One kind of machine. `columns`: the run that each is about."""
 
     machine: MachineKind
     columns: dict[Column, SiteRun]
     rows: list[Row]
-    answers: list[str]  # the same in sentences, one for each column
+    told: list[Told]
+    headline: str  # "" where nobody has a figure
     runs: list[SiteRun]
 
     @property
@@ -100,8 +115,15 @@ class Section:
 
     @property
     def advisory(self) -> list[SiteRun]:
-        return [run for run in {r.name: r for r in self.columns.values()}.values()
-                if run.summary.advisory]  # fmt: skip
+        found = [run for run in self.main_runs if run.summary.advisory]
+        return sorted(found, key=lambda run: run.created)
+
+    @property
+    def main_runs(self) -> list[SiteRun]:
+        """Those that columns are about; the one of most columns first."""
+        counts = Counter(run.name for run in self.columns.values())
+        by_name = {run.name: run for run in self.columns.values()}
+        return [by_name[name] for name, _ in counts.most_common()]
 
 
 def sections(contents: Contents) -> list[Section]:
@@ -115,14 +137,13 @@ def sections(contents: Contents) -> list[Section]:
 
 def title_of(column: Column) -> str:
     family, kind = column
-    return family if kind == "cost" else f"{family}: waiting"
+    words = wording.family(family)
+    return words if kind == "cost" else f"{words}: waiting"
 
 
 def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
-    columns: dict[Column, SiteRun] = {}
-    found = dict.fromkeys(_column(point) for _, point in known)
-    for column in sorted(found, key=lambda column: column[1] != "cost"):  # else as the runs have it
-        columns[column] = _best(one for one in known if _column(one[1]) == column)[0]
+    told = [*_told(known)]
+    columns = {one.column: one.run for one in told}
     rows: dict[tuple[str, str], Row] = {}
     for run, point in known:
         key = (point.loop, point.version)
@@ -140,8 +161,18 @@ def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
     shown = [row for row in rows.values() if _says_something(row)]
     shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
     runs = [*{run.name: run for run, _ in known}.values()]
-    answers = [_answer(column, shown) for column in columns]
-    return Section(machine, columns, shown, answers, runs)
+    costs = [one.family for one in told if one.column[1] == "cost" and one.family.fastest]
+    headline = answers.headline(costs, REFERENCE) if costs else ""
+    return Section(machine, columns, shown, told, headline, runs)
+
+
+def _told(known: Sequence[Known]) -> Iterator[Told]:
+    """Time per operation first; within that as the runs have it."""
+    found = dict.fromkeys(_column(point) for _, point in known)
+    for column in sorted(found, key=lambda column: column[1] != "cost"):
+        run, point = _best(one for one in known if _column(one[1]) == column)
+        (answer,) = answers.answers(run.summary, [point.family])
+        yield Told(column, run, point.family, answer)
 
 
 def _column(point: FamilyPoint) -> Column:
@@ -171,43 +202,3 @@ def _says_something(row: Row) -> bool:
 
 def _elsewhere(row: Row) -> bool:
     return all(cell.elsewhere for cell in row.cells.values())
-
-
-def _times(ratio: float, kind: str) -> str:
-    """As people say it; a few per cent are said as such."""
-    if 0.9 < ratio < 1.1:
-        noun = "wait" if kind == "wait" else "cost"
-        return f"{abs(ratio - 1):.1%} {'less' if ratio < 1 else 'more'} {noun}"
-    if kind == "wait":
-        return f"{wording.ratio(ratio)}{wording.TIMES} the wait"
-    return wording.times(ratio)
-
-
-def _answer(column: Column, rows: Sequence[Row]) -> str:
-    """Who leads a column, whether alone, and what they break: "epoll (4.8 times as fast, keeps all
-    1760 MUST cases)"."""
-    leaders = [
-        (row, cell) for row in rows if (cell := row.cells.get(column)) is not None and cell.leads
-    ]
-    if not leaders:
-        return "nobody has a figure for all of it"
-    if len(leaders) > 1:
-        names = ", ".join(f"{row.loop}{_in_brackets(kept(row.promises))}" for row, _ in leaders)
-        return f"not separated: {names}"
-    row, cell = leaders[0]
-    words = "" if cell.words == "1" else cell.words
-    return f"{row.loop}{_in_brackets(words, kept(row.promises))}"
-
-
-def kept(promises: ArmPromises | None) -> str:
-    """ "" where nobody asked."""
-    if promises is None:
-        return ""
-    if promises.must_failing:
-        return f"breaks {promises.must_failing} of {promises.must} MUST cases"
-    return f"keeps all {promises.must} MUST cases"
-
-
-def _in_brackets(*words: str) -> str:
-    told = [word for word in words if word]
-    return f" ({', '.join(told)})" if told else ""

@@ -15,16 +15,14 @@ from loopgauge.reports.conformance.matrix import Matrix, file_name, matrix_of
 from loopgauge.reports.conformance.site import Scripts, no_scripts, render_site
 from loopgauge.reports.conformance.texts import printable
 from loopgauge.reports.pages import environment, script, stylesheet, write
-from loopgauge.reports.plots import theme
+from loopgauge.reports.plots import families, theme
 from loopgauge.reports.plots.trend import trend_plot
 from loopgauge.reports.site.badges import write_badges
 from loopgauge.reports.site.contents import Contents, loop_page
 from loopgauge.reports.site.loops import loop_pages
-from loopgauge.reports.site.overview import sections, title_of
+from loopgauge.reports.site.overview import REFERENCE, Section, sections, title_of
 from loopgauge.reports.site.search import search_entries
 from loopgauge.reports.site.trends import FamilyTrend, Trend, trends
-
-REFERENCE = "asyncio"
 
 
 def render(contents: Contents, out: Path, scripts: Scripts = no_scripts) -> Path:
@@ -54,7 +52,7 @@ class Pages:
         self.environment = page_environment()
 
     def write(self) -> Path:
-        write(stylesheet("site"), self.out / "style.css")
+        write(stylesheet("run", "site"), self.out / "style.css")
         write(script("site"), self.out / "page.js")
         badges = write_badges(self.contents, self.sections, self.out / "badges")
         for page in loop_pages(self.contents, self.sections, self.matrix):
@@ -64,7 +62,13 @@ class Pages:
             if one.benchmarks:
                 self.page("trend", one.page, one=one, drawn=self.plots(one.benchmarks))
         return self.page(
-            "index", "index.html", entries=search_entries(self.contents, self.matrix), badges=badges
+            "index",
+            "index.html",
+            entries=search_entries(self.contents, self.matrix),
+            badges=badges,
+            charts={
+                one.anchor: self.charts(one, number) for number, one in enumerate(self.sections)
+            },
         )
 
     def page(self, template: str, file: str, **context: object) -> Path:
@@ -77,6 +81,18 @@ class Pages:
             **context,
         )
         return write(text, self.out / file)
+
+    def charts(self, section: Section, number: int) -> dict[str, Markup]:
+        """Of the run that most columns are about: wide for a desk, narrow for a phone."""
+        if not section.headline:
+            return {}
+        summary = section.main_runs[0].summary
+        looks = theme.marks([arm.arm for arm in summary.families[0].arms], summary.reference)
+        drawn = {}
+        for name, layout in (("wide", families.WIDE), ("narrow", families.NARROW)):
+            chart = families.chart(summary, summary.families, looks, layout, theme.sentinel)
+            drawn[name] = Markup(chart.page_svg(f"m{number}{name[0]}"))
+        return drawn
 
     def family_plots(self) -> list[tuple[FamilyTrend, Drawn]]:
         drawn = self.plots([one.trend for one in self.trends])
