@@ -31,5 +31,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return parts.filled(markdown)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A wide table scrolls in a box of its own, which the keyboard reaches."""
+    boxed = html.replace("<table>", '<div class="wide" tabindex="0"><table>')
+    return boxed.replace("</table>", "</table></div>")
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """The theme's search is a dialogue without a name for those who cannot see it."""
+    return output.replace('class="md-search" ', 'class="md-search" aria-label="Search" ')
+
+
 def page_of(command: str) -> str:
     return f"commands/{command}.md"

@@ -10,7 +10,7 @@ from latex2mathml.converter import convert
 
 def fence(source: str, language: str, name: str, options: Any, md: Any, **more: Any) -> str:
     """A custom fence of pymdownx.superfences."""
-    return f'<div class="formula">{convert(source.strip(), display="block")}</div>'
+    return f'<div class="formula" tabindex="0">{convert(source.strip(), display="block")}</div>'
 
 
 def configured(extensions: dict[str, Any]) -> None:
