@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from loopgauge.harness.packed import stem
 if TYPE_CHECKING:
     from loopgauge.conformance.difference import Difference
     from loopgauge.conformance.store import Results
+    from loopgauge.harness.summary import RunSummary
 
 
 def are_verdicts(names: Sequence[str]) -> bool:
@@ -67,11 +69,27 @@ def _say(page: Path, *, open_it: bool) -> None:
 
 
 def make_site(
-    results: Sequence[Results], folder: Path, difference: Difference | None = None
+    results: Sequence[Results],
+    folder: Path,
+    difference: Difference | None = None,
+    runs: Sequence[RunSummary] = (),
+    pages: Mapping[str, str] = {},
 ) -> Path:
+    """`runs` and `pages` as of `render_site`."""
     from loopgauge.reports.conformance.site import render_site
 
-    return render_site(results, folder, scripts(), difference)
+    return render_site(results, folder, scripts(), difference, runs, pages, declared())
+
+
+def declared() -> dict[str, list[tuple[str, str]]]:
+    """By rule, the scenarios that depend on it."""
+    from loopgauge.scenarios.registry import all_scenarios
+
+    found: dict[str, list[tuple[str, str]]] = {}
+    for scenario in all_scenarios().values():
+        for rule in scenario.rules:
+            found.setdefault(rule, []).append((scenario.id, scenario.summary))
+    return found
 
 
 def scripts() -> Callable[[str, str], str]:
@@ -83,13 +101,17 @@ def scripts() -> Callable[[str, str], str]:
 
     cases = all_cases()
 
+    @cache
+    def target(loop: str) -> Target:
+        """Kept, because finding a loop looks through every installed distribution."""
+        spec = resolve(loop)
+        return Target(name=spec.name, factory=spec.factory, arguments=spec.arguments)
+
     def source(case: str, loop: str) -> str:
         if case not in cases:
             return ""
         try:
-            spec = resolve(loop)
-            target = Target(name=spec.name, factory=spec.factory, arguments=spec.arguments)
-            return script(cases[case], target)
+            return script(cases[case], target(loop))
         except (CannotCut, LoopError):
             return ""
 

@@ -119,11 +119,14 @@ def write_report(found: Validation, folder: Path) -> Path:
     """The front page in `folder`, every case beside it, and the page of the measurement."""
     from loopgauge.harness.cli.matrix import make_site
     from loopgauge.reports import render
+    from loopgauge.reports.conformance.site import page_links
     from loopgauge.reports.validation import CONFORMANCE, MEASUREMENT, render_validation
 
-    make_site([found.results], folder / CONFORMANCE)
-    if found.measurement is not None:
-        render([found.measurement], folder / MEASUREMENT)
+    run = found.measurement
+    pages = {run.path: f"../{MEASUREMENT}"} if run is not None else {}
+    make_site([found.results], folder / CONFORMANCE, runs=[run] if run else [], pages=pages)
+    if run is not None:
+        render([run], folder / MEASUREMENT, page_links([found.results], f"{CONFORMANCE}/"))
     return render_validation(found.summary, found.standing, found.steps, found.not_measured, folder)
 
 

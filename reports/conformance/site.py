@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
 
@@ -19,6 +20,7 @@ from loopgauge.conformance.model import GOOD
 from loopgauge.conformance.profiles import Standing
 from loopgauge.conformance.store import Results
 from loopgauge.conformance.surface import surface
+from loopgauge.harness.summary import RunSummary
 from loopgauge.reports.conformance import answers, interface
 from loopgauge.reports.conformance.citations import linked
 from loopgauge.reports.conformance.matrix import (
@@ -31,8 +33,12 @@ from loopgauge.reports.conformance.matrix import (
     file_name,
     matrix_of,
 )
+from loopgauge.reports.conformance.measured import Measured, measured
 from loopgauge.reports.conformance.symbols import LOOKS
+from loopgauge.reports.links import Links
 from loopgauge.reports.pages import environment, script, stylesheet, write
+
+NOWHERE: Mapping[str, Any] = {}
 
 #: The source of a stand-alone script for a case and a loop; "" where there is none.
 Scripts = Callable[[str, str], str]
@@ -47,12 +53,18 @@ def render_site(
     out: Path,
     scripts: Scripts = no_scripts,
     difference: Difference | None = None,
+    runs: Sequence[RunSummary] = (),
+    pages: Mapping[str, str] = NOWHERE,
+    declared: Mapping[str, Sequence[tuple[str, str]]] = NOWHERE,
 ) -> Path:
     """Writes the folder `out` and returns its first page; that is the page of the `difference` to
-    an older run, where there is one. Raises OSError."""
+    an older run, where there is one. `runs`: what was measured of loops; a rule leads to the
+    benchmarks that depend on it. `pages`: where the report of a run is, by its path, seen from
+    `out`. `declared`: where nothing was measured, the scenarios that depend on a rule, with what
+    each does. Raises OSError."""
     matrix = matrix_of(sources)
     made = page_environment()
-    site = Site(out, made, matrix, difference)
+    site = Site(out, made, matrix, difference, measured(runs, pages, declared))
     site.shared()
     site.index()
     site.surface()
@@ -62,6 +74,20 @@ def render_site(
             for row in rule.cases:
                 site.case(section, rule, row, scripts)
     return out / "index.html" if difference is None else site.changes()
+
+
+def page_links(sources: Sequence[Results], folder: str = "") -> Links:
+    """Where the pages of these sources are, seen from a page beside the `folder` they are in."""
+    matrix = matrix_of(sources)
+    return Links(
+        cases={row.id: f"{folder}case/{row.file}" for row in matrix.cases},
+        rules={
+            rule.id: f"{folder}rule/{rule.id}.html"
+            for section in matrix.sections
+            for rule in section.rules
+            if rule.rule is not None
+        },
+    )
 
 
 def page_environment() -> Environment:
@@ -114,12 +140,18 @@ class Site:
     """The pages of one matrix."""
 
     def __init__(
-        self, out: Path, made: Environment, matrix: Matrix, difference: Difference | None = None
+        self,
+        out: Path,
+        made: Environment,
+        matrix: Matrix,
+        difference: Difference | None,
+        found: Measured,
     ) -> None:
         self.out = out
         self.environment = made
         self.matrix = matrix
         self.difference = difference
+        self.measured = found
         self.groups = groups(matrix.columns)
         self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
 
@@ -135,6 +167,7 @@ class Site:
             groups=self.groups,
             root=depth,
             difference=self.difference,
+            measured=self.measured,
             **context,
         )
         return write(text, self.out / file)

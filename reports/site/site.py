@@ -30,7 +30,13 @@ def render(contents: Contents, out: Path, scripts: Scripts = no_scripts) -> Path
     Raises OSError."""
     matrix = matrix_of(contents.results) if contents.results else None
     if matrix is not None:
-        render_site(contents.results, out / "conformance", scripts)
+        render_site(
+            contents.results,
+            out / "conformance",
+            scripts,
+            runs=[run.summary for run in contents.runs],
+            pages={run.summary.path: f"../{run.page}" for run in contents.runs},
+        )
     return Pages(contents, out, matrix).write()
 
 
