@@ -38,6 +38,7 @@ class Changes:
 @dataclass(frozen=True)
 class ExplainedView:
     anchor: str
+    subject: str
     name: str
     operation: str
     bars: Markup | None
@@ -70,6 +71,7 @@ def view(one: Explained, number: int) -> ExplainedView:
     )
     return ExplainedView(
         anchor=f"{words.anchor('explained', found.benchmark.id)}-{number}",
+        subject=found.benchmark.id,
         name=words.one_line(found.benchmark.id),
         operation=found.operation,
         bars=bars,

@@ -91,7 +91,7 @@ def _row(decision: Decision) -> str:
         f"{bold}{decision.verdict}{bold}",
         _shown(decision.subject),
         decision.tier,
-        words.percent(decision.change, decision.tier),
+        words.change(decision),
         words.interval(decision),
         words.margin(decision),
         _shown(words.costs(decision)),

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from loopgauge.harness.gate.evidence import Evidence
+from loopgauge.harness.gate.model import Tier
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.reports import facts, wording
 from loopgauge.reports.facts import Facts
 from loopgauge.reports.gate import words
-from loopgauge.reports.gate.broken import promises_of
-from loopgauge.reports.gate.counted import counts_of
-from loopgauge.reports.gate.explained import explained_of
+from loopgauge.reports.gate.broken import Promises, promises_of
+from loopgauge.reports.gate.counted import Counts, counts_of
+from loopgauge.reports.gate.explained import ExplainedView, explained_of
 from loopgauge.reports.gate.first import first_of
-from loopgauge.reports.gate.timed import times_of
+from loopgauge.reports.gate.timed import Times, times_of
 from loopgauge.reports.pages import environment, write
+
+# What of a tier has no place of its own.
+SECTIONS: dict[Tier, str] = {
+    "promises": "promises",
+    "timing": "times",
+    "instructions": "counts",
+    "syscalls": "counts",
+    "allocations": "counts",
+}
 
 
 def render_gate(gate: GateFile, evidence: Evidence, out: Path) -> Path:
@@ -31,6 +42,8 @@ def page(gate: GateFile, evidence: Evidence) -> str:
     made = environment("gate", wording=wording, words=words)
     promises = promises_of(gate)
     times = times_of(result, evidence)
+    counts = counts_of(result, evidence)
+    explained = explained_of(evidence)
     return made.get_template("gate/page.html.j2").render(
         gate=gate,
         header=gate.header,
@@ -38,11 +51,25 @@ def page(gate: GateFile, evidence: Evidence) -> str:
         first=first_of(gate, evidence, drawn=times.wide is not None, unreadable=promises.missing),
         promises=promises,
         times=times,
-        counts=counts_of(result, evidence),
-        explained=explained_of(evidence),
+        places=places(promises, times, counts, explained),
+        sections=SECTIONS,
+        counts=counts,
+        explained=explained,
         circumstances=circumstances(gate),
         commands=commands(gate),
     )
+
+
+def places(
+    promises: Promises, times: Times, counts: Counts, explained: Sequence[ExplainedView]
+) -> dict[tuple[Tier, str], str]:
+    """Where on the page the evidence of a decision is, by its tier and its subject."""
+    found: dict[tuple[Tier, str], str] = {}
+    found |= {("promises", one.decision.subject): one.anchor for one in promises.cases}
+    found |= {("timing", one.decision.subject): one.anchor for one in times.rows}
+    found |= {("instructions", one.subject): one.anchor for one in explained}
+    found |= {(one.decision.tier, one.decision.subject): one.anchor for one in counts.apart}
+    return found
 
 
 def circumstances(gate: GateFile) -> Facts:

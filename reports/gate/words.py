@@ -96,6 +96,15 @@ def percent(share: float | None, tier: Tier) -> str:
     return f"{100 * share:+.{1 if tier == 'timing' else 2}f}%"
 
 
+def change(decision: Decision) -> str:
+    """'+2.1%'; of a count that was nothing on base, the difference itself."""
+    if decision.change is None and None not in (decision.base, decision.head):
+        assert decision.base is not None
+        assert decision.head is not None
+        return signed(decision.head - decision.base)
+    return percent(decision.change, decision.tier)
+
+
 def interval(decision: Decision) -> str:
     """'+1.4% to +2.8%'; a dash for what is counted, which has none."""
     if decision.low is None or decision.high is None:

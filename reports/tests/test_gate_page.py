@@ -49,6 +49,19 @@ def test_both_stages_and_base_against_itself_are_shown():
         assert words in made.text
 
 
+def test_a_change_leads_to_its_evidence():
+    fewer = decision("REGRESSED", tier="instructions", low=None, high=None)
+    made = shown(gate(decision("REGRESSED"), more_calls(), fewer, exit_code=1), evidence())
+    links = {address for address in made.values("href") if address.startswith("#")}
+    assert {"#syscalls-throughput.sleep0-0", "#explained-throughput.sleep0-0"} <= links
+
+
+def test_a_count_that_was_nothing_on_base_has_no_share():
+    found = more_calls()
+    found.base, found.change = 0.0, None
+    assert "system calls +2.00" in shown(gate(found, exit_code=1)).text
+
+
 def test_a_count_that_changed_is_shown_by_name():
     made = shown(gate(more_calls(), exit_code=1), evidence())
     assert "Difference of system calls per step: left is better" in made.html

@@ -41,6 +41,7 @@ elif words[0] == "-m":
         value = lambda option: pathlib.Path(words[words.index(option) + 1])
         value("--out").mkdir()
         value("--markdown").write_text("### loopgauge: passed\\n")
+        value("--html").write_text("<!doctype html>")
         value("--junit").write_text("<testsuites/>")
         print("::error title=REGRESSED%3A a.b::+2.1%25")
     sys.exit(code)
@@ -372,7 +373,8 @@ def test_the_job_ends_as_the_gate_does(job, code, allow, ends_with):
 def test_bad_usage_fails_the_job_and_leaves_no_comment(job):
     outcome = job.run(code=2)
     assert outcome.code == 2
-    assert outcome.outputs == {"exit-code": "2", "folder": "", "comment": "", "junit": ""}
+    empty = dict.fromkeys(("folder", "comment", "page", "junit"), "")
+    assert outcome.outputs == {"exit-code": "2", **empty}
     assert outcome.used == {}
     assert job.posted() == []
 
@@ -381,7 +383,8 @@ def test_the_samples_are_kept_whatever_the_verdict(job):
     outcome = job.run(code=1, name="gate-3.13")
     (kept,) = outcome.used.values()
     assert kept["name"] == "loopgauge-gate-3.13"
-    assert kept["path"].split() == [outcome.outputs[it] for it in ("folder", "comment", "junit")]
+    names = ("folder", "comment", "page", "junit")
+    assert kept["path"].split() == [outcome.outputs[name] for name in names]
 
 
 @pytest.mark.parametrize(
@@ -484,5 +487,7 @@ def test_a_slower_loop_fails_the_job_and_says_so_everywhere(job):
     assert call["body"].endswith(outcome.summary)
     junit = ElementTree.parse(outcome.outputs["junit"]).getroot()
     assert junit.get("failures") == "1"
+    page = Path(outcome.outputs["page"]).read_text()
+    assert "<h1>Head is worse: throughput.sleep0 takes" in page
     kept = {path.name for path in Path(outcome.outputs["folder"]).iterdir()}
     assert {"gate.jsonl", "timing.jsonl", "confirmation.jsonl"} <= kept
