@@ -7,8 +7,10 @@ The buckets are those of the load generator (harness/native/load/histogram.cpp):
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -99,28 +101,29 @@ def latencies(buckets: Buckets, max_ns: int) -> Latencies:
 
 def curve(buckets: Buckets, max_ns: int) -> list[tuple[float, float]]:
     """Eight steps to each tenth of the share that is slower."""
-    points = []
-    for step in range(8 * _NINES + 1):
-        share = 1 - 10 ** (-step / 8)
-        ns = percentile(buckets, share, max_ns)
-        if ns is None:
-            break
-        points.append((share, ns))
-    return points
+    shares = [1 - 10 ** (-step / 8) for step in range(8 * _NINES + 1)]
+    found = zip(shares, at_shares(buckets, shares, max_ns), strict=True)
+    return [(share, ns) for share, ns in found if ns is not None]
 
 
 def percentile(buckets: Buckets, q: float, max_ns: int) -> float | None:
-    """The upper end of the bucket in which it lies; None with too few samples beyond it."""
-    total = sum(count for _, count in buckets)
-    # 10 000 * (1 - 0.999) is 9.999... in binary: a hair less counts as ten.
-    if total * (1 - q) < _BEYOND - 1e-6:
-        return None
-    rank = max(1, math.ceil(total * q - 1e-6))
-    for bucket, count in buckets:
-        rank -= count
-        if rank <= 0:
-            return min(upper_edge(bucket), max_ns)
-    return max_ns
+    return at_shares(buckets, [q], max_ns)[0]
+
+
+def at_shares(buckets: Buckets, shares: Sequence[float], max_ns: int) -> list[float | None]:
+    """For each share the upper end of the bucket in which it lies; None with too few samples beyond
+    it."""
+    below = [*accumulate(count for _, count in buckets)]  # samples up to the end of each bucket
+    total = below[-1] if below else 0
+    found: list[float | None] = []
+    for share in shares:
+        # 10 000 * (1 - 0.999) is 9.999... in binary: a hair less counts as ten.
+        if total * (1 - share) < _BEYOND - 1e-6:
+            found.append(None)
+            continue
+        place = bisect_left(below, max(1, math.ceil(total * share - 1e-6)))
+        found.append(min(upper_edge(buckets[place][0]), max_ns))
+    return found
 
 
 def upper_edge(bucket: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from loopgauge.harness.model import Benchmark, Sample
-from loopgauge.harness.statistics import Floats, process_log_ratio
+from loopgauge.harness.statistics import Floats, median, process_log_ratio
 
 
 class SampleIndex:
@@ -83,11 +83,12 @@ def paired_costs(benchmark: Benchmark, arm: Sample, base: Sample) -> tuple[Float
     if len(arm_costs) == 0 or len(base_costs) == 0:
         return None
     if arm.process == base.process or 0 < arm.together == base.together:
-        _, in_arm, in_base = np.intersect1d(arm.block, base.block, return_indices=True)
-        arm_costs, base_costs = arm_costs[in_arm], base_costs[in_base]
+        if arm.block != base.block:  # mostly nothing was left out
+            _, in_arm, in_base = np.intersect1d(arm.block, base.block, return_indices=True)
+            arm_costs, base_costs = arm_costs[in_arm], base_costs[in_base]
     else:
-        arm_costs = np.array([np.median(arm_costs)])
-        base_costs = np.array([np.median(base_costs)])
+        arm_costs = np.array([median(arm_costs)])
+        base_costs = np.array([median(base_costs)])
     if len(arm_costs) == 0 or np.min(arm_costs) <= 0 or np.min(base_costs) <= 0:
         return None
     return arm_costs, base_costs

@@ -30,9 +30,19 @@ def block_log_ratios(costs: Floats, reference: Floats) -> Floats:
     return np.log(costs / reference)
 
 
+def median(values: Floats) -> float:
+    """That of numpy, without its 40 µs a call: a report asks for a hundred thousand of them, of ten
+    values each. NaN where there is one, or no value."""
+    ordered = np.sort(values)  # NaN comes last
+    n = len(ordered)
+    if n == 0 or math.isnan(ordered[-1]):
+        return math.nan
+    return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
+
+
 def process_log_ratio(costs: Floats, reference: Floats) -> float:
     """The one number a process contributes: the median over its blocks."""
-    return float(np.median(block_log_ratios(costs, reference)))
+    return median(block_log_ratios(costs, reference))
 
 
 def walsh_averages(values: Floats) -> Floats:
@@ -42,7 +52,7 @@ def walsh_averages(values: Floats) -> Floats:
 
 
 def hodges_lehmann(values: Floats) -> float:
-    return float(np.median(walsh_averages(values)))
+    return median(walsh_averages(values))
 
 
 @cache

@@ -303,7 +303,7 @@ def summarise_arm(
         result.status, result.reason = "invalid", rate_missed(result.arrivals)
         return result
     slots = [slot_costs(benchmark, sample) for sample in samples]
-    result.values = [float(np.median(costs)) for costs in slots]
+    result.values = [statistics.median(costs) for costs in slots]
     pooled = np.concatenate(slots)
     result.slots = np.quantile(pooled, SLOT_SHARES).tolist() if len(pooled) else []
     result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
@@ -342,7 +342,7 @@ def location(values: Floats) -> tuple[float, float, float]:
 
 
 def median_of(per_process: list[Floats]) -> float:
-    return float(np.median([np.median(slots) for slots in per_process]))
+    return statistics.median(np.array([statistics.median(slots) for slots in per_process]))
 
 
 def ratio_between(index: SampleIndex, benchmark: Benchmark, arm: str, base: str) -> Ratio | None:

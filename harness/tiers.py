@@ -99,5 +99,5 @@ def _by_round(index: SampleIndex, benchmark: Benchmark, label: str) -> dict[int,
     for number, sample in index.rounds(benchmark.id, label).items():
         costs = slot_costs(benchmark, sample)
         if len(costs):
-            found[number] = float(np.median(costs))
+            found[number] = statistics.median(costs)
     return found

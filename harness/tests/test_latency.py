@@ -124,3 +124,17 @@ def test_one_late_end_does_not_void_a_run() -> None:
 def test_it_survives_the_run_file() -> None:
     record = sample(open_loop=of(100))
     assert msgspec.json.decode(msgspec.json.encode(record), type=type(record)) == record
+
+
+def test_the_curve_ends_where_the_samples_do() -> None:
+    buckets = [(value, 1) for value in range(1, 1001)]
+    curve = latency.latencies(buckets, 1000).curve
+    assert curve[0] == (0.0, 1)
+    assert curve[-1][0] == pytest.approx(0.99)
+    assert curve == sorted(curve)
+    by_share = {round(share, 6): ns for share, ns in curve}
+    assert by_share[0.9] == latency.percentile(buckets, 0.9, 1000)
+
+
+def test_the_curve_of_nothing_is_empty() -> None:
+    assert latency.latencies([], 0).curve == []

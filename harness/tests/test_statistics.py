@@ -127,3 +127,14 @@ def test_a_process_contributes_the_median_of_its_blocks() -> None:
     reference = floats(100, 200, 100)
     costs = floats(110, 220, 900)
     assert statistics.process_log_ratio(costs, reference) == pytest.approx(math.log(1.1))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 11])
+def test_the_median_is_that_of_numpy(n: int) -> None:
+    values = np.random.default_rng(n).lognormal(size=n)
+    assert statistics.median(values) == np.median(values)
+
+
+def test_the_median_of_nothing_or_of_no_number_is_none() -> None:
+    assert math.isnan(statistics.median(floats()))
+    assert math.isnan(statistics.median(floats(1.0, math.nan, 2.0)))

@@ -67,9 +67,9 @@ def overview(
     canvas.lines([(scale(1.0), top, scale(1.0), bottom)], theme.MUTED, 1.4)
     _draw_names(canvas, run, layout, top)
     _draw_columns(canvas, run, layout, top)
+    _draw_arms(canvas, run, looks, scale, layout, top)
     for index, benchmark in enumerate(run.benchmarks):
         y = _middle(layout, top, index)
-        _draw_arms(canvas, benchmark, looks, scale, y)
         if beyond := _beyond(benchmark, reference, scale):
             words = f"{beyond} {ARROW}"
             canvas.text(layout.right - 6, y, words, role=theme.MUTED, size=SMALL, align="right")
@@ -206,28 +206,27 @@ def _draw_noise(canvas: Canvas, run: RunSummary, layout: Layout, scale: Scale, t
 
 
 def _draw_arms(
-    canvas: Canvas,
-    benchmark: BenchmarkSummary,
-    looks: Looks,
-    scale: Scale,
-    middle: float,
+    canvas: Canvas, run: RunSummary, looks: Looks, scale: Scale, layout: Layout, top: float
 ) -> None:
-    """The arms share a row, each on its own height, so that none hides another."""
+    """The arms share a row, each on its own height, so that none hides another. An arm is drawn
+    over all rows at once: three elements for each instead of two in every row."""
     others = [name for name, mark in looks.items() if mark.role != theme.MUTED]
     step = min(2.6, 13.0 / max(len(others), 1))
-    for arm in benchmark.arms:
-        if arm.arm not in others or arm.status != "ok" or arm.ratio is None:
-            continue
-        y = middle + (others.index(arm.arm) - (len(others) - 1) / 2) * step
-        mark = looks[arm.arm]
-        canvas.lines([(scale(arm.ratio.low), y, scale(arm.ratio.high), y)], mark.role, 1.5)
-        canvas.dots(
-            [scale(arm.ratio.estimate)],
-            [y],
-            mark,
-            size=6.0,
-            hollow=not wording.is_separated(arm),
-        )
+    for place, name in enumerate(others):
+        lift = (place - (len(others) - 1) / 2) * step
+        bars = []
+        points: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+        for index, benchmark in enumerate(run.benchmarks):
+            y = _middle(layout, top, index) + lift
+            for arm in _compared(benchmark, run.reference):
+                if arm.arm == name and arm.ratio is not None:
+                    bars.append((scale(arm.ratio.low), y, scale(arm.ratio.high), y))
+                    points[not wording.is_separated(arm)].append((scale(arm.ratio.estimate), y))
+        canvas.lines(bars, looks[name].role, 1.5)
+        for hollow, found in points.items():
+            if found:
+                xs, ys = zip(*found, strict=True)
+                canvas.dots(xs, ys, looks[name], size=6.0, hollow=hollow)
 
 
 def _draw_ticks(canvas: Canvas, scale: Scale, y: float, words: Callable[[float], str]) -> None:

@@ -30,7 +30,7 @@ def percentiles(benchmark: BenchmarkSummary, looks: Looks, colour: Colour) -> Dr
     y = log_scale([ns for curve in curves for _, ns in curve], BOTTOM, TOP, least=1.5)
     furthest = max(share for curve in curves for share, _ in curve)
     x = Scale(0.0, max(_nines(furthest), 1.0), LEFT, RIGHT, logarithmic=False)
-    ticks = [at for at in (0.0, 1.0, 2.0, 3.0, 4.0) if x.holds(at)]
+    ticks = [float(at) for at in range(round(x.high) + 1) if at <= x.high + 1e-6]
     field.axes(x, y, _words, time_tick, "share of the messages", x_ticks=ticks)
     said = [benchmark.id]
     for arm in shown:

@@ -52,10 +52,12 @@ class Renderer(RendererBase):
         super().__init__()
         self.width, self.height = width, height
         self.elements: list[tuple[str, str]] = []  # style, and the element without it
+        self.lines: list[tuple[str, str]] = []  # of text
 
     def body(self) -> str:
-        """Neighbours of one style share it."""
-        return "".join(_grouped(self.elements))
+        """Neighbours of one style share it. Text lies on top, all of one style together."""
+        lines = sorted(self.lines, key=lambda line: line[0])
+        return "".join(_grouped([*self.elements, *lines]))
 
     def get_canvas_width_height(self) -> tuple[float, float]:
         return self.width, self.height
@@ -92,7 +94,7 @@ class Renderer(RendererBase):
         left, top = _number(x), _number(self.height - y)
         turn = f' transform="rotate(-90 {left} {top})"' if look.upright else ""
         line = f'<text x="{left}" y="{top}"{turn}>{escape(words, quote=False)}</text>'
-        self.elements.append((look.style(), line))
+        self.lines.append((look.style(), line))
 
 
 def for_page(renderer: Renderer, key: str, title: str, description: str) -> str:

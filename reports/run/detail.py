@@ -121,7 +121,9 @@ def benchmark_plots(
         drawn["percentiles"] = percentiles.percentiles(benchmark, looks, colour)
     if benchmark.tiers:
         drawn["tiers"] = tiers.tiers(benchmark, colour)
-    drawn["memory"] = memory.held(benchmark, looks, colour) or memory.peak(benchmark, looks, colour)
+    drawn["memory"] = memory.held(benchmark, looks, colour)
+    if not any(drawn.values()):  # beside timings the table is enough
+        drawn["memory"] = memory.peak(benchmark, looks, colour)
     return {name: drawing for name, drawing in drawn.items() if drawing is not None}
 
 

@@ -27,6 +27,7 @@ from loopgauge.reports.run.raw import Raw, raw
 class RunView:
     key: str  # prefix of every id on the page that belongs to this run
     run: RunSummary
+    symbols: Markup  # what the swatches show, once
     swatches: dict[str, Markup]
     first: First
     standings: list[tally.Standing]
@@ -42,11 +43,13 @@ def view_of(run: RunSummary, number: int, links: Links = NO_LINKS) -> RunView:
     key = f"r{number}"
     standings = tally.standings(run)
     looks = theme.marks([row.arm for row in standings], run.reference)
+    symbols, swatches = swatch.symbols(looks, key)
     benchmarks = details(run, key, looks)
     return RunView(
         key=key,
         run=run,
-        swatches={arm: Markup(swatch.swatch(look)) for arm, look in looks.items()},
+        symbols=Markup(symbols),
+        swatches={arm: Markup(drawn) for arm, drawn in swatches.items()},
         first=first(run, key, looks),
         standings=standings,
         benchmarks=benchmarks,

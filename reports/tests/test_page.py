@@ -92,7 +92,7 @@ def test_is_small_enough_to_send_round(whole):
 def test_plots_take_every_colour_from_the_theme(whole):
     for drawing in re.findall(r"<svg.*?</svg>", whole.html, re.DOTALL):
         assert not re.search(r"(fill|stroke): ?#", drawing)
-        assert "var(--" in drawing
+        assert "var(--" in drawing or "<use " in drawing
     assert "prefers-color-scheme:dark" in whole.html
 
 

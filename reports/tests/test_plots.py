@@ -214,4 +214,6 @@ def test_a_marker_lies_around_its_point(marker):
 
 @pytest.mark.parametrize("marker", theme.MARKERS)
 def test_swatch_draws_every_marker(marker):
-    assert 'd="M' in swatch.swatch(theme.Mark("arm0", marker))
+    once, swatches = swatch.symbols({"epoll": theme.Mark("arm0", marker)}, "r1")
+    assert 'd="M' in once
+    assert swatches["epoll"].count('href="#r1m0"') == once.count('id="r1m0"') == 1

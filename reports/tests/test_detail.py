@@ -1,0 +1,134 @@
+"""The evidence's order, its index, what is left out of a large page, and how to measure again."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from report_testing import samples
+from report_testing.pages import Page
+
+from loopgauge.harness.cli.selection import BENCHMARK_ID
+from loopgauge.reports.exports.images import write_images
+from loopgauge.reports.run import detail
+from loopgauge.reports.run.again import again
+from loopgauge.reports.run.html import page
+
+THREE = ["epoll", "asyncio", "asyncio~aa"]
+
+
+@pytest.fixture
+def two_families():
+    run = samples.full_run(6, processes=6, arms=THREE)
+    names = ["io.echo", "timer.wait", "io.echo[size=1]", "timer.wait[delay=0.1]", "io.a", "solo"]
+    for benchmark, name in zip(run.benchmarks, names, strict=True):
+        benchmark.id, benchmark.scenario = name, name.split("[")[0]
+    run.benchmarks[0].values = {"size": 1024}
+    run.benchmarks[2].params = run.benchmarks[2].values = {"size": 1}
+    return run
+
+
+def test_families_and_scenarios_stand_together_in_the_order_of_the_run(two_families):
+    shown = Page(page([two_families]))
+    places = [
+        each["id"]
+        for each in shown.all("section")
+        if each.get("class") in ("family", "scenario", "benchmark")
+    ]
+    assert places == [
+        "r1-family-io",
+        "r1-scenario-io.echo",
+        "r1-io.echo",
+        "r1-io.echo-size-1",
+        "r1-io.a",
+        "r1-family-timer",
+        "r1-scenario-timer.wait",
+        "r1-timer.wait",
+        "r1-timer.wait-delay-0.1",
+        "r1-family-other",
+        "r1-solo",
+    ]
+
+
+def test_the_index_leads_to_families_and_scenarios(two_families):
+    text = page([two_families])
+    index = text[text.index('<nav class="index"') : text.index("</nav>", text.index('"index"'))]
+    for place in ("family-io", "family-timer", "scenario-io.echo", "io.a", "solo"):
+        assert f'href="#r1-{place}"' in index
+    assert "input and output" in index
+
+
+def test_a_parameter_that_is_a_number_makes_curves(two_families):
+    text = page([two_families])
+    assert "by size: lower is better" in text
+    assert "by delay" not in text  # its default was not recorded
+
+
+def test_names_that_differ_in_punctuation_have_places_of_their_own(two_families):
+    for benchmark, name in zip(
+        two_families.benchmarks, ["a.x", "a/x", "a.x[k=1]", "b/x", "b.x", "b:x"], strict=True
+    ):
+        benchmark.id, benchmark.scenario = name, name.split("[")[0]
+    ids = Page(page([two_families])).values("id")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_large_page_draws_one_of_each_scenario_first_and_says_so(monkeypatch, two_families):
+    monkeypatch.setattr(detail, "MOST_ROWS", 8)  # two loops each: four benchmarks
+    assert detail.with_plots(two_families.benchmarks) == {"io.echo", "timer.wait", "io.a", "solo"}
+    text = " ".join(Page(page([two_families])).text.split())
+    assert "Plots are drawn of 4 of 6 benchmarks" in text
+    assert text.count("Measure this again") == 6
+
+
+def test_a_page_within_its_size_says_nothing_of_it(two_families):
+    assert "Plots are drawn of" not in Page(page([two_families])).text
+
+
+def test_a_thousand_benchmarks_get_plots_for_some():
+    found = [samples.benchmark(f"a.b{number}") for number in range(1_000)]
+    assert len(detail.with_plots(found)) == detail.MOST_BENCHMARKS
+
+
+def test_a_command_measures_one_benchmark_with_the_same_loops_and_seed():
+    header = samples.header(["epoll", "asyncio", "asyncio~aa", "uvloop"])
+    header.environment.variables = {"PYTHONHASHSEED": "0", "NAME": "a b"}
+    header.tiers = ["python", "native", "memory"]
+    header.cpus = [0, 1]
+    found = samples.benchmark("io.echo[size=1]")
+    assert again(header, found) == (
+        "PYTHONHASHSEED=0 NAME='a b' bench run 'io.echo[size=1]' --loop epoll --loop uvloop"
+        " --tier python --tier memory --cpus 0,1 --full --seed 42"
+    )
+
+
+@pytest.mark.parametrize(("value", "written"), [(1024, "1024"), (True, "true"), ("tcp", "tcp")])
+def test_a_default_is_written_out_because_the_bare_name_means_all_variants(value, written):
+    found = samples.benchmark("io.echo", values={"way": value})
+    words = shlex.split(again(samples.header(["asyncio"]), found))
+    assert words[2] == f"io.echo[way={written}]"
+    assert BENCHMARK_ID.fullmatch(words[2])
+
+
+def test_several_pythons_are_named():
+    header = samples.header(["asyncio"])
+    header.arms += samples.header(["asyncio~aa"]).arms
+    header.arms[-1].python = "3.13"
+    assert "--python 3.14 --python 3.13" in again(header, samples.benchmark())
+
+
+def test_an_application_is_named_as_it_was():
+    found = samples.benchmark("app:mine:main", scenario="app:mine:main")
+    assert " mine:main " in again(samples.header(["asyncio"]), found)
+
+
+def test_what_another_tool_measured_has_no_command():
+    header = samples.header(["asyncio"])
+    header.imported = "pyperf"
+    assert again(header, samples.benchmark()) == ""
+
+
+def test_curves_become_files_too(tmp_path, two_families):
+    written = {path.name for path in write_images([two_families], tmp_path, ["svg"])}
+    assert {"io.echo-by-size.svg", "io.echo-by-size-ratio.svg"} <= written
+    assert {"io.a-ratio.svg", "io.a-distribution.svg", "io.a-spread.svg"} <= written
