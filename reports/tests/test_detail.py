@@ -9,6 +9,7 @@ from report_testing import samples
 from report_testing.pages import Page
 
 from loopgauge.harness.cli.selection import BENCHMARK_ID
+from loopgauge.reports import wording
 from loopgauge.reports.exports.images import write_images
 from loopgauge.reports.run import detail
 from loopgauge.reports.run.again import again
@@ -55,7 +56,7 @@ def test_the_index_leads_to_families_and_scenarios(two_families):
     index = text[text.index('<nav class="index"') : text.index("</nav>", text.index('"index"'))]
     for place in ("family-io", "family-timer", "scenario-io.echo", "io.a", "solo"):
         assert f'href="#r1-{place}"' in index
-    assert "input and output" in index
+    assert wording.family("io") in index
 
 
 def test_a_parameter_that_is_a_number_makes_curves(two_families):
