@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from report_testing import samples
-from report_testing.browser import DESK, PHONE, axe, overflow, printed
+from report_testing.browser import A4, DESK, PHONE, axe, overflow, printed
 
 from loopgauge.reports import render
 
@@ -52,7 +52,11 @@ def test_does_not_scroll_sideways_on_a_phone(browser, report):
 
 
 def test_prints(browser, report):
-    with browser.tab(report) as page:
+    with browser.tab(report, A4) as page:
+        page.emulate_media(media="print")
+        assert overflow(page) == 0
+        assert page.locator("table.answers").is_visible()
+        assert page.locator(".bar:visible, .copy:visible, .downloads:visible").count() == 0
         assert printed(page) > 1
 
 

@@ -17,6 +17,7 @@ import pytest
 
 DESK = (1400, 900)
 PHONE = (390, 844)
+A4 = (718, 1040)  # what a browser leaves of the paper for the page
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 GRAVE = ("serious", "critical")
 #: For whatever a page does by itself: two cores, and everything else runs too.
