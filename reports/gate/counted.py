@@ -48,11 +48,15 @@ def counts_of(result: GateResult, evidence: Evidence) -> Counts:
         and not (one.tier == "instructions" and one.subject in explained)
     ]
     found = [
-        apart(one, known[one.subject, one.tier], number)
-        for number, one in enumerate(changed)
+        (one, known[one.subject, one.tier])
+        for one in changed
         if (one.subject, one.tier) in known and known[one.subject, one.tier].parts
     ]
-    return Counts(decisions=decisions, apart=found[:MOST], more=max(0, len(found) - MOST))
+    return Counts(
+        decisions=decisions,
+        apart=[apart(one, parts, number) for number, (one, parts) in enumerate(found[:MOST])],
+        more=max(0, len(found) - MOST),
+    )
 
 
 def apart(one: Decision, counted: Counted, number: int) -> Apart:

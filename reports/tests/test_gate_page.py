@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from report_testing.gates import (
     EVIL,
     VERDICTS,
@@ -177,3 +178,15 @@ def test_a_truncated_promise_file_is_named(tmp_path: Path):
     broken = decision("BROKEN", tier="promises", subject="TIME-003.sleep", change=None)
     made = shown(gate(broken, folder=tmp_path, exit_code=5))
     assert "promises-head.jsonl is no result of a conformance run" in made.text
+
+
+def test_thousands_of_counts_that_changed_are_one_table_and_a_few_plots():
+    names = [f"a.b{number}" for number in range(2000)]
+    found = [replace(more_calls(), subject=name) for name in names]
+    known = evidence()
+    (one,) = known.counted
+    known.counted = [replace(one, benchmark=name) for name in names]
+    made = shown(gate(*found, exit_code=1), known)
+    assert len(made.html) < 2_000_000
+    assert made.html.count("Difference of system calls") <= 24
+    assert "1988 more counts changed" in made.text
