@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from loopgauge.conformance.store import Results
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.harness.history.model import Entry, FamilyPoint
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports.conformance.matrix import file_name
+from loopgauge.reports.run.detail import ids
 
 
 @dataclass
@@ -41,7 +43,12 @@ class SiteRun:
 
     def family_anchor(self, family: str) -> str:
         """Where a family's section begins on the run's page."""
-        return f"{self.page}#r1-family-{family}"
+        return f"{self.page}#{self._families[family]}"
+
+    @cached_property
+    def _families(self) -> dict[str, str]:
+        names = [*dict.fromkeys(one.family for one in self.summary.benchmarks)]
+        return dict(zip(names, ids("r1-family", names), strict=True))
 
 
 @dataclass
