@@ -13,6 +13,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": reference.commands_table,
     "statuses": terms.statuses,
     "verdicts": terms.verdicts,
+    "families": terms.families,
     "gate-verdicts": terms.gate_verdicts,
     "conformance-verdicts": terms.conformance_verdicts,
     "scenarios": catalogues.scenarios,

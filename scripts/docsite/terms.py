@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docsite.markdown import prose, table
+from docsite.markdown import code, prose, table
 from loopgauge.reports import wording
 from loopgauge.reports.conformance.symbols import LOOKS
 from loopgauge.reports.gate.words import MEANING
@@ -17,6 +17,14 @@ def statuses() -> str:
 def verdicts() -> str:
     rows = [[wording.VERDICT[key], prose(text)] for key, text in wording.VERDICT_MEANING.items()]
     return table(["word", "means"], rows)
+
+
+def families() -> str:
+    rows = [
+        [code(name), prose(wording.FAMILY[name]), prose(text)]
+        for name, text in wording.FAMILY_MEANING.items()
+    ]
+    return table(["family", "in reports", "such as"], rows)
 
 
 def gate_verdicts() -> str:
