@@ -35,7 +35,7 @@ from loopgauge.reports.conformance.matrix import (
 )
 from loopgauge.reports.conformance.measured import Measured, measured
 from loopgauge.reports.conformance.symbols import LOOKS
-from loopgauge.reports.links import Links
+from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.pages import environment, script, stylesheet, write
 
 NOWHERE: Mapping[str, Any] = {}
@@ -56,15 +56,16 @@ def render_site(
     runs: Sequence[RunSummary] = (),
     pages: Mapping[str, str] = NOWHERE,
     declared: Mapping[str, Sequence[tuple[str, str]]] = NOWHERE,
+    links: Links = NO_LINKS,
 ) -> Path:
     """Writes the folder `out` and returns its first page; that is the page of the `difference` to
     an older run, where there is one. `runs`: what was measured of loops; a rule leads to the
     benchmarks that depend on it. `pages`: where the report of a run is, by its path, seen from
     `out`. `declared`: where nothing was measured, the scenarios that depend on a rule, with what
-    each does. Raises OSError."""
+    each does. `links`: to a site's first page and its loops, seen from `out`. Raises OSError."""
     matrix = matrix_of(sources)
     made = page_environment()
-    site = Site(out, made, matrix, difference, measured(runs, pages, declared))
+    site = Site(out, made, matrix, difference, measured(runs, pages, declared), links)
     site.shared()
     site.index()
     site.surface()
@@ -146,12 +147,14 @@ class Site:
         matrix: Matrix,
         difference: Difference | None,
         found: Measured,
+        links: Links,
     ) -> None:
         self.out = out
         self.environment = made
         self.matrix = matrix
         self.difference = difference
         self.measured = found
+        self.links = links
         self.groups = groups(matrix.columns)
         self.unused = frozenset(LOOKS) - {k for row in matrix.cases for k in row.kinds}
 
@@ -168,6 +171,7 @@ class Site:
             root=depth,
             difference=self.difference,
             measured=self.measured,
+            links=self.links,
             **context,
         )
         return write(text, self.out / file)

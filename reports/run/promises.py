@@ -61,7 +61,7 @@ class RuleView:
     rule: Rule | None
     dependants: list[Dependant]
     cases: list[CaseView]
-    loops: list[str]  # that break it
+    broken: dict[str, int]  # cases, by loop
 
     @property
     def void(self) -> dict[str, int]:
@@ -191,7 +191,7 @@ def _rule(
             )
             for case, seen in sorted(cases.items())
         ],
-        loops=[*dict.fromkeys(arm for seen in cases.values() for arm, _ in seen)],
+        broken=_count(cases),
     )
 
 
@@ -208,5 +208,8 @@ def _accounts(seen: Sequence[tuple[str, BrokenCase]]) -> list[Account]:
 
 
 def _other(name: str, links: Links, cases: dict[str, list[tuple[str, BrokenCase]]]) -> Other:
-    broken = Counter(arm for seen in cases.values() for arm, _ in seen)
-    return Other(name, links.rule(name), rules().get(name), dict(broken))
+    return Other(name, links.rule(name), rules().get(name), _count(cases))
+
+
+def _count(cases: dict[str, list[tuple[str, BrokenCase]]]) -> dict[str, int]:
+    return dict(Counter(arm for seen in cases.values() for arm, _ in seen))

@@ -14,6 +14,7 @@ from loopgauge.reports import wording
 from loopgauge.reports.conformance.matrix import Matrix, file_name, matrix_of
 from loopgauge.reports.conformance.site import Scripts, no_scripts, render_site
 from loopgauge.reports.conformance.texts import printable
+from loopgauge.reports.links import Links
 from loopgauge.reports.pages import environment, script, stylesheet, write
 from loopgauge.reports.plots import families, theme
 from loopgauge.reports.plots.trend import trend_plot
@@ -36,6 +37,10 @@ def render(contents: Contents, out: Path, scripts: Scripts = no_scripts) -> Path
             scripts,
             runs=[run.summary for run in contents.runs],
             pages={run.summary.path: f"../{run.page}" for run in contents.runs},
+            links=Links(
+                home=("../index.html", contents.title),
+                loops={loop: f"../{loop_page(loop)}" for loop in contents.loops()},
+            ),
         )
     return Pages(contents, out, matrix).write()
 

@@ -11,6 +11,7 @@ from report_testing.pages import Page
 from loopgauge.harness.summary import ArmPromises, FamilyArm, FamilySummary, RunSummary
 from loopgauge.reports.conformance.measured import MOST, measured
 from loopgauge.reports.conformance.site import page_links, render_site
+from loopgauge.reports.links import Links
 
 RULE = "SOON-001"
 LOOPS = ["epoll", "asyncio", "uvloop"]
@@ -134,3 +135,13 @@ def test_links_into_the_pages(tmp_path: Path, rendered) -> None:
     for address in (*links.cases.values(), *links.rules.values()):
         assert (site.parent / address).exists()
     assert links.rule("FUTU-001") == ""
+
+
+def test_in_a_site_every_page_leads_home_and_to_the_loops(rendered) -> None:
+    links = Links(home=("../index.html", "All loops"), loops={"epoll": "../loops/epoll.html"})
+    site = rendered(run_of(), links=links)
+    assert {"../index.html", "../loops/epoll.html"} <= set(page(site / "index.html").values("href"))
+    case = set(page(site / "case/SOON-001.three.html").values("href"))
+    assert {"../../index.html", "../../loops/epoll.html"} <= case
+    for name in ("rule/SOON-001.html", "surface.html"):
+        assert "All loops ›" in page(site / name).text
