@@ -23,7 +23,7 @@ MORE: dict[Tier, str] = {
 
 @dataclass(frozen=True)
 class First:
-    """`state` is "bad", "good" or "vague": the colour of the verdict, which words say, too."""
+    """`state` is "bad", "good" or "open": the colour of the verdict, which words say, too."""
 
     state: str
     word: str
@@ -53,7 +53,7 @@ def first_of(
     ]
     return First(
         state=state(gate, result),
-        word=words.headline(gate).partition(":")[0],
+        word=words.headline(gate).partition(":")[0] if words.ended(gate) else "unfinished",
         headline=headline(gate, result),
         tally=words.tally(result.decisions),
         sides=sides(gate),
@@ -69,8 +69,8 @@ def first_of(
 
 def state(gate: GateFile, result: GateResult) -> str:
     if words.ended(gate):
-        return {0: "good", 1: "bad", 4: "bad", 5: "bad"}.get(result.exit_code, "vague")
-    return "vague"
+        return {0: "good", 1: "bad", 4: "bad", 5: "bad"}.get(result.exit_code, "open")
+    return "open"
 
 
 def headline(gate: GateFile, result: GateResult) -> str:
@@ -131,7 +131,7 @@ def short(gate: GateFile, result: GateResult) -> facts.Facts:
     found = [
         ("loop", " → ".join(loops) + (f" ({' → '.join(versions)})" if versions else "")),
         ("machine", facts.machine(header.environment)),
-        ("Python", facts.pythons(header.environment)),
+        ("Python", "; ".join(dict.fromkeys(facts.pythons(header.environment).split("; ")))),
         ("when", facts.moment(header.created)),
         ("took", f"{result.wall_s / 60:.1f} min" if result.wall_s else ""),
     ]
@@ -155,18 +155,21 @@ def sure(gate: GateFile, result: GateResult, evidence: Evidence) -> Iterable[str
         yield "Counts: do not depend on how busy the machine is; none is beyond its margin."
     timed = [one for one in result.decisions if one.tier == "timing" and one.processes]
     if timed:
-        yield _timing(timed)
+        yield _timing(timed, evidence)
     if result.self_check:
         calm = "advisory: no time is called worse or better. " if result.advisory else ""
         yield f"The machine: {calm}{words.one_line(result.self_check)}."
 
 
-def _timing(timed: Sequence[Decision]) -> str:
+def _timing(timed: Sequence[Decision], evidence: Evidence) -> str:
     confirmed = [one for one in timed if one.stage > 1]
     fewest = min(one.processes for one in timed)
     most = max(one.processes for one in timed)
     many = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     said = f"Time: {many} fresh processes a side, taking turns in slots of milliseconds; "
+    firsts = [one.first for one in evidence.timed if one.first is not None]
+    if not confirmed and any(one.call in ("worse", "better") for one in firsts):
+        return said + "what was flagged was not measured again, and is not called changed."
     if not confirmed:
         return said + "nothing was flagged, so no second stage was needed."
     return said + (

@@ -110,7 +110,7 @@ def draw_margin(canvas: Canvas, row: Row, scale: Scale, y: float) -> None:
 
 def draw_name(canvas: Canvas, row: Row, layout: Layout, y: float) -> None:
     one = row.decision
-    name = wording.shorten(words.one_line(one.subject), layout.longest)
+    name = tail(words.one_line(one.subject), layout.longest)
     bold = one.verdict not in ("EQUIVALENT", "INCONCLUSIVE")
     if layout.name_lift:
         canvas.text(4, y - layout.name_lift, name, bold=bold)
@@ -122,6 +122,11 @@ def draw_name(canvas: Canvas, row: Row, layout: Layout, y: float) -> None:
     canvas.text(layout.left - 14, y, name, align="right", bold=bold)
     canvas.text(layout.right + 12, y, figure_of(one), size=SMALL)
     canvas.text(layout.width - 2, y, one.verdict, size=SMALL, align="right", bold=bold)
+
+
+def tail(name: str, longest: int) -> str:
+    """The end of a long name tells it from its neighbours: a test's name, a parameter."""
+    return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
 def draw_figures(canvas: Canvas, row: Row, scale: Scale, y: float) -> None:

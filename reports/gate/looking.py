@@ -133,8 +133,6 @@ def _of(decision: Decision) -> str:
 
 def _undecided(open_ones: Sequence[Decision]) -> Look:
     names = [*dict.fromkeys(one.subject for one in open_ones)]
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return Look(
-        names[0],
-        f"not decided{more}: neither a pass nor a fail. {words.one_line(open_ones[0].reason)}",
-    )
+    more = f", and {len(names) - 1} more" if len(names) > 1 else ""
+    reason = words.one_line(open_ones[0].reason)
+    return Look(names[0], f"neither a pass nor a fail{more}{f': {reason}' if reason else ''}")

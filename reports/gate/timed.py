@@ -42,6 +42,7 @@ class Times:
     wide: Markup | None
     narrow: Markup | None
     undrawn: int
+    levels: tuple[str, str]  # of the intervals of both stages: "98 %", "90 %"
 
 
 def times_of(result: GateResult, evidence: Evidence) -> Times:
@@ -62,7 +63,17 @@ def times_of(result: GateResult, evidence: Evidence) -> Times:
         wide=plot(plotted, forest.WIDE, "fw") if draw else None,
         narrow=plot(plotted, forest.NARROW, "fn") if draw else None,
         undrawn=len(decisions) - len(drawn),
+        levels=(
+            levels([one.first for one in evidence.timed]),
+            levels([one.second for one in evidence.timed]),
+        ),
     )
+
+
+def levels(figures: Sequence[Figure | None]) -> str:
+    """'96 to 98 %': each look has its own; "" where there is none."""
+    found = sorted({f"{100 * one.level:.0f}" for one in figures if one is not None}, key=float)
+    return f"{' to '.join(dict.fromkeys([found[0], found[-1]]))} %" if found else ""
 
 
 def chosen(decisions: Sequence[Decision]) -> list[Decision]:

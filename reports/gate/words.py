@@ -93,7 +93,8 @@ def percent(share: float | None, tier: Tier) -> str:
     """'+2.1%'. Counts repeat within hundredths of a percent, times do not."""
     if share is None:
         return wording.DASH
-    return f"{100 * share:+.{1 if tier == 'timing' else 2}f}%"
+    text = f"{100 * share:+.{1 if tier == 'timing' else 2}f}"
+    return f"{text if float(text) else text[1:]}%"
 
 
 def change(decision: Decision) -> str:

@@ -190,3 +190,16 @@ def test_thousands_of_counts_that_changed_are_one_table_and_a_few_plots():
     assert len(made.html) < 2_000_000
     assert made.html.count("Difference of system calls") <= 24
     assert "1988 more counts changed" in made.text
+
+
+def test_what_was_flagged_and_not_measured_again_is_no_calm():
+    known = evidence()
+    known.timed[0].second = None
+    made = shown(gate(decision("INCONCLUSIVE"), exit_code=3), known)
+    assert "what was flagged was not measured again" in made.text
+    assert "no second stage was needed" not in made.text
+
+
+def test_the_levels_of_the_intervals_are_told():
+    made = shown(gate(decision("REGRESSED", stage=2), exit_code=1), evidence())
+    assert "98 % in the first stage, 90 % in the second" in made.text

@@ -79,7 +79,7 @@ def counted(folder: Path, names: list[str], spin: int) -> list[Decision]:
     """What a gate of the deterministic tier alone says of the instructions."""
     done = gate(
         folder, *names, "--base", "spun_loops:plain", "--head", "spun_loops:slowed",
-        "--no-conformance", "--no-timing",
+        "--no-conformance", "--no-timing", "--no-explain",
         environment={"LOOPGAUGE_STUDY_SPIN": str(spin)},
     )  # fmt: skip
     return done.of("instructions")

@@ -80,9 +80,9 @@ def side(name: Any, **members: Any) -> Side:
     return Side(name=name, **{**made, **members})
 
 
-def figure(change: float, processes: int, call: Any = "worse") -> Figure:
+def figure(change: float, processes: int, call: Any = "worse", level: float = 0.9) -> Figure:
     return Figure(
-        call=call, change=change, low=change - 0.01, high=change + 0.01, level=0.9,
+        call=call, change=change, low=change - 0.01, high=change + 0.01, level=level,
         processes=processes,
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ def evidence() -> Evidence:
     timed = Timed(
         benchmark=benchmark,
         margin=0.01,
-        first=figure(0.03, 8),
+        first=figure(0.03, 8, level=0.98),
         second=figure(0.021, 32),
         twin=figure(0.001, 32, "equivalent"),
     )
