@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 from markupsafe import Markup
 
 from loopgauge.harness.summary import FamilySummary, RunSummary
@@ -15,6 +16,7 @@ from loopgauge.reports.plots import overview, theme
 from loopgauge.reports.plots.arms import Looks
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer, Broken
+from loopgauge.reports.run.detail import MOST_BENCHMARKS
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class First:
     not_asked: list[str]
     absences: list[tally.Absence]
     overview: Charts | None  # benchmark by benchmark
+    beyond: int  # benchmarks for which it has no room
 
 
 def first(run: RunSummary, key: str, looks: Looks) -> First:
@@ -68,6 +71,7 @@ def first(run: RunSummary, key: str, looks: Looks) -> First:
         not_asked=answers.not_asked(run),
         absences=tally.absences(run),
         overview=_overview(run, looks, key) if drawn else None,
+        beyond=max(len(run.benchmarks) - MOST_BENCHMARKS, 0),
     )
 
 
@@ -90,8 +94,9 @@ def _families(
 
 
 def _overview(run: RunSummary, looks: Looks, key: str) -> Charts:
+    shown = msgspec.structs.replace(run, benchmarks=run.benchmarks[:MOST_BENCHMARKS])
     wide, narrow = (
-        Markup(overview.overview(run, looks, layout, theme.sentinel).page_svg(key + end))
+        Markup(overview.overview(shown, looks, layout, theme.sentinel).page_svg(key + end))
         for layout, end in ((overview.WIDE, "w"), (overview.NARROW, "n"))
     )
     return Charts(wide, narrow)

@@ -11,7 +11,7 @@ from report_testing.pages import Page
 from loopgauge.harness.cli.selection import BENCHMARK_ID
 from loopgauge.reports import wording
 from loopgauge.reports.exports.images import write_images
-from loopgauge.reports.run import detail
+from loopgauge.reports.run import detail, first
 from loopgauge.reports.run.again import again
 from loopgauge.reports.run.html import page
 
@@ -89,6 +89,12 @@ def test_a_page_within_its_size_says_nothing_of_it(two_families):
 def test_a_thousand_benchmarks_get_plots_for_some():
     found = [samples.benchmark(f"a.b{number}") for number in range(1_000)]
     assert len(detail.with_plots(found)) == detail.MOST_BENCHMARKS
+
+
+def test_a_chart_without_room_for_all_says_so(monkeypatch, two_families):
+    monkeypatch.setattr(first, "MOST_BENCHMARKS", 4)
+    text = " ".join(Page(page([two_families])).text.split())
+    assert "room for the first 4 benchmarks of 6" in text
 
 
 def test_a_command_measures_one_benchmark_with_the_same_loops_and_seed():
