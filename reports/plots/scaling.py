@@ -123,7 +123,8 @@ def _curves(
     names = [name for name in looks if len(curves.get(name, ())) > 1]
     if not names:
         return None
-    subtitle = "bar: 95 % interval"
+    known = [found for name in names for _, _, found in curves[name] if _has_interval(found)]
+    subtitle = "bar: 95 % interval" if known else "too few processes for intervals"
     subtitle += " · hollow: no clear difference · log scale" if reference else " · log scale"
     field = Field(title, subtitle, names, looks, colour)
     ends = [end for name in names for _, _, found in curves[name] for end in found]
@@ -137,7 +138,7 @@ def _curves(
     for name in names:
         mark = looks[name]
         field.canvas.curve([(x(at), y(f[0])) for at, _, f in curves[name]], mark.role, 1.4)
-        bars = [(x(at), y(f[1]), x(at), y(f[2])) for at, _, f in curves[name]]
+        bars = [(x(at), y(f[1]), x(at), y(f[2])) for at, _, f in curves[name] if _has_interval(f)]
         field.canvas.lines(bars, mark.role, 1.2)
         for hollow in (False, True):
             drawn = [
@@ -151,6 +152,11 @@ def _curves(
         told = ", ".join(f"{words(f[0])} at {plain(at)}" for at, _, f in curves[name])
         said.append(f"{name} {told}")
     return field.drawing(said)
+
+
+def _has_interval(found: tuple[float, float, float]) -> bool:
+    """With too few processes it has no ends, and a bar across the plot would hide the others."""
+    return found[1] > 0 and math.isfinite(found[2])
 
 
 def _horizontal(values: Sequence[float]) -> Scale:

@@ -109,6 +109,19 @@ def test_curves_over_a_parameter_name_every_point_and_who_is_separated():
     assert ">asyncio<" not in picture
 
 
+def test_without_intervals_there_are_no_bars_and_it_says_so():
+    found = [echo(1), echo(100)]
+    for benchmark in found:
+        for arm in benchmark.arms:
+            arm.cost_low = arm.cost_high = float("nan")
+    [sweep] = scaling.sweeps(found)
+    drawn = scaling.cost_curves(sweep, LOOKS, theme.sentinel)
+    assert drawn is not None
+    picture = drawn.page_svg("k")
+    assert "too few processes for intervals" in picture
+    assert "nan" not in picture
+
+
 def test_without_a_loop_at_two_points_there_are_no_curves():
     one, two = echo(1), echo(100)
     for arm in two.arms:
