@@ -6,7 +6,7 @@ reports/results/NAME.jsonl.xz, which `bench report` reads like any other.
 
 Verdicts of the lane `rules` are kept, so that every loop was asked the same. Of several verdicts
 on one case the last file's counts. A loop that was asked by its factory and is registered gets its
-registered name. The file is complete where every loop has a verdict of every case.
+registered name. A loop that lacks verdicts is left out, for nobody could compare it, and named.
 
 What is cut, to keep the file small: the evidence of verdicts with which nothing is wrong, and of
 the others the traces of events, logs, and what is long.
@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("name", help="file name without ending")
     arguments = parser.parse_args()
     try:
-        records = merged([store.read(path) for path in arguments.results])
+        records, partly = merged([store.read(path) for path in arguments.results])
     except (store.UnreadableResult, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,6 +47,8 @@ def main() -> int:
     out = RESULTS / f"{arguments.name}.jsonl.xz"
     out.write_bytes(lzma.compress(b"".join(map(line, records)), preset=9))
     print(f"{out.name}: {len(records)} records, {out.stat().st_size:,} bytes")
+    for loop, asked in partly.items():
+        print(f"left out: {loop}, which was asked {asked} cases", file=sys.stderr)
     return 0
 
 
@@ -54,9 +56,9 @@ def line(record: AnyRecord) -> bytes:
     return msgspec.json.encode(without_paths(msgspec.to_builtins(record))) + b"\n"
 
 
-def merged(files: Sequence[store.Results]) -> list[AnyRecord]:
-    """The records of one file. Raises ValueError where the files are of several Pythons, or of two
-    builds of one loop."""
+def merged(files: Sequence[store.Results]) -> tuple[list[AnyRecord], dict[str, int]]:
+    """The records of one file; and who is left out, with how many cases it was asked. Raises
+    ValueError where the files are of several Pythons, or of two builds of one loop."""
     if len({(file.header.python, file.header.build) for file in files}) > 1:
         raise ValueError("the results are of several Pythons, or of several builds of one")
     subjects: dict[str, Subject] = {}
@@ -68,14 +70,16 @@ def merged(files: Sequence[store.Results]) -> list[AnyRecord]:
             if verdict.lane == LANE:
                 made = published(verdict)
                 verdicts[made.loop, made.case] = made
+    partly = asked_in_part(verdicts)
     header = msgspec.structs.replace(
         files[0].header,
         created=max(file.header.created for file in files),
         lanes=[LANE],
         selection=[],
-        subjects=[*subjects.values()],
+        subjects=[subject for name, subject in subjects.items() if name not in partly],
     )
-    return [header, *verdicts.values(), End(complete=is_whole(verdicts))]
+    kept = [verdict for verdict in verdicts.values() if verdict.loop not in partly]
+    return [header, *kept, End()], partly
 
 
 def add_subject(subjects: dict[str, Subject], found: Subject) -> None:
@@ -120,12 +124,13 @@ def last_lines(text: str) -> str:
     return text if len(lines) <= LINES else f"…\n{''.join(lines[-LINES:])}"
 
 
-def is_whole(verdicts: Iterable[tuple[str, str]]) -> bool:
-    """`verdicts`: loop and case. Whether every loop was asked every case."""
+def asked_in_part(verdicts: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """`verdicts`: loop and case. The loops that lack a case that another has, with their number."""
     by_loop: dict[str, set[str]] = {}
     for loop, case in verdicts:
         by_loop.setdefault(loop, set()).add(case)
-    return all(cases == set.union(*by_loop.values()) for cases in by_loop.values())
+    every = set().union(*by_loop.values())
+    return {loop: len(cases) for loop, cases in by_loop.items() if cases != every}
 
 
 if __name__ == "__main__":

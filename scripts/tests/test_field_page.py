@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(ROOT / "reports" / "tests"))
 
 import field_page  # noqa: E402
+import publish_gate  # noqa: E402
 import publish_run  # noqa: E402
 import publish_verdicts  # noqa: E402
 from report_testing import verdicts  # noqa: E402
@@ -27,26 +27,28 @@ UVLOOP = "uvloop:new_event_loop"
 SECTIONS = {"one": lambda: "1", "two": lambda: "2"}
 
 
-def field_page_script(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    script = ROOT / "scripts" / "field_page.py"
-    return subprocess.run(
-        [sys.executable, script, *arguments], capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def fill(monkeypatch):
+    """The script, with its exit code. The run is summarised once for all of these tests."""
+
+    def call(*arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", ["field_page.py", *map(str, arguments)])
+        return field_page.main()
+
+    return call
 
 
-def test_pages_of_the_project_are_current():
-    done = field_page_script("--check")
-    assert done.returncode == 0, done.stderr
+def test_pages_of_the_project_are_current(fill, capsys):
+    assert fill("--check") == 0, capsys.readouterr().err
 
 
-def test_an_edited_section_is_found_and_made_anew(tmp_path):
+def test_an_edited_section_is_found_and_made_anew(fill, tmp_path, capsys):
     text = (ROOT / "README.md").read_text("utf-8")
     page = tmp_path / "README.md"
     page.write_text(text.replace("MUST cases broken", "MUST cases kept", 1), "utf-8")
-    done = field_page_script("--check", page)
-    assert done.returncode == 1
-    assert "run python scripts/field_page.py" in done.stderr
-    assert field_page_script(page).returncode == 0
+    assert fill("--check", page) == 1
+    assert "run python scripts/field_page.py" in capsys.readouterr().err
+    assert fill(page) == 0
     assert page.read_text("utf-8") == text
 
 
@@ -67,13 +69,13 @@ def test_sections_are_filled_and_nothing_else():
     ("page", "fault"),
     [("# A\n", "no section"), ("<!-- field:x -->\n<!-- field:end -->", "is called 'x'")],
 )
-def test_a_page_that_cannot_be_filled(tmp_path, page, fault):
+def test_a_page_that_cannot_be_filled(fill, tmp_path, capsys, page, fault):
     file = tmp_path / "page.md"
     file.write_text(page, "utf-8")
-    done = field_page_script(file)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: page.md: ")
-    assert fault in done.stderr
+    assert fill(file) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: page.md: ")
+    assert fault in said
 
 
 # --- publishing
@@ -96,7 +98,7 @@ def test_of_absolute_paths_the_last_part_is_kept(text, kept):
 
 
 def published(path: Path) -> store.Results:
-    records = publish_verdicts.merged([store.read(path)])
+    records, _ = publish_verdicts.merged([store.read(path)])
     assert isinstance(records[0], Header)
     return store.Results(path, records[0], [one for one in records[1:] if isinstance(one, Verdict)])
 
@@ -106,17 +108,17 @@ def test_registered_loops_get_their_names_and_evidence_is_cut(tmp_path):
     path = verdicts.write_results(
         tmp_path / "a.jsonl",
         [
-            verdicts.verdict("SOON-001.a", UVLOOP, factory=UVLOOP),
+            verdicts.verdict("SOON-001.a", UVLOOP, factory=UVLOOP, evidence=found),
             verdicts.verdict(
-                "SOON-001.b", "my:loop", factory="my:loop", verdict="FAIL", evidence=found
+                "SOON-001.a", "my:loop", factory="my:loop", verdict="FAIL", evidence=found
             ),
-            verdicts.verdict("TestX.test_y", "asyncio", lane="cpython"),
+            verdicts.verdict("TestX.test_y", "my:loop", lane="cpython"),
         ],
     )
     made = published(path)
     assert [(one.loop, one.case) for one in made.verdicts] == [
         ("uvloop", "SOON-001.a"),
-        ("my:loop", "SOON-001.b"),
+        ("my:loop", "SOON-001.a"),
     ]
     good, failing = (one.evidence for one in made.verdicts)
     assert not good.observations
@@ -127,18 +129,30 @@ def test_registered_loops_get_their_names_and_evidence_is_cut(tmp_path):
     assert not failing.events
 
 
-def test_the_last_file_counts_and_parts_are_not_called_whole(tmp_path):
+def test_the_last_file_counts(tmp_path):
     old = verdicts.write_results(
         tmp_path / "a.jsonl",
         [verdicts.verdict(f"SOON-001.{name}", "epoll", verdict="FAIL") for name in "ab"],
     )
     new = verdicts.write_results(tmp_path / "b.jsonl", [verdicts.verdict("SOON-001.a", "epoll")])
-    records = publish_verdicts.merged([store.read(old), store.read(new)])
+    records, partly = publish_verdicts.merged([store.read(old), store.read(new)])
     given = {one.case: one.verdict for one in records if isinstance(one, Verdict)}
     assert given == {"SOON-001.a": "PASS", "SOON-001.b": "FAIL"}
-    assert records[-1].complete
-    other = verdicts.write_results(tmp_path / "c.jsonl", [verdicts.verdict("SOON-001.a", "rloop")])
-    assert not publish_verdicts.merged([store.read(old), store.read(other)])[-1].complete
+    assert not partly
+
+
+def test_who_was_asked_in_part_is_left_out(tmp_path):
+    path = verdicts.write_results(
+        tmp_path / "a.jsonl",
+        [
+            *(verdicts.verdict(f"SOON-001.{name}", "epoll") for name in "ab"),
+            verdicts.verdict("SOON-001.a", "rloop"),
+        ],
+    )
+    records, partly = publish_verdicts.merged([store.read(path)])
+    assert partly == {"rloop": 1}
+    assert {one.loop for one in records if isinstance(one, Verdict)} == {"epoll"}
+    assert "rloop" not in {subject.loop for subject in records[0].subjects}
 
 
 def test_two_builds_and_two_pythons_do_not_mix(tmp_path):
@@ -171,3 +185,17 @@ def test_a_run_is_published_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         publish_run.main()
     assert "is not finished" in capsys.readouterr().err
+
+
+def test_a_gate_is_published_file_by_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(publish_gate, "RESULTS", tmp_path / "results")
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    monkeypatch.setattr(sys, "argv", ["publish_gate.py", str(gate), "name"])
+    with pytest.raises(SystemExit):
+        publish_gate.main()
+    assert "holds no gate.jsonl" in capsys.readouterr().err
+    (gate / "gate.jsonl").write_text('{"record": "header", "path": "/tmp/a/b"}\n')
+    publish_gate.main()
+    packed = tmp_path / "results" / "name" / "gate.jsonl.xz"
+    assert json.loads(lzma.decompress(packed.read_bytes())) == {"record": "header", "path": "b"}
