@@ -136,9 +136,9 @@ def read_runs(
     problems: list[str],
 ) -> list[SiteRun]:
     """Oldest first; their reports are written on the way."""
-    from loopgauge.conformance.catalogue import rules
     from loopgauge.harness.cli.site_pages import Shared, Task, make_reports
     from loopgauge.harness.verdicts import Verdicts, verdicts_in
+    from loopgauge.reports.conformance.site import page_links
 
     verdicts = Verdicts()
     for found in results:
@@ -148,8 +148,7 @@ def read_runs(
         out=folder,
         title=title,
         verdicts=verdicts,
-        cases=frozenset(verdict.case for found in results for verdict in found.verdicts),
-        rules=frozenset(rules()) if results else frozenset(),
+        links=page_links(results, "../conformance/"),
     )
     tasks = [Task(path, name) for path, name in zip(paths, page_names(paths), strict=True)]
     runs = []

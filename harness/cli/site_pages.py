@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shared:
-    """What every run's report needs. `cases` and `rules`: those that have a page."""
+    """What every run's report needs. `links`: to the conformance pages."""
 
     out: Path
     title: str
     verdicts: Verdicts
-    cases: frozenset[str]
-    rules: frozenset[str]
+    links: Links
 
 
 @dataclass(frozen=True)
@@ -102,15 +101,8 @@ def make_report(task: Task, shared: Shared) -> Made:
 
 
 def _links(run: SiteRun, shared: Shared) -> Links:
-    from loopgauge.reports.conformance.matrix import file_name
-    from loopgauge.reports.links import Links
     from loopgauge.reports.site.contents import loop_page
 
     arms = run.summary.header.arms
     loops = {name: f"../{loop_page(arm.loop)}" for arm in arms for name in (arm.loop, arm.label)}
-    return Links(
-        cases={case: f"../conformance/case/{file_name(case)}.html" for case in shared.cases},
-        rules={rule: f"../conformance/rule/{rule}.html" for rule in shared.rules},
-        loops=loops,
-        home=("../index.html", shared.title),
-    )
+    return replace(shared.links, loops=loops, home=("../index.html", shared.title))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from loopgauge.harness.history.model import FamilyPoint, MachineKind
 from loopgauge.harness.summary import ArmPromises, FamilySummary
 from loopgauge.reports import wording
+from loopgauge.reports.plots.families import absent
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer
 from loopgauge.reports.site.contents import Contents, SiteRun, loop_page
@@ -42,7 +43,7 @@ class Cell:
         """The answer first: "4.8 times as fast", "not clear"."""
         figure = self.point.figure
         if figure.ratio is None:
-            return "no figure" if figure.asked else wording.DASH
+            return absent(self.run.summary, self.point.family, figure.arm)
         if figure.verdict == "reference":
             return "1"
         if figure.verdict in ("faster", "slower"):
@@ -158,7 +159,7 @@ def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
             if candidates:
                 run, point = here[0] if here else _best(candidates)
                 row.cells[column] = Cell(run, point, elsewhere=not here)
-    shown = [row for row in rows.values() if _says_something(row)]
+    shown = [row for row in rows.values() if _was_loaded(row)]
     shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
     runs = [*{run.name: run for run, _ in known}.values()]
     costs = [one.family for one in told if one.column[1] == "cost" and one.family.fastest]
@@ -196,8 +197,13 @@ def _promises(run: SiteRun, point: FamilyPoint) -> ArmPromises | None:
     return found if found is not None and found.known else None
 
 
-def _says_something(row: Row) -> bool:
-    return any(cell.point.figure.ratio is not None for cell in row.cells.values())
+def _was_loaded(row: Row) -> bool:
+    return any(
+        arm.available
+        for cell in row.cells.values()
+        for arm in cell.run.summary.header.arms
+        if arm.label == cell.point.figure.arm
+    )
 
 
 def _elsewhere(row: Row) -> bool:

@@ -16,6 +16,7 @@ from loopgauge.conformance.store import Results
 from loopgauge.harness.cli.site_pages import Shared, Task, make_report
 from loopgauge.harness.verdicts import NO_VERDICTS
 from loopgauge.reports import wording
+from loopgauge.reports.links import NO_LINKS
 from loopgauge.reports.site.contents import Contents, SiteGate, SiteRun
 from loopgauge.reports.site.overview import sections
 from loopgauge.reports.site.site import render
@@ -45,7 +46,7 @@ class Builder:
                 place = place[parent]
             place[last] = value
         path.write_bytes(msgspec.json.encode(document) + b"\n" + b"".join(rest))
-        shared = Shared(self.out, self.title, NO_VERDICTS, frozenset(), frozenset())
+        shared = Shared(self.out, self.title, NO_VERDICTS, NO_LINKS)
         made = make_report(Task(path, name), shared)
         assert made.run is not None, made.problem
         self.runs.append(made.run)

@@ -11,6 +11,7 @@ from report_testing.browser import DESK, PHONE, axe, overflow, printed
 from loopgauge.conformance.store import read
 from loopgauge.harness.cli.site_pages import Shared, Task, make_report
 from loopgauge.harness.verdicts import NO_VERDICTS
+from loopgauge.reports.links import NO_LINKS
 from loopgauge.reports.site.contents import Contents
 from loopgauge.reports.site.site import render
 
@@ -21,7 +22,7 @@ DAYS = ("2026-11-20", "2026-11-21")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of the same benchmarks, and what uvloop breaks."""
     folder = tmp_path_factory.mktemp("site")
-    shared = Shared(folder / "site", "Loops", NO_VERDICTS, frozenset(), frozenset())
+    shared = Shared(folder / "site", "Loops", NO_VERDICTS, NO_LINKS)
     runs = []
     for day in DAYS:
         path = files.write_run(

@@ -66,6 +66,25 @@ def test_a_site_over_a_run_and_what_its_loops_break(here: Path, run: Path) -> No
     assert "SOON-001" in (here / "site/loops/uvloop.html").read_text("utf-8")
 
 
+def test_an_invalid_result_leads_to_the_case_that_explains_it(here: Path) -> None:
+    """The result is of the very build and Python that was measured, and the benchmark depends on
+    the rule."""
+    path = files.write_run(here / "runs/one.jsonl")
+    text = path.read_bytes().replace(b'"rules":[]', b'"rules":["SOON-001"]')
+    path.write_bytes(text)
+    found = verdicts.verdict(
+        "SOON-001.three", "uvloop", verdict="FAIL", version="0.23.0", python="3.14.8"
+    )
+    verdicts.write_results(here / "runs/asked.jsonl", [found], selection=["SOON"], python="3.14.8")
+    assert bench_site("runs").exit_code == 0
+    page = Page((here / "site/runs/one.html").read_text("utf-8"))
+    assert "INVALID" in page.text
+    assert any(a.startswith("../conformance/case/SOON-001.three.html") for a in page.values("href"))
+    assert "../index.html" in page.values("href")
+    assert "../loops/uvloop.html" in page.values("href")
+    assert "breaks 1 of 1" in index(here / "site").text
+
+
 def test_the_same_bytes_again(here: Path, run: Path) -> None:
     assert bench_site("runs", "--out", "a").exit_code == 0
     assert bench_site("runs", "--out", "b").exit_code == 0
