@@ -86,7 +86,8 @@ def make_report(task: Task, shared: Shared) -> Made:
         run, problem = read_any_whole(task.path)
         summary = summarise(run, verdicts=shared.verdicts)
     except HarnessError as error:
-        return Made(None, error.cause)
+        named = str(task.path) in error.cause
+        return Made(None, error.cause if named else f"{task.path}: {error.cause}")
     context = Context(run.header, commit="", sides={})
     entries = [
         entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def find(paths: Sequence[Path]) -> Sources:
         else:
             found.runs.append(path)
             names.setdefault(run or str(path), []).append(path)
-    kept = {same[0] if len(same) == 1 else max(same, key=_size) for same in names.values()}
-    found.runs = [path for path in found.runs if path in kept]
+    copies = {copy for same in names.values() if len(same) > 1 for copy in _copies(same)}
+    found.runs = [path for path in found.runs if path not in copies]
     return found
 
 
@@ -76,12 +77,19 @@ def _look(path: Path) -> tuple[str, str]:
     return str(envelope.get("kind", "run")), str(envelope.get("run", ""))
 
 
-def _size(path: Path) -> int:
-    """Of the same run in several files, one of them packed, or an older copy of one that was
-    resumed, the one that says most is taken. 0 where there is nothing to read."""
+def _copies(paths: Sequence[Path]) -> Iterator[Path]:
+    """Of files with the run of one name those that say nothing but what another does: it is packed,
+    or an older copy of it, since run files are only appended to."""
     from loopgauge.harness.packed import content
 
-    try:
-        return len(content(path))
-    except OSError:
-        return 0
+    kept: list[bytes] = []
+    texts: dict[Path, bytes] = {}
+    for path in paths:
+        with suppress(OSError):  # whoever reads it says why it cannot be read
+            texts[path] = content(path)
+    for path, text in sorted(texts.items(), key=lambda item: -len(item[1])):
+        whole_lines = text[: text.rfind(b"\n") + 1]
+        if any(other.startswith(whole_lines) for other in kept):
+            yield path
+        else:
+            kept.append(text)

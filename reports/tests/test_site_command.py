@@ -113,6 +113,13 @@ def test_an_older_copy_of_a_resumed_run_is_left_out(here: Path, run: Path) -> No
     assert [path.name for path in find([here / "runs"]).runs] == ["one.jsonl"]
 
 
+def test_two_runs_that_say_different_things_under_one_name_are_both_shown(
+    here: Path, run: Path
+) -> None:
+    (here / "runs/two.jsonl").write_bytes(run.read_bytes().replace(b'"seed":42', b'"seed":43'))
+    assert len(find([here / "runs"]).runs) == 2
+
+
 def test_two_files_of_one_name(here: Path, run: Path) -> None:
     text = run.read_bytes().replace(b"20261121T153000-abcdef", b"20261122T153000-abcdef")
     (here / "runs/more").mkdir()
