@@ -33,6 +33,7 @@ class First:
     facts: facts.Facts
     changed: list[Decision]
     hidden: int  # changes that the table has no room for
+    figures: bool  # whether any of those in the table is a figure, and no promise
     sure: list[str]
     looks: list[Look]
     left_out: list[str]
@@ -60,6 +61,7 @@ def first_of(
         facts=short(gate, result),
         changed=told[:SHOWN],
         hidden=max(0, len(told) - SHOWN),
+        figures=any(one.tier != "promises" for one in told[:SHOWN]),
         sure=[*sure(gate, result, evidence)],
         looks=looks(gate, evidence),
         left_out=[words.one_line(line) for line in result.left_out],

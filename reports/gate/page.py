@@ -53,6 +53,7 @@ def page(gate: GateFile, evidence: Evidence) -> str:
         times=times,
         places=places(promises, times, counts, explained),
         sections=SECTIONS,
+        promised={one.decision.subject: one.description for one in promises.cases},
         counts=counts,
         explained=explained,
         circumstances=circumstances(gate),
