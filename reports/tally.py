@@ -43,6 +43,7 @@ class Absence:
     reason: str
     benchmarks: list[str]
     everywhere: bool
+    broken: list[str]  # conformance cases because of which it is void
 
 
 def standings(run: RunSummary) -> list[Standing]:
@@ -80,14 +81,16 @@ def _count(row: Standing, arm: ArmSummary, fastest: list[str]) -> None:
 def absences(run: RunSummary) -> list[Absence]:
     """Grouped by arm, status and reason, in the order met."""
     groups: dict[tuple[str, str, str], list[str]] = {}
+    broken: dict[tuple[str, str, str], list[str]] = {}
     for benchmark in run.benchmarks:
         for arm in wording.candidates(benchmark):
             if arm.status != "ok":
                 key = (arm.arm, arm.status, arm.reason)
                 groups.setdefault(key, []).append(benchmark.id)
+                broken.setdefault(key, arm.broken)
     return [
-        Absence(arm, status, reason, ids, everywhere=len(ids) == len(run.benchmarks))
-        for (arm, status, reason), ids in groups.items()
+        Absence(*key, ids, everywhere=len(ids) == len(run.benchmarks), broken=broken[key])
+        for key, ids in groups.items()
     ]
 
 

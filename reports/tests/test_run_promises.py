@@ -73,7 +73,9 @@ def shown(*runs: RunSummary, links: Links = NO_LINKS) -> Page:
 def test_an_invalid_leads_to_its_case() -> None:
     found = shown(run_with(broken()))
     assert "case-TIME-007.early" in found.values("id")
-    assert found.values("href").count("#case-TIME-007.early") == 2  # all ratios, and its benchmark
+    assert (
+        found.values("href").count("#case-TIME-007.early") == 3
+    )  # first screen, ratios, its benchmark
     assert "delay: wanted >= 0.01, observed 0.0091" in found.text
     assert "A sleep of 10 ms is timed." in found.text
     assert "bench repro TIME-007.early --loop uvloop" in found.text
@@ -81,7 +83,7 @@ def test_an_invalid_leads_to_its_case() -> None:
 
 def test_in_a_site_it_leads_to_the_pages_of_case_rule_and_loop() -> None:
     hrefs = shown(run_with(broken()), links=LINKS).values("href")
-    assert hrefs.count(LINKS.case(CASE)) == 3
+    assert hrefs.count(LINKS.case(CASE)) == 4
     assert LINKS.rule(RULE) in hrefs
     assert LINKS.loop("uvloop") in hrefs
 
