@@ -30,7 +30,8 @@ class Shown:
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    top = [ROOT / "README.md", ROOT / "ARCHITECTURE.md"]
+    return [*top, *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(text: str, page: str) -> Iterator[Shown]:
