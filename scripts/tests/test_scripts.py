@@ -93,6 +93,7 @@ def test_a_missing_compiler_is_one_line_to_type() -> None:
     assert answer.returncode == 8
     assert len(answer.stderr.splitlines()) == 1
     assert re.search(r"sudo apt-get install g\+\+ cmake ninja-build", answer.stderr)
+    assert "chromium" in answer.stderr  # what the tests of the pages look at them with
 
 
 def test_a_peer_is_known_to_the_project_and_to_the_registry() -> None:
