@@ -6,7 +6,8 @@ quite. So what is beyond its margin is counted once more, and called changed onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ TIERS: tuple[Tier, ...] = ("instructions", "syscalls", "allocations")
 # One more system call or allocation in 50 operations is a change; fewer may be the heap's growth.
 WHOLE_MARGIN = 0.02
 LARGEST = 5  # parts that are named
+_VERSION = re.compile(r"(python|cpython-)3\.?\d+")  # libpython3.13.so.1.0, x.cpython-313-...so
 
 Table = dict[tuple[str, Tier], dict[str, Metric]]  # (benchmark, tier) -> side -> count
 
@@ -121,10 +123,28 @@ def judged(benchmark: str, tier: Tier, base: Metric, head: Metric, settings: Set
 
 def largest(base: Metric, head: Metric) -> dict[str, float]:
     """The parts that changed most, head minus base."""
-    names = base.by_name.keys() | head.by_name.keys()
-    parts = {name: head.by_name.get(name, 0.0) - base.by_name.get(name, 0.0) for name in names}
+    both = paired(base.by_name, head.by_name)
+    parts = {name: after - before for name, (before, after) in both.items()}
     ordered = sorted(parts, key=lambda name: (-abs(parts[name]), name))
     return {name: parts[name] for name in ordered[:LARGEST] if parts[name]}
+
+
+def paired(base: Mapping[str, float], head: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """What both sides take of each part, by head's name for it. Two Pythons name their files by
+    their version, and what is in them is the same function all the same."""
+    names = {unversioned(name): name for name in [*base, *head]}
+    found = dict.fromkeys(names.values(), (0.0, 0.0))
+    for name, value in base.items():
+        before, after = found[names[unversioned(name)]]
+        found[names[unversioned(name)]] = before + value, after
+    for name, value in head.items():
+        before, after = found[names[unversioned(name)]]
+        found[names[unversioned(name)]] = before, after + value
+    return found
+
+
+def unversioned(name: str) -> str:
+    return _VERSION.sub(r"\1", name)
 
 
 def table(file: RunFile) -> Table:

@@ -111,9 +111,8 @@ def differing(base: Metric, head: Metric) -> list[Part]:
 
 
 def parts_of(base: Mapping[str, float], head: Mapping[str, float]) -> list[Part]:
-    names = dict.fromkeys([*base, *head])
-    parts = (Part(name=n, base=base.get(n, 0.0), head=head.get(n, 0.0)) for n in names)
-    return by_change(parts)
+    both = counting.paired(base, head)
+    return by_change(Part(name=n, base=before, head=after) for n, (before, after) in both.items())
 
 
 def by_change(parts: Iterable[Part]) -> list[Part]:
@@ -140,9 +139,22 @@ def functions(base: Sequence[Cost], head: Sequence[Cost]) -> list[Part]:
     """Where one side has none at all it was not counted there, and nothing can be compared."""
     if not base or not head:
         return []
-    before, after = ({(cost.name, cost.file): cost.value for cost in side} for side in (base, head))
+    both = counting.paired(by_place(base), by_place(head))
     parts = (
-        Part(name=key[0], file=key[1], base=before.get(key, 0.0), head=after.get(key, 0.0))
-        for key in dict.fromkeys([*before, *after])
+        Part(name=name, file=file, base=before, head=after)
+        for place, (before, after) in both.items()
+        for name, _, file in [place.partition(_BETWEEN)]
     )
     return [part for part in by_change(parts) if abs(part.change) >= LEAST][:MOST]
+
+
+_BETWEEN = "\0"  # in neither a function's name nor a file's
+
+
+def by_place(costs: Iterable[Cost]) -> dict[str, float]:
+    """Two files of one name become one here."""
+    found: dict[str, float] = {}
+    for cost in costs:
+        place = f"{cost.name}{_BETWEEN}{cost.file}"
+        found[place] = found.get(place, 0.0) + cost.value
+    return found

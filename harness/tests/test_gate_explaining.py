@@ -112,6 +112,18 @@ def test_functions_are_compared_the_largest_difference_first(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+def test_files_of_two_pythons_are_the_same_files():
+    found = explained("a.one")
+    for side, version in zip(found.loops, ("3.11", "3.13"), strict=True):
+        files = (f"libpython{version}.so.1.0", f"x.cpython-{version.replace('.', '')}-linux.so")
+        side.functions = [Cost(name="f", file=it, value=float(version[2:]), share=0.5)
+                          for it in (*files, files[0])]  # fmt: skip
+    assert [(part.file, part.base, part.head) for part in gathering.compared(found).functions] == [
+        ("libpython3.13.so.1.0", 22.0, 26.0),
+        ("x.cpython-313-linux.so", 11.0, 13.0),
+    ]
+
+
 def test_a_side_without_functions_is_no_difference():
     found = explained("a.one")
     found.loops[1].functions = []
