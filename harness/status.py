@@ -8,7 +8,15 @@ from loopgauge.harness.model import Arm, Benchmark, Event
 from loopgauge.harness.store import RunFile
 
 Status = Literal[
-    "ok", "invalid", "unsupported", "lacking", "unavailable", "crashed", "hung", "error"
+    "ok",
+    "invalid",
+    "unsupported",
+    "lacking",
+    "unavailable",
+    "crashed",
+    "hung",
+    "error",
+    "unmeasured",  # nobody is to blame: the run did not get that far
 ]
 
 FINAL_STATUS: dict[str, Status] = {
@@ -18,7 +26,7 @@ FINAL_STATUS: dict[str, Status] = {
     "invalid": "invalid",
     "error": "error",
 }
-NOT_REACHED = "not measured: the run did not get that far"
+NOT_REACHED = "the run did not get that far"
 FINAL_DEATH: dict[str, Status] = {"crash": "crashed", "hang": "hung"}
 
 
@@ -34,7 +42,7 @@ def status_of(run: RunFile, benchmark: Benchmark, arm: Arm, measured: bool) -> t
         if event.final:
             return FINAL_DEATH.get(event.event, "error"), event.reason
     if not measured:
-        return "error", NOT_REACHED
+        return "unmeasured", NOT_REACHED
     return "ok", ""
 
 

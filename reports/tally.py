@@ -98,7 +98,9 @@ def headline(run: RunSummary) -> str:
     """The answer in one sentence; every benchmark with a valid figure is counted once."""
     decided = [benchmark.fastest for benchmark in run.benchmarks if benchmark.fastest]
     if not decided:
-        return "Nothing valid was measured, so there is no answer."
+        return _undecided(run)
+    if alone := _alone(run):
+        return f"Only {alone} has a valid figure, so there is nothing to compare it with."
     if len(decided) == 1:
         return _single(run)
     winners = Counter(names[0] for names in decided if len(names) == 1).most_common()
@@ -115,6 +117,30 @@ def headline(run: RunSummary) -> str:
     void = len(run.benchmarks) - len(decided)
     said += [f"{void} {'has' if void == 1 else 'have'} no valid figure"] if void else []
     return f"{'; '.join(said)}."
+
+
+def _undecided(run: RunSummary) -> str:
+    arms = [arm for benchmark in run.benchmarks for arm in wording.candidates(benchmark)]
+    if not run.benchmarks:
+        return "The run holds no benchmark, so there is no answer."
+    if any(arm.status == "ok" and arm.metrics for arm in arms):
+        return "Nothing was timed here: what the loops take was counted."
+    if any(arm.status == "ok" for benchmark in run.benchmarks for arm in benchmark.natives):
+        return "No Python loop has a valid figure, only native ones."
+    if arms and all(arm.status == "unmeasured" for arm in arms):
+        return "Nothing has been measured yet: the run did not get that far."
+    return "Nothing valid was measured, so there is no answer."
+
+
+def _alone(run: RunSummary) -> str:
+    """The one loop that has figures; "" where there are more."""
+    named = {
+        arm.arm
+        for benchmark in run.benchmarks
+        for arm in wording.candidates(benchmark)
+        if arm.status == "ok" and arm.values
+    }
+    return named.pop() if len(named) == 1 else ""
 
 
 def subline(run: RunSummary) -> str:

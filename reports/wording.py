@@ -22,6 +22,7 @@ STATUS = {
     "crashed": "CRASHED",
     "hung": "HUNG",
     "error": "ERROR",
+    "unmeasured": "not measured",
 }
 
 STATUS_MEANING = {
@@ -32,6 +33,7 @@ STATUS_MEANING = {
     "crashed": "the process died",
     "hung": "did not come back in time and was ended",
     "error": "raised an exception",
+    "unmeasured": "nobody's fault: nothing is known of it",
 }
 
 VERDICT = {

@@ -32,6 +32,7 @@ STATUS_WORDS = {
     "crashed": ("CRASHED", "bold red"),
     "hung": ("HUNG", "bold red"),
     "error": ("ERROR", "bold red"),
+    "unmeasured": ("not measured", "yellow"),
     "unsupported": ("UNSUPPORTED", "yellow"),
     "lacking": ("LACKING", "bold yellow"),
     "unavailable": ("unavailable", "dim"),

@@ -69,6 +69,14 @@ def absent(run: RunSummary, family: FamilySummary, arm: str) -> str:
     return next(iter(statuses)) if len(statuses) == 1 else "no valid result"
 
 
+def short_name(arm: str, length: int) -> str:
+    """ "…loops.mine" of "package.loops.mine:new_event_loop": its beginning is what all have."""
+    module, colon, _ = arm.partition(":")
+    if len(arm) <= length or not colon:
+        return wording.shorten(arm, length)
+    return module if len(module) <= length else f"…{module[1 - length :]}"
+
+
 class _Chart:
     def __init__(
         self,
@@ -154,7 +162,7 @@ class _Chart:
             y = self._y(top, index)
             if arm in self.looks:
                 self.canvas.dots([8], [y], self.looks[arm])
-            name = wording.shorten(arm, longest)
+            name = short_name(arm, longest)
             self.canvas.text(18, y, name)
             version = wording.shorten(self.versions.get(arm, ""), 9)
             if self.layout.versions and len(name) + len(version) < longest:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, RunSummary
 from loopgauge.reports import wording
 from loopgauge.reports.plots import theme
@@ -16,6 +18,9 @@ from loopgauge.reports.plots.canvas import Canvas
 from loopgauge.reports.plots.frame import SMALL, Drawing, axis, head, stripes
 from loopgauge.reports.plots.scale import Scale, log_scale
 
+MOST = 150  # benchmarks: a plot of a thousand is read by nobody, and takes seconds
+LONGEST_NAME = 24  # in the legend
+LONGEST_BEYOND = 30  # letters inside the plot
 ARROW = "\u2192"
 LETTER = 7.0  # a generous mean width at the text size used
 HEAD_LINES = 60.0  # title and two lines of subtitle
@@ -43,14 +48,16 @@ NARROW = Layout(width=370, left=10, right=360, row=44, name_lift=15, lead=368, v
 def overview(
     run: RunSummary, looks: Looks, layout: Layout, colour: Callable[[str], str]
 ) -> Drawing:
-    reference = run.reference
+    """Of no more than MOST benchmarks, and says so; a table has them all."""
+    reference, total = run.reference, len(run.benchmarks)
+    run = msgspec.structs.replace(run, benchmarks=run.benchmarks[:MOST])
     drawn = {arm.arm for each in run.benchmarks for arm in _compared(each, reference)}
     legend = _legend_rows([name for name in looks if name in drawn], layout)
     top = HEAD_LINES + LEGEND_LINE * len(legend) + 12
     bottom = top + layout.row * len(run.benchmarks)
     canvas = Canvas(layout.width, bottom + FOOT, colour)
     title = f"Cost relative to {reference}: left is faster"
-    head(canvas, title, *_subtitles(reference, layout))
+    head(canvas, title, *_subtitles(reference, layout, total))
     _draw_legend(canvas, legend, looks)
 
     scale = log_scale(_ends(run), layout.left, layout.right, least=1.5)
@@ -76,10 +83,12 @@ def overview(
     return Drawing(canvas, title, _in_words(run))
 
 
-def _subtitles(reference: str, layout: Layout) -> tuple[str, ...]:
+def _subtitles(reference: str, layout: Layout, total: int) -> tuple[str, ...]:
     first = "Bar: 95 % interval over processes."
     second = "Hollow: no clear difference."
     third = f"Grey: {reference} against its own copy."
+    if total > MOST:
+        third = f"The first {MOST} of {total} benchmarks."
     if layout.name_lift:
         return (f"{first} {second}", third)
     return (f"{first} {second} {third}",)
@@ -90,7 +99,7 @@ def _legend_rows(names: list[str], layout: Layout) -> list[list[tuple[float, str
     rows: list[list[tuple[float, str]]] = [[]]
     x = 6.0
     for name in names:
-        width = 26 + LETTER * len(name)
+        width = 26 + LETTER * min(len(name), LONGEST_NAME)
         if x + width > layout.width and rows[-1]:
             rows.append([])
             x = 6.0
@@ -104,7 +113,7 @@ def _draw_legend(canvas: Canvas, rows: list[list[tuple[float, str]]], looks: Loo
         y = HEAD_LINES + LEGEND_LINE * line
         for x, name in entries:
             canvas.dots([x], [y], looks[name])
-            canvas.text(x + 9, y, name)
+            canvas.text(x + 9, y, wording.shorten(name, LONGEST_NAME))
 
 
 def _ends(run: RunSummary) -> list[float]:
@@ -117,12 +126,14 @@ def _ends(run: RunSummary) -> list[float]:
 
 
 def _beyond(benchmark: BenchmarkSummary, reference: str, scale: Scale) -> str:
-    """The arms whose estimate lies right of the plot, with their figures."""
-    return ", ".join(
+    """The arms whose estimate lies right of the plot, with their figures where there is room."""
+    named = [
         f"{arm.arm} {arm.ratio.estimate:.2g}"
         for arm in _compared(benchmark, reference)
         if arm.ratio is not None and arm.ratio.estimate > scale.high
-    )
+    ]
+    words = ", ".join(named)
+    return words if len(words) <= LONGEST_BEYOND else f"{len(named)} further off"
 
 
 def _compared(benchmark: BenchmarkSummary, reference: str) -> list[ArmSummary]:

@@ -15,6 +15,7 @@ from loopgauge.reports import wording
 MOST_CLAUSES = 4
 MOST_NAMES = 3
 MOST_AREAS = 5
+LONGEST_NAME = 40
 NOT_ASKED = "not asked"
 SURE = {
     "clear": "yes",
@@ -71,7 +72,7 @@ def headline(families: Sequence[FamilySummary], reference: str) -> str:
     for family in families:
         words = at(family)
         if family.lead in ("clear", "slight"):
-            winners.setdefault(family.fastest[0], []).append(words)
+            winners.setdefault(_short(family.fastest[0]), []).append(words)
         else:
             rest.append(_unclear(family, words, reference))
     best = "waits least" if families[0].kind == "wait" else "is the fastest"
@@ -87,22 +88,27 @@ def headline(families: Sequence[FamilySummary], reference: str) -> str:
 
 def at(family: FamilySummary) -> str:
     """ "timers"; of one benchmark alone its id, for it does not speak for the family."""
-    return wording.family(family.family) if len(family.benchmarks) > 1 else family.benchmarks[0]
+    alone = len(family.benchmarks) == 1
+    return _short(family.benchmarks[0] if alone else wording.family(family.family))
+
+
+def _short(name: str) -> str:
+    return wording.shorten(name, LONGEST_NAME)
 
 
 def _unclear(family: FamilySummary, words: str, reference: str) -> str:
     if family.lead == "":
         return f"at {words} no loop can be compared"
     if family.lead == "alone":
-        only = family.fastest[0]
+        only = _short(family.fastest[0])
         return f"at {words} only {only} has a valid figure in every benchmark"
     if family.lead == "unknown":
         return f"at {words} too few processes were measured to tell"
     if family.lead == "noise":
-        return f"at {words} {family.fastest[0]} leads, but not beyond the noise of this run"
+        return f"at {words} {_short(family.fastest[0])} leads, but not beyond the noise of this run"
     if len(family.fastest) > MOST_NAMES:
         return f"at {words} {len(family.fastest)} loops share the front"
-    names = [arm.arm for arm in leaders(family)]
+    names = [_short(arm.arm) for arm in leaders(family)]
     return f"at {words} {wording.listed(names)} share the front"
 
 
@@ -125,7 +131,7 @@ def _answer(run: RunSummary, family: FamilySummary, promises: dict[str, ArmPromi
     return Answer(
         family=family.family,
         words=at(family),
-        meaning=wording.FAMILY_MEANING.get(family.family, ""),
+        meaning=wording.FAMILY_MEANING.get(family.family, "") if len(family.benchmarks) > 1 else "",
         fastest=[arm.arm for arm in first],
         figures=[_figure(family, arm) for arm in few] or _span(family, first),
         sure=_sure(run, family),
@@ -176,7 +182,9 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
         names = f"these {len(family.fastest)}" if len(family.fastest) > MOST_NAMES else "they"
         return f"{names} are not separated from each other"
     what = "wait" if family.kind == "wait" else "cost"
-    said = f"next is {behind.arm} at {wording.interval(behind.to_fastest)} times the {what}"
+    whole = f" with all {len(family.compared)} benchmarks" if _aside(family) else ""
+    ratio = wording.interval(behind.to_fastest)
+    said = f"next{whole} is {_short(behind.arm)} at {ratio} times the {what}"
     if family.lead == "slight":
         said += f", perhaps less than {run.margin:.0%}"
     if run.advisory and family.aa is not None:
@@ -199,7 +207,7 @@ def _aside(family: FamilySummary) -> str:
         return ""
     return (
         f"Not ranked, for it lacks {arm.asked - arm.measured} of {arm.asked} benchmarks: "
-        f"{arm.arm}, at {wording.interval(arm.to_fastest)} over the others"
+        f"{_short(arm.arm)}, at {wording.interval(arm.to_fastest)} over the others"
     )
 
 

@@ -64,7 +64,7 @@ def test_says_who_leads_by_how_much_how_surely_and_what_it_breaks() -> None:
     assert made.fastest == ["epoll"]
     assert made.figures == [("4.0\u00d7 as fast", "0.25 [0.25, 0.25]")]
     assert made.sure == "yes"
-    assert made.why == "next is uvloop at 1.30 [1.29, 1.31] times the cost"
+    assert made.why == "next with all 4 benchmarks is uvloop at 1.30 [1.29, 1.31] times the cost"
     assert made.broken == ["4 of 1760 cases"]
 
 
@@ -91,7 +91,7 @@ def test_an_advisory_run_is_sure_of_nothing() -> None:
         ("shared", "no", "they are not separated from each other"),
         ("unknown", "not known", "too few processes for an interval"),
         ("alone", "\u2013", "no other loop has a valid figure in all 4 benchmarks"),
-        ("noise", "not beyond the noise", "next is uvloop at 1.30"),
+        ("noise", "not beyond the noise", "next with all 4 benchmarks is uvloop at 1.30"),
         ("slight", "yes, slightly", "perhaps less than 1%"),
         ("", "\u2013", "asyncio has no valid figure here"),
     ],
@@ -196,3 +196,16 @@ def test_a_thousand_families_make_a_page() -> None:
     many = Page(page([run_of(*(family(name=f"f{number}") for number in range(1000)))]))
     assert "985 more families are not in this table" in " ".join(many.text.split())
     assert len(many.html) < 2 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("epoll", "epoll"),
+        ("package.loops.mine:new_event_loop", "\u2026e.loops.mine"),
+        ("mine:new_event_loop", "mine"),
+        ("x" * 300, "x" * 12 + "\u2026"),
+    ],
+)
+def test_long_names_keep_what_tells_them_apart(name: str, shown: str) -> None:
+    assert plots.short_name(name, 13) == shown

@@ -5,6 +5,7 @@ import random
 import pytest
 from report_testing import samples
 
+from loopgauge.harness.model import Metric
 from loopgauge.reports import tally, wording
 
 
@@ -39,11 +40,36 @@ def led_by(*leaders):
         ([["epoll"], ["epoll"], []], "epoll is the fastest in 2 of 2 benchmarks; 1 has no valid"),
         ([["epoll", "uvloop"]] * 2, "In none of 2 benchmarks is one loop alone in front."),
         ([[], []], "Nothing valid was measured"),
-        ([], "Nothing valid was measured"),
+        ([], "The run holds no benchmark"),
     ],
 )
 def test_headline_counts_every_benchmark_once(leaders, sentence):
     assert tally.headline(led_by(*leaders)).startswith(sentence)
+
+
+def test_one_loop_alone_is_not_the_fastest_of_anything():
+    draw = random.Random(1)
+    arms = [samples.measured("asyncio", 10, samples.ratio(1), draw)]
+    arms.append(samples.failed("epoll", "crashed", "SIGSEGV"))
+    run = samples.run([samples.benchmark(arms=arms, fastest=["asyncio"])])
+    assert tally.headline(run) == (
+        "Only asyncio has a valid figure, so there is nothing to compare it with."
+    )
+
+
+def test_what_was_not_timed_is_not_called_invalid():
+    run = led_by([])
+    for arm in run.benchmarks[0].arms:
+        arm.values, arm.ratio, arm.cost = [], None, float("nan")
+        arm.metrics = {
+            "allocations": Metric(
+                benchmark="b", arm=arm.arm, metric="allocations", unit="allocation/step", value=2.0
+            )
+        }
+    assert tally.headline(run) == "Nothing was timed here: what the loops take was counted."
+    for arm in run.benchmarks[0].arms:
+        arm.status, arm.reason = "unmeasured", "the run did not get that far"
+    assert tally.headline(run).startswith("Nothing has been measured yet")
 
 
 def test_subline_says_by_how_much():
