@@ -33,7 +33,8 @@ class First:
     facts: facts.Facts
     changed: list[Decision]
     hidden: int  # changes that the table has no room for
-    figures: bool  # whether any of those in the table is a figure, and no promise
+    figures: bool  # whether any of those in the table has one: a promise has none
+    intervals: bool  # what is counted has none
     sure: list[str]
     looks: list[Look]
     left_out: list[str]
@@ -62,6 +63,7 @@ def first_of(
         changed=told[:SHOWN],
         hidden=max(0, len(told) - SHOWN),
         figures=any(one.tier != "promises" for one in told[:SHOWN]),
+        intervals=any(one.low is not None for one in told[:SHOWN]),
         sure=[*sure(gate, result, evidence)],
         looks=looks(gate, evidence),
         left_out=[words.one_line(line) for line in result.left_out],
