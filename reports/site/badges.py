@@ -41,14 +41,14 @@ def _speeds(sections: Sequence[Section]) -> Iterator[tuple[str, Badge]]:
 
 
 def speed(section: Section, row: Row) -> Badge | None:
-    """In how many families it is faster than stock asyncio; None for that itself."""
+    """In how many families it is faster than stock asyncio, of those it was measured in, with a
+    valid figure or without; None for that itself, and where it has none."""
     verdicts = [cell.point.figure.verdict for cell in row.cells.values()]
-    told = [word for word in verdicts if word and word != "reference"]
-    if not told:
+    if not any(verdicts) or "reference" in verdicts:
         return None
     label = f"speed, asyncio {'.'.join(section.machine.python.split('.')[:2])}"
-    faster, slower = told.count("faster"), told.count("slower")
-    words = f"faster at {faster} of {len(told)}"
+    faster, slower = verdicts.count("faster"), verdicts.count("slower")
+    words = f"faster at {faster} of {len(verdicts)}"
     if slower:
         words += f", slower at {slower}"
     colour = "green" if faster and not slower else "orange" if faster else "lightgrey"
