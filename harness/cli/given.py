@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ def about_folder(path: Path) -> tuple[str, str]:
     inside = len([*path.glob("*.jsonl*")])
     if inside:
         words = f"{path} is a folder with {inside} result file{'s' if inside > 1 else ''}"
-        return f"{words}, and no report of many is made", "Give the files themselves"
+        cure = f"Give the files themselves, or make a site: bench site {shlex.quote(str(path))}"
+        return f"{words}, and no gate", cure
     return f"{path} is a folder without a result", "Give a file that `bench` wrote"
 
 

@@ -38,6 +38,7 @@ class Dependants:
     """Of one rule in one run."""
 
     title: str
+    self_check: str  # what is wrong with it, "" where it passed
     arms: list[str]
     benchmarks: list[Dependant]
 
@@ -96,7 +97,7 @@ class Measured:
             for benchmark, anchor in zip(run.benchmarks, anchors(run, "r1"), strict=True)
             if rule in benchmark.rules
         ]
-        return Dependants(title_of(run), arms, benchmarks)
+        return Dependants(title_of(run), _self_check(run), arms, benchmarks)
 
 
 def measured(
@@ -111,6 +112,10 @@ def title_of(run: RunSummary) -> str:
     header = run.header
     day = header.created[:10]
     return f"{facts.pythons(header.environment)}; {facts.machine(header.environment)}; {day}"
+
+
+def _self_check(run: RunSummary) -> str:
+    return run.self_check if run.advisory else ""
 
 
 def _row(benchmark: BenchmarkSummary, arms: Sequence[str]) -> list[Figure]:
@@ -150,7 +155,7 @@ def _speed(run: RunSummary, page: str) -> Speed:
         title=title_of(run),
         address=page,
         reference=run.reference,
-        self_check=run.self_check if run.advisory else "",
+        self_check=_self_check(run),
         families=[family.family for family in run.families],
         loops=loops,
     )

@@ -253,6 +253,7 @@ def test_folders(folder: Path) -> None:
     done = here("report", "other")
     assert done.exit_code == 7
     assert "other is a folder with 1 result file" in done.output
+    assert "bench site other" in done.output
 
 
 def test_a_packed_run_is_not_continued(folder: Path) -> None:
