@@ -90,6 +90,12 @@ const filters = (() => {
   const form = make("form", {}, search);
   const panel = make("details", { className: "filter" }, label, form);
 
+  // Families have names of their own in the index.
+  const words = (name, value) => {
+    if (name !== "family") return value;
+    const link = document.querySelector(`nav a[href$="-family-${CSS.escape(value)}"]`);
+    return link ? link.textContent : value;
+  };
   // The boxes are made when somebody first looks for them.
   const build = () => {
     known ??= learn();
@@ -97,7 +103,7 @@ const filters = (() => {
     for (const name of several) {
       const chips = [...known[name]].sort().map((value) => {
         const box = make("input", { type: "checkbox", name, value });
-        return make("label", { className: "pick" }, box, value);
+        return make("label", { className: "pick" }, box, words(name, value));
       });
       form.append(make("fieldset", {}, make("legend", { textContent: titles[name] }), ...chips));
     }
