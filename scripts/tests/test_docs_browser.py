@@ -12,7 +12,14 @@ sys.path.insert(0, str(ROOT / "reports" / "tests"))
 
 from report_testing.browser import PHONE, axe, overflow, started
 
-PAGES = ["index.html", "method.html", "scenarios.html", "commands/run.html", "glossary.html"]
+PAGES = [
+    "index.html",
+    "choose.html",
+    "method.html",
+    "scenarios.html",
+    "commands/run.html",
+    "glossary.html",
+]
 
 
 @pytest.fixture(scope="module")
