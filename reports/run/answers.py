@@ -182,7 +182,7 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
         names = f"these {len(family.fastest)}" if len(family.fastest) > MOST_NAMES else "they"
         return f"{names} are not separated from each other"
     what = "wait" if family.kind == "wait" else "cost"
-    whole = f" with all {len(family.compared)} benchmarks" if _aside(family) else ""
+    whole = f" with all {len(family.compared)} benchmarks" if _nearer(family) else ""
     ratio = wording.interval(behind.to_fastest)
     said = f"next{whole} is {_short(behind.arm)} at {ratio} times the {what}"
     if family.lead == "slight":
@@ -192,19 +192,25 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
     return said
 
 
-def _aside(family: FamilySummary) -> str:
-    """Of those with gaps, who are ranked nowhere, the one that comes closest to the first where
-    both were measured, if it comes closer than the next does."""
+def _nearer(family: FamilySummary) -> list[FamilyArm]:
+    """Those with gaps, who are ranked nowhere, that come closer to the first where both were
+    measured than the next does; the closest first."""
     behind = family.runner_up
     reach = behind.to_fastest.estimate if behind and behind.to_fastest else math.inf
     near = [
         (arm.to_fastest.estimate, arm)
         for arm in family.arms
-        if not arm.complete and arm.to_fastest is not None and 2 * arm.measured > arm.asked
+        if not arm.complete and arm.to_fastest is not None and arm.to_fastest.estimate < reach
     ]
-    estimate, arm = min(near, key=lambda entry: entry[0], default=(math.inf, None))
-    if arm is None or estimate >= reach or not family.fastest:
+    return [arm for _, arm in sorted(near, key=lambda entry: entry[0])]
+
+
+def _aside(family: FamilySummary) -> str:
+    """The closest of those, if it has most of the benchmarks."""
+    near = [arm for arm in _nearer(family) if 2 * arm.measured > arm.asked]
+    if not near or not family.fastest:
         return ""
+    arm = near[0]
     return (
         f"Not ranked, for it lacks {arm.asked - arm.measured} of {arm.asked} benchmarks: "
         f"{_short(arm.arm)}, at {wording.interval(arm.to_fastest)} over the others"

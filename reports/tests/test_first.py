@@ -77,6 +77,18 @@ def test_a_loop_with_gaps_is_not_ranked_and_not_hidden() -> None:
     )
 
 
+def test_who_has_few_benchmarks_is_not_named_and_yet_not_forgotten() -> None:
+    """With one of four benchmarks blazio says too little to be named, but uvloop is not the next
+    of all."""
+    rest = family().arms[:3]
+    few = arm("blazio", samples.ratio(0.2), lost=3, to_fastest=0.9)
+    made = one_answer(family(arms=[*rest, few]))
+    assert made.aside == ""
+    assert made.why.startswith("next with all 4 benchmarks is uvloop")
+    without = one_answer(family(arms=rest))
+    assert without.why.startswith("next is uvloop")
+
+
 def test_an_advisory_run_is_sure_of_nothing() -> None:
     made = one_answer(family(), advisory=True)
     assert made.sure == "probably (advisory)"
