@@ -10,6 +10,7 @@ from loopgauge.reports import counts, wording
 from loopgauge.reports.conformance.symbols import LOOKS
 from loopgauge.reports.links import NO_LINKS, Links
 from loopgauge.reports.pages import environment, write
+from loopgauge.reports.plots import tiers
 from loopgauge.reports.run.raw import plain
 from loopgauge.reports.run.view import view_of
 
@@ -34,7 +35,14 @@ def page(
 ) -> str:
     """The page as text."""
     made = environment(
-        "run", "detail", "promises", wording=wording, counts=counts, LOOKS=LOOKS, plain=plain
+        "run",
+        "detail",
+        "promises",
+        wording=wording,
+        counts=counts,
+        layer_words=tiers.in_words,
+        LOOKS=LOOKS,
+        plain=plain,
     )
     return made.get_template("run/page.html.j2").render(
         links=links,

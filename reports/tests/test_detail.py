@@ -9,6 +9,8 @@ from report_testing import samples
 from report_testing.pages import Page
 
 from loopgauge.harness.cli.selection import BENCHMARK_ID
+from loopgauge.harness.model import Metric
+from loopgauge.harness.summary import Layer, Stack
 from loopgauge.reports import wording
 from loopgauge.reports.exports.images import write_images
 from loopgauge.reports.run import detail, first
@@ -95,6 +97,43 @@ def test_a_chart_without_room_for_all_says_so(monkeypatch, two_families):
     monkeypatch.setattr(first, "MOST_BENCHMARKS", 4)
     text = " ".join(Page(page([two_families])).text.split())
     assert "room for the first 4 benchmarks of 6" in text
+
+
+def test_the_tiers_stand_in_figures_too(two_families):
+    layers = [Layer(tier="floor", cost=1000.0, low=990.0, high=1010.0)]
+    layers.append(Layer(tier="loop", cost=-20.0, low=-30.0, high=5.0))
+    two_families.benchmarks[0].tiers = [Stack(arm="epoll", layers=layers)]
+    text = " ".join(Page(page([two_families])).text.split())
+    assert (
+        "epoll system calls 1.00 µs [0.990, 1.01], loop and Python -20.0 ns [-30.0, 5.00]" in text
+    )
+
+
+def test_fifty_scenarios_eight_loops_and_thirty_processes_stay_below_five_mebibytes():
+    run = samples.full_run(50, processes=30, arms=[*samples.SPEED][:9])
+    for benchmark in run.benchmarks:
+        for arm in benchmark.arms:
+            arm.slots = [arm.cost * (1 + step / 99) for step in range(32)] if arm.values else []
+            arm.metrics = {
+                name: Metric(
+                    benchmark=benchmark.id, arm=arm.arm, metric=name, unit=unit, value=arm.cost
+                )
+                for name, unit in (("rss", "byte/timer"), ("peak_rss", "byte"))
+            }
+        benchmark.tiers = [
+            Stack(
+                arm=arm.arm,
+                layers=[
+                    Layer(tier=tier, cost=9.0, low=8.0, high=9.5)
+                    for tier in ("floor", "native", "Python")
+                ],
+            )
+            for arm in benchmark.arms
+        ]
+    text = page([run])
+    assert "Plots are drawn of" not in text
+    assert text.count(">Tier upon tier: shorter is better</title>") == 50
+    assert len(text.encode()) < 5 * 2**20
 
 
 def test_a_command_measures_one_benchmark_with_the_same_loops_and_seed():
