@@ -6,9 +6,13 @@ import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from loopgauge.harness.cli.errors import Problem
+from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from loopgauge.harness.verdicts import Verdicts
@@ -42,7 +46,7 @@ class Made:
 
 def make_reports(tasks: Sequence[Task], shared: Shared, jobs: int) -> Iterator[Made]:
     """In the order of the tasks. A report costs seconds of one core, so processes of their own
-    make several at once. Raises OSError where one cannot be written."""
+    make several at once. Raises OSError where one cannot be written, and Problem."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
         for task in tasks:
@@ -53,6 +57,16 @@ def make_reports(tasks: Sequence[Task], shared: Shared, jobs: int) -> Iterator[M
     pool = ProcessPoolExecutor(jobs, context, _start, (shared,))
     try:
         yield from pool.map(_make, tasks)
+    except BrokenProcessPool as error:
+        raise Problem(
+            ExitCode.ENVIRONMENT,
+            "a process that made a report was killed, perhaps because memory was short",
+            "Make fewer at once with --jobs",
+        ) from error
+    except BaseException:  # an interruption, too: nobody needs the pages in hand
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -61,10 +75,10 @@ _shared: Shared
 
 
 def _start(shared: Shared) -> None:
-    """Ctrl-C goes to the whole group: the parent tells of it, the others just end."""
+    """Ctrl-C goes to the whole group: the parent deals with it, and ends the others."""
     global _shared
     _shared = shared
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _make(task: Task) -> Made:

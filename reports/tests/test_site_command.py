@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import multiprocessing
 import os
 import signal
 import threading
@@ -286,3 +287,40 @@ def test_a_full_disk_leaves_the_old_site(
     assert "No space left" in done.stderr
     assert tree(here / "site") == before
     assert sorted(path.name for path in here.iterdir()) == ["runs", "site"]
+
+
+def test_a_killed_process_leaves_the_old_site(
+    here: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kernel does where memory is short."""
+    files.write_run(here / "runs/two.jsonl", processes=7)
+    assert bench_site("runs").exit_code == 0
+    before = tree(here / "site")
+    monkeypatch.setattr(site_pages, "_make", die)
+    done = CliRunner().invoke(main, ["site", "runs", "--jobs", "2"])
+    assert done.exit_code == 8, done.output
+    assert "--jobs" in done.stderr
+    assert tree(here / "site") == before
+
+
+def die(task: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_an_interruption_does_not_wait_for_the_pages_in_hand(
+    here: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_run(here / "runs/two.jsonl", processes=7)
+    monkeypatch.setattr(site_pages, "_make", interrupt_and_stay)
+    done = CliRunner().invoke(main, ["site", "runs", "--jobs", "2"])
+    assert done.exit_code == 130, done.output
+    assert not (here / "site").exists()
+    assert multiprocessing.active_children() == []
+
+
+def interrupt_and_stay(task: site_pages.Task) -> None:
+    """Once: a second interruption would come at any time after the first."""
+    if task.name == "one":
+        os.kill(os.getppid(), signal.SIGINT)
+    while True:
+        signal.pause()
