@@ -76,10 +76,16 @@ def merged(files: Sequence[store.Results]) -> tuple[list[AnyRecord], dict[str, i
         created=max(file.header.created for file in files),
         lanes=[LANE],
         selection=[],
-        subjects=[subject for name, subject in subjects.items() if name not in partly],
+        subjects=[subjects[name] for name in in_order(subjects) if name not in partly],
     )
     kept = [verdict for verdict in verdicts.values() if verdict.loop not in partly]
     return [header, *kept, End()], partly
+
+
+def in_order(loops: Iterable[str]) -> list[str]:
+    """As everywhere: that of the registry, then whoever is not in it."""
+    known = [*NAMES.values()]
+    return sorted(loops, key=lambda loop: known.index(loop) if loop in known else len(known))
 
 
 def add_subject(subjects: dict[str, Subject], found: Subject) -> None:

@@ -141,6 +141,15 @@ def test_the_last_file_counts(tmp_path):
     assert not partly
 
 
+def test_loops_come_in_the_order_of_the_registry(tmp_path):
+    names = ["my:loop", "uvloop", "epoll"]
+    path = verdicts.write_results(
+        tmp_path / "a.jsonl", [verdicts.verdict("SOON-001.a", name) for name in names]
+    )
+    records, _ = publish_verdicts.merged([store.read(path)])
+    assert [one.loop for one in records[0].subjects] == ["epoll", "asyncio", "uvloop", "my:loop"]
+
+
 def test_who_was_asked_in_part_is_left_out(tmp_path):
     path = verdicts.write_results(
         tmp_path / "a.jsonl",
