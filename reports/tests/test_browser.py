@@ -49,6 +49,9 @@ def test_has_no_serious_fault_of_accessibility(browser, report, size, dark):
 def test_does_not_scroll_sideways_on_a_phone(browser, report):
     with browser.tab(report, PHONE) as page:
         assert overflow(page) == 0
+    with browser.tab(f"{report.as_uri()}#loops=epoll&family=throughput&q=soon", PHONE) as page:
+        assert "of 12 loops" in page.locator(".filter summary").inner_text()
+        assert overflow(page) == 0
 
 
 def test_prints(browser, report):

@@ -4,6 +4,7 @@
 // in the address: sort=ID:COLUMN:up
 (() => {
   const ways = { up: "ascending", down: "descending" };
+  const words = new Intl.Collator("en", { numeric: true });
   const tables = new Map();
 
   const value = (row, column) => {
@@ -16,7 +17,7 @@
   };
   const compare = (one, other) => {
     if (typeof one === "number" && typeof other === "number") return one - other;
-    if (typeof one === typeof other) return one.localeCompare(other, "en", { numeric: true });
+    if (typeof one === typeof other) return words.compare(one, other);
     return typeof one === "number" ? -1 : 1;
   };
   const order = (table, column, way) => {
@@ -34,7 +35,10 @@
         });
         wanted = keyed.map(({ row }) => row);
       }
+      const next = body.nextSibling; // out of the page meanwhile: thousands of rows move at once
+      body.remove();
       body.append(...wanted);
+      table.element.insertBefore(body, next);
     }
     table.sorted = way ? { column, way } : null;
     table.heads.forEach((head, index) => {
@@ -58,7 +62,7 @@
     const heads = [...element.tHead.rows[element.tHead.rows.length - 1].cells];
     if (element.tBodies.length === 0 || element.querySelector("tbody [rowspan]")) continue;
     const bodies = [...element.tBodies].map((body) => ({ body, rows: [...body.rows] }));
-    const table = { heads, bodies, sorted: null };
+    const table = { element, heads, bodies, sorted: null };
     heads.forEach((head, column) => {
       if (!head.textContent.trim() || "unsorted" in head.dataset) return;
       const button = make("button", { type: "button", className: "sort" });
