@@ -26,7 +26,7 @@ def trend_plot(
     """`looks`: of every loop of the trend."""
     bottom = TOP + HEIGHT
     canvas = Canvas(WIDTH, bottom + FOOT, colour)
-    title = f"{trend.name}: cost relative to {trend.against}, lower is faster"
+    title = f"{trend.name}: cost relative to {trend.against}, lower is better"
     head(canvas, title, "Bar: 95 % interval of that run. Hollow: no clear difference. Log scale.")
     scale = log_scale([1.0, *_ends(trend)], bottom, TOP, least=1.3)
     ticks = scale.ticks(TICKS_APART)
@@ -38,7 +38,7 @@ def trend_plot(
     canvas.lines([(LEFT, scale(1.0), RIGHT, scale(1.0))], theme.MUTED, 1.4)
     places = {run.name: _place(number, len(trend.runs)) for number, run in enumerate(trend.runs)}
     _dates(canvas, trend, places, bottom)
-    shift = _shifts([*trend.lines])
+    shift = _shifts([*trend.lines], len(trend.runs))
     for loop, points in trend.lines.items():
         found = [(places[run] + shift[loop], point) for run, point in points.items()]
         _line(canvas, found, looks[loop], scale)
@@ -72,9 +72,11 @@ def _place(number: int, runs: int) -> float:
     return LEFT + room * (number + 0.5)
 
 
-def _shifts(loops: Sequence[str]) -> dict[str, float]:
-    """A little to the side, so that the intervals of several loops do not hide each other."""
-    return {loop: (number - (len(loops) - 1) / 2) * 1.4 for number, loop in enumerate(loops)}
+def _shifts(loops: Sequence[str], runs: int) -> dict[str, float]:
+    """A little to the side, so that the intervals of several loops do not hide each other, and not
+    as far as the next run."""
+    step = min(1.4, 0.7 * (RIGHT - LEFT) / runs / len(loops))
+    return {loop: (number - (len(loops) - 1) / 2) * step for number, loop in enumerate(loops)}
 
 
 def _dates(canvas: Canvas, trend: Trend, places: Mapping[str, float], bottom: float) -> None:
