@@ -38,6 +38,17 @@ def is_packed(path: Path) -> bool:
         return file.read(len(XZ)).startswith((GZIP, XZ))
 
 
+def there(path: Path) -> Path:
+    """The file, or what it was packed into where only that is there: a folder may be published
+    with its files packed one by one."""
+    if not path.exists():
+        for ending in ENDINGS:
+            packed = path.with_name(path.name + ending)
+            if packed.is_file():
+                return packed
+    return path
+
+
 def first_line(path: Path) -> bytes:
     """Without reading all of a plain file, which may be long; empty where there is none to read."""
     try:
@@ -51,7 +62,14 @@ def first_line(path: Path) -> bytes:
 
 def stem(path: Path) -> str:
     """The name without what says how it is written: `3.14-x` of `3.14-x.jsonl.xz`."""
-    name = path.name
-    for ending in (*ENDINGS, ".jsonl", ".json"):
+    name = without_packing(path.name)
+    for ending in (".jsonl", ".json"):
+        name = name.removesuffix(ending) or name
+    return name
+
+
+def without_packing(name: str) -> str:
+    """`gate.jsonl` of `gate.jsonl.xz`."""
+    for ending in ENDINGS:
         name = name.removesuffix(ending) or name
     return name

@@ -251,8 +251,9 @@ def begun(folder: Path, header: GateHeader) -> tuple[GateFile, GateResult]:
 
 def carried_on(folder: Path) -> tuple[GateFile, GateResult]:
     from loopgauge.harness.gate import session
-    from loopgauge.harness.gate.store import read_gate
+    from loopgauge.harness.gate.store import read_gate, require_plain
 
+    require_plain(folder)
     gate = read_gate(folder)
     with keeping(folder):
         result = session.go_on(gate, display_of, say)

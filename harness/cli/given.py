@@ -44,8 +44,9 @@ def given(names: Sequence[str]) -> Given:
 def is_gate(path: Path) -> bool:
     """The folder of `bench gate`, or the file in it that says what it is."""
     from loopgauge.harness.gate.store import FILE
+    from loopgauge.harness.packed import there, without_packing
 
-    return (path / FILE).is_file() or (path.name == FILE and path.is_file())
+    return there(path / FILE).is_file() or (without_packing(path.name) == FILE and path.is_file())
 
 
 def is_verdicts(path: Path) -> bool:

@@ -47,13 +47,14 @@ def find(paths: Sequence[Path]) -> Sources:
 
 def _candidates(paths: Iterable[Path]) -> Iterator[Path]:
     from loopgauge.harness.gate.store import FILE
+    from loopgauge.harness.packed import without_packing
 
     for path in paths:
         if not path.is_dir():
-            yield path.parent if path.name == FILE else path
+            yield path.parent if without_packing(path.name) == FILE else path
             continue
         sites = {found.parent for found in path.rglob(MARKER)}
-        gates = {found.parent for found in path.rglob(FILE)}
+        gates = {one.parent for one in path.rglob(f"{FILE}*") if without_packing(one.name) == FILE}
         files = {file for ending in ENDINGS for file in path.rglob(f"*{ending}")}
         for place in sorted(gates | files):
             if place.parent not in gates and not sites.intersection(place.parents):

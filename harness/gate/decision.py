@@ -19,6 +19,7 @@ from loopgauge.harness.gate.model import (
     Step,
 )
 from loopgauge.harness.gate.store import GateFile, has_records
+from loopgauge.harness.packed import there
 from loopgauge.harness.store import RunFile, read_run
 
 ORDER = ("BROKEN", "REGRESSED", "INCONCLUSIVE", "EXPECTED", "REMOVED", "ADDED", "REPAIRED",
@@ -101,7 +102,7 @@ def only_promises_asked(gate: GateFile) -> bool:
 
 def step_file(gate: GateFile, name: str) -> RunFile | None:
     """None where the step did not begin, or was interrupted before its first record."""
-    path = gate.folder / f"{name}.jsonl"
+    path = there(gate.folder / f"{name}.jsonl")
     return read_run(path) if has_records(path) else None
 
 

@@ -14,6 +14,7 @@ from loopgauge.harness import explanation
 from loopgauge.harness.explained import Explanation
 from loopgauge.harness.gate.model import Decision, GateHeader, Verdict
 from loopgauge.harness.gate.subject import BASE, HEAD
+from loopgauge.harness.packed import content
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
 from loopgauge.harness.subject import Subject
@@ -66,7 +67,7 @@ def read(path: Path) -> tuple[list[Explanation], str]:
     if not path.is_file():
         return [], ""
     found: list[Explanation] = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(content(path).splitlines(), 1):
         try:
             found.append(msgspec.json.decode(line, type=Explanation))
         except msgspec.DecodeError as error:

@@ -18,6 +18,7 @@ from loopgauge.harness.gate.model import Settings
 from loopgauge.harness.gate.store import GateFile, has_records
 from loopgauge.harness.gate.subject import BASE, HEAD
 from loopgauge.harness.model import Metric
+from loopgauge.harness.packed import there
 from loopgauge.harness.store import RunFile, read_whole
 
 LEAST = 0.005  # of a count: less in one operation is a rounding of the difference quotient
@@ -39,7 +40,7 @@ def gather(gate: GateFile) -> Evidence:
 
 
 def _file(gate: GateFile, name: str, missing: list[str]) -> RunFile | None:
-    path = gate.folder / f"{name}.jsonl"
+    path = there(gate.folder / f"{name}.jsonl")
     if not has_records(path):
         return None
     try:
@@ -120,7 +121,7 @@ def by_change(parts: Iterable[Part]) -> list[Part]:
 
 
 def _explanations(gate: GateFile, missing: list[str]) -> Sequence[Explanation]:
-    found, problem = explaining.read(gate.folder / explaining.FILE)
+    found, problem = explaining.read(there(gate.folder / explaining.FILE))
     if problem:
         missing.append(problem)
     return [one for one in found if [loop.arm for loop in one.loops] == [BASE, HEAD]]

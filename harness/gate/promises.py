@@ -21,6 +21,7 @@ import msgspec
 from loopgauge.harness.errors import BadSettings, NothingToMeasure, WorkerUnusable
 from loopgauge.harness.gate.model import Decision, Settings, Side
 from loopgauge.harness.gate.model import Verdict as Judged
+from loopgauge.harness.packed import there
 from loopgauge.harness.verdicts import BROKEN, Verdict, verdicts_in
 from loopgauge.harness.worker_process import starting
 from loopgauge.loops.registry import known_loops
@@ -123,6 +124,7 @@ def read(folder: Path, name: str) -> tuple[Cases, Cases]:
 def _cases(path: Path) -> Cases:
     """Of the loop that was asked about: stock asyncio comes before it, and is the same loop where
     it is itself asked about."""
+    path = there(path)
     found = [*verdicts_in(path)] if path.exists() else []
     return {one.case: one for one in found if one.loop == found[-1].loop}
 

@@ -18,6 +18,7 @@ from loopgauge.harness.gate.model import (
     GateStep,
     Step,
 )
+from loopgauge.harness.packed import content, there
 from loopgauge.harness.store import in_words
 
 GATES = Path(".bench/gates")
@@ -69,6 +70,16 @@ def append(folder: Path, record: AnyGateRecord) -> None:
         ) from error
 
 
+def require_plain(folder: Path) -> None:
+    """Raises NotARunFile for a gate that was packed: records are appended as lines."""
+    path = folder / FILE
+    if (found := there(path)) != path:
+        raise NotARunFile(
+            f"{found} is packed, so that nothing can be added to it",
+            f"Unpack the files of {folder} first: gzip -d or xz -d",
+        )
+
+
 def has_records(path: Path) -> bool:
     """Whether a step's file was begun. One that is empty is what a full disk left of its header."""
     return path.is_file() and path.stat().st_size > 0
@@ -92,12 +103,13 @@ def _mend(path: Path) -> None:
 def read_gate(folder: Path) -> GateFile:
     """Raises NotARunFile and NewerSchema. A last line that was cut is left out: the step it told
     of is done again."""
-    path = folder / FILE if folder.is_dir() else folder
+    path = there(folder / FILE) if folder.is_dir() else folder
     try:
-        text = path.read_bytes()
+        text = content(path)
     except OSError as error:
         raise NotARunFile(
-            f"{path} cannot be read: {error.strerror}", "Name the folder of a gate, or latest"
+            f"{path} cannot be read: {error.strerror or error}",
+            "Name the folder of a gate, or latest",
         ) from error
     records: list[AnyGateRecord] = []
     lines = text.splitlines()

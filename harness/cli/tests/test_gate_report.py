@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_the_file_that_makes_a_folder_a_gate_does_too(folder: Path) -> None:
     make_gate(folder / "g")
     assert here("report", "g/gate.jsonl", "--out", "page.html").exit_code == 0
     assert "TIME-003.sleep" in (folder / "page.html").read_text()
+
+
+def test_a_gate_whose_files_were_packed_is_one_too(folder: Path) -> None:
+    made = make_gate(folder / "g")
+    here("report", "g", "--out", "plain.html")
+    for file in made.glob("*.jsonl"):
+        file.with_name(f"{file.name}.xz").write_bytes(lzma.compress(file.read_bytes()))
+        file.unlink()
+    for words in ("g", "g/gate.jsonl.xz"):
+        done = here("report", words, "--out", "packed.html")
+        assert done.exit_code == 0, done.output
+        assert (folder / "packed.html").read_text() == (folder / "plain.html").read_text()
+    done = here("gate", "--resume", "g")
+    assert done.exit_code == 7
+    assert "gate.jsonl.xz is packed, so that nothing can be added to it" in done.output
+    assert sorted(file.name for file in made.iterdir()) == ["gate.jsonl.xz"]
 
 
 def test_several_gates_make_a_folder_of_pages(folder: Path) -> None:
