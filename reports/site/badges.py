@@ -34,10 +34,16 @@ def write_badges(
 def _speeds(sections: Sequence[Section]) -> Iterator[tuple[str, Badge]]:
     done: set[str] = set()
     for section in sections:
-        for row in section.rows:
+        for row in sorted(section.rows, key=_weight, reverse=True):
             if row.loop not in done and (badge := speed(section, row)) is not None:
                 done.add(row.loop)
                 yield row.loop, badge
+
+
+def _weight(row: Row) -> tuple[bool, str]:
+    """Of several builds the badge is about one that columns are about, and of those the newest."""
+    cells = row.cells.values()
+    return not all(cell.elsewhere for cell in cells), max(cell.run.created for cell in cells)
 
 
 def speed(section: Section, row: Row) -> Badge | None:

@@ -100,3 +100,7 @@ class Contents:
 
 def loop_page(loop: str) -> str:
     return f"loops/{file_name(loop)}.html"
+
+
+def identity(version: str, build: str) -> str:
+    return f"{version}+{build[:6]}" if build else version

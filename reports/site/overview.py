@@ -7,7 +7,6 @@ What other runs know of another loop or version stands there too, marked, and is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,10 +16,11 @@ from loopgauge.reports import wording
 from loopgauge.reports.plots.families import absent
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer
-from loopgauge.reports.site.contents import Contents, SiteRun, loop_page
+from loopgauge.reports.site.contents import Contents, SiteRun, identity, loop_page
 
 REFERENCE = "asyncio"
 Known = tuple[SiteRun, FamilyPoint]
+Build = tuple[str, str, str]  # loop, version, and the hash where the version does not tell
 Column = tuple[str, str]  # family, and kind: time per operation or waiting
 
 
@@ -82,6 +82,8 @@ class Cell:
 
 @dataclass
 class Row:
+    """One build of a loop. `version` names the build, too, where several have the same version."""
+
     loop: str
     version: str
     page: str
@@ -121,10 +123,14 @@ class Section:
 
     @property
     def main_runs(self) -> list[SiteRun]:
-        """Those that columns are about; the one of most columns first."""
-        counts = Counter(run.name for run in self.columns.values())
-        by_name = {run.name: run for run in self.columns.values()}
-        return [by_name[name] for name, _ in counts.most_common()]
+        """Those that columns are about."""
+        return [*{run.name: run for run in self.columns.values()}.values()]
+
+    @property
+    def charted(self) -> SiteRun | None:
+        """The one whose times per operation are drawn: that of most such columns."""
+        runs = [run for (_, kind), run in self.columns.items() if kind == "cost"]
+        return max(runs, key=runs.count, default=None)
 
 
 def sections(contents: Contents) -> list[Section]:
@@ -145,26 +151,37 @@ def title_of(column: Column) -> str:
 def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
     told = [*_told(known)]
     columns = {one.column: one.run for one in told}
-    rows: dict[tuple[str, str], Row] = {}
-    for run, point in known:
-        key = (point.loop, point.version)
-        if key not in rows:
-            rows[key] = Row(point.loop, point.version, loop_page(point.loop), None)
-        rows[key].promises = _promises(run, point) or rows[key].promises
-    for (loop, version), row in rows.items():
-        of_row = [one for one in known if (one[1].loop, one[1].version) == (loop, version)]
+    of_build: dict[Build, list[Known]] = {}
+    for one in known:
+        of_build.setdefault(_build(one[1]), []).append(one)
+    rows: list[Row] = []
+    for build, of_row in of_build.items():
+        row = Row(build[0], _version(build, of_build), loop_page(build[0]), None)
+        rows.append(row)
+        for run, point in of_row:
+            row.promises = _promises(run, point) or row.promises
         for column, main in columns.items():
             candidates = [one for one in of_row if _column(one[1]) == column]
             here = [one for one in candidates if one[0] is main]
             if candidates:
                 run, point = here[0] if here else _best(candidates)
                 row.cells[column] = Cell(run, point, elsewhere=not here)
-    shown = [row for row in rows.values() if _was_loaded(row)]
+    shown = [row for row in rows if _was_loaded(row)]
     shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
     runs = [*{run.name: run for run, _ in known}.values()]
     costs = [one.family for one in told if one.column[1] == "cost" and one.family.fastest]
     headline = answers.headline(costs, REFERENCE) if costs else ""
     return Section(machine, columns, shown, told, headline, runs)
+
+
+def _build(point: FamilyPoint) -> Build:
+    return point.loop, point.version, point.build
+
+
+def _version(build: Build, builds: Iterable[Build]) -> str:
+    loop, version, _ = build
+    same = sum((other[0], other[1]) == (loop, version) for other in builds)
+    return identity(version, build[2]) if same > 1 else version
 
 
 def _told(known: Sequence[Known]) -> Iterator[Told]:

@@ -95,9 +95,9 @@ class Pages:
 
     def charts(self, section: Section, number: int) -> dict[str, Markup]:
         """Of the run that most columns are about: wide for a desk, narrow for a phone."""
-        if not section.headline:
+        if not section.headline or section.charted is None:
             return {}
-        summary = section.main_runs[0].summary
+        summary = section.charted.summary
         looks = theme.marks([arm.arm for arm in summary.families[0].arms], summary.reference)
         drawn = {}
         for name, layout in (("wide", families.WIDE), ("narrow", families.NARROW)):

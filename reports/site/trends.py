@@ -7,12 +7,13 @@ steps` looks for those.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from loopgauge.harness.history.model import Entry, FamilyPoint, MachineKind
 from loopgauge.reports.conformance.matrix import file_name
-from loopgauge.reports.site.contents import Contents, SiteRun
+from loopgauge.reports.site.contents import Contents, SiteRun, identity
 from loopgauge.reports.site.overview import title_of
 
 MOST = 40  # runs of a trend that are shown: the newest
@@ -35,9 +36,10 @@ class Trend:
     """Lines over the same runs; a loop that was not in a run has no point there."""
 
     machine: MachineKind
-    family: str
+    family: str  # "" of a benchmark by itself
     name: str  # of the family or the benchmark
     against: str
+    benchmarks: tuple[str, ...]  # what every run of it asked, by name
     runs: list[SiteRun] = field(default_factory=list)
     lines: dict[str, dict[str, TrendPoint]] = field(default_factory=dict)  # loop -> run -> point
 
@@ -55,7 +57,7 @@ class Trend:
             for loop, points in self.lines.items()
             if (shown := {run: point for run, point in points.items() if run in names})
         }
-        return Trend(self.machine, self.family, self.name, self.against, kept, lines)
+        return replace(self, runs=kept, lines=lines)
 
 
 @dataclass
@@ -67,7 +69,12 @@ class FamilyTrend:
 
     @property
     def page(self) -> str:
-        return f"trends/{file_name(f'{self.trend.machine.key}-{self.trend.name}')}.html"
+        """Of one family there are several trends where runs asked for different benchmarks of it,
+        or had another yardstick."""
+        trend = self.trend
+        asked = "\0".join((trend.against, *trend.benchmarks))
+        key = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()[:8]
+        return f"trends/{file_name(f'{trend.machine.key}-{trend.name}-{key}')}.html"
 
 
 def trends(contents: Contents) -> tuple[list[FamilyTrend], int]:
@@ -80,8 +87,8 @@ def trends(contents: Contents) -> tuple[list[FamilyTrend], int]:
         own = [
             one.newest()
             for one in benchmarks
-            if (one.machine, one.family, one.against)
-            == (trend.machine, trend.family, trend.against)
+            if (one.machine, one.against) == (trend.machine, trend.against)
+            and one.name in trend.benchmarks
             and len(one.runs) > 1
         ]
         made.append(FamilyTrend(trend, own))
@@ -94,23 +101,24 @@ def _families(contents: Contents) -> list[Trend]:
         if point.figure.verdict == "reference":
             continue
         family = point.family
-        key = (point.machine, point.against, family.family, family.kind, *sorted(family.compared))
+        asked = tuple(sorted(family.compared))
+        key = (point.machine, point.against, family.family, family.kind, asked)
         if key not in found:
             name = title_of((family.family, family.kind))
-            found[key] = Trend(point.machine, family.family, name, point.against)
+            found[key] = Trend(point.machine, family.family, name, point.against, asked)
         found[key].add(run, point.loop, _of_family(point))
     return [*found.values()]
 
 
 def _of_family(point: FamilyPoint) -> TrendPoint:
     figure = point.figure
-    identity = _identity(point.version, point.build)
+    build = identity(point.version, point.build)
     if figure.ratio is None or figure.missing:
         missing = f"{figure.measured} of {figure.asked}"
-        return TrendPoint(None, None, None, identity, missing)
+        return TrendPoint(None, None, None, build, missing)
     ratio = figure.ratio
     unclear = figure.verdict in ("equivalent", "inconclusive")
-    return TrendPoint(ratio.estimate, ratio.low, ratio.high, identity, unclear=unclear)
+    return TrendPoint(ratio.estimate, ratio.low, ratio.high, build, unclear=unclear)
 
 
 def _benchmarks(contents: Contents) -> list[Trend]:
@@ -119,8 +127,8 @@ def _benchmarks(contents: Contents) -> list[Trend]:
         series = entry.series
         key = (series.machine, series.against, series.benchmark)
         if key not in found:
-            family = series.benchmark.partition(".")[0]
-            found[key] = Trend(series.machine, family, series.benchmark, series.against)
+            name = series.benchmark
+            found[key] = Trend(series.machine, "", name, series.against, (name,))
         found[key].add(run, series.loop, _of_benchmark(entry))
     return [*found.values()]
 
@@ -132,9 +140,5 @@ def _entries(contents: Contents) -> Iterator[tuple[SiteRun, Entry]]:
 
 
 def _of_benchmark(entry: Entry) -> TrendPoint:
-    identity = _identity(entry.version, entry.build)
-    return TrendPoint(entry.value, entry.low, entry.high, identity, entry.status)
-
-
-def _identity(version: str, build: str) -> str:
-    return f"{version}+{build[:6]}" if build else version
+    build = identity(entry.version, entry.build)
+    return TrendPoint(entry.value, entry.low, entry.high, build, entry.status)

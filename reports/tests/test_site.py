@@ -20,6 +20,7 @@ from loopgauge.reports.links import NO_LINKS
 from loopgauge.reports.site.contents import Contents, SiteGate, SiteRun
 from loopgauge.reports.site.overview import sections
 from loopgauge.reports.site.site import render
+from loopgauge.reports.site.trends import trends
 
 EVIL = "<script>alert(1)</script>&\"'"
 
@@ -209,3 +210,58 @@ def test_every_page_is_sound(build: Builder) -> None:
             assert target.is_relative_to(build.out.resolve())
             if anchor and target.suffix == ".html":
                 assert anchor in ids[target], (path.name, address)
+
+
+def test_a_run_of_waits_alone_has_no_chart_of_costs(build: Builder) -> None:
+    """It may be the one that most columns are about."""
+    build.run("costs")
+    waits = build.run("waits", benchmarks=("timer.late", "signal.late"))
+    waits.summary.waits, waits.summary.families = waits.summary.families, []
+    for point in waits.points:
+        point.family.kind = "wait"
+    (section,) = sections(Contents("", build.runs))
+    assert section.charted is not None
+    assert section.charted.name == "costs"
+    build.render()
+    assert "From the run costs" in build.page("index.html").text
+
+
+def of_build(run: SiteRun, build: str, *, failing: int) -> None:
+    for point in run.points:
+        if point.loop == "epoll":
+            point.build = build
+    for promises in run.summary.promises:
+        if promises.arm == "epoll":
+            promises.known, promises.must, promises.must_failing = True, 9, failing
+
+
+def test_what_a_build_breaks_stands_beside_its_own_figures(build: Builder) -> None:
+    """A loop of ours changes without its version: the newer build keeps what the older broke."""
+    of_build(build.run("old", benchmarks=("throughput.a", "throughput.b")), "0ld", failing=4)
+    of_build(build.run("new", created="2026-12-24T00:00:00Z"), "new", failing=0)
+    (section,) = sections(Contents("", build.runs))
+    told = {
+        row.version: (row.promises and row.promises.must_failing, cell.run.name)
+        for row in section.rows
+        if row.loop == "epoll"
+        for cell in row.cells.values()
+    }
+    assert told == {"0.23.0+0ld": (4, "old"), "0.23.0+new": (0, "new")}
+
+
+def test_trends_of_other_benchmarks_have_pages_of_their_own(build: Builder) -> None:
+    for day, asked in enumerate([("timer.a",), ("timer.a",), ("timer.a", "timer.b")] * 2, 10):
+        build.run(f"on-{day}", benchmarks=asked, created=f"2026-11-{day}T00:00:00Z")
+    found, _ = trends(Contents("", sorted(build.runs, key=lambda run: run.created)))
+    assert [len(one.benchmarks) for one in found] == [1, 2]
+    assert len({one.page for one in found}) == 2
+    build.render()
+    assert all((build.out / one.page).is_file() for one in found)
+
+
+def test_the_tests_of_a_project_have_trends(build: Builder) -> None:
+    name = "pytest:tests/bench/test_it.py::test_it"
+    for day in (10, 11):
+        build.run(f"on-{day}", benchmarks=(name,), created=f"2026-11-{day}T00:00:00Z")
+    (found,), _ = trends(Contents("", build.runs))
+    assert [one.name for one in found.benchmarks] == [name]
