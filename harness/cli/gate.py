@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loopgauge.harness.cli import gate_report
 from loopgauge.harness.cli.gate_shown import display_of, keeping, present, say
 from loopgauge.harness.cli.gate_start import calibrate, make_header
 
@@ -155,11 +156,14 @@ def gate(
         )  # fmt: skip
     if find is not None and not plan:
         raise click.UsageError("--find belongs to --plan.")
+    files = {"--markdown": markdown, "--html": html, "--junit": junit}
     if replay is not None:
         folder = find_gate(replay)
+        gate_report.require_other_place(folder, files)
         file, result = decided_again(folder)
     elif resume is not None:
         folder = find_gate(resume)
+        gate_report.require_other_place(folder, files)
         file, result = carried_on(folder)
     else:
         settings = chosen_settings(what, loop, margin, minutes)
@@ -168,9 +172,9 @@ def gate(
         settings.explain &= not no_explain
         settings.timing &= not no_timing
         folder = out or new_folder()
+        gate_report.require_other_place(folder, files)
         if plan:
-            outputs = {"--out": out, "--markdown": markdown, "--html": html, "--junit": junit,
-                       "--annotations": annotations}  # fmt: skip
+            outputs = {"--out": out, **files, "--annotations": annotations}
             refuse_beside("--plan", outputs, why=KEEPS_NOTHING)
         else:
             require_room(folder)

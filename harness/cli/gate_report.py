@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.site_sources import ENDINGS
 
 if TYPE_CHECKING:
     from loopgauge.harness.gate.store import GateFile
@@ -22,6 +23,8 @@ def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> ExitCod
     from loopgauge.harness.gate.store import read_gate
 
     gates = [read_gate(path if path.is_dir() else path.parent) for path in paths]
+    for gate in gates:
+        require_other_place(gate.folder, {"--out": out})
     code = ExitCode.OK
     for number, gate in enumerate(gates, 1):
         page, missing = write(gate, target(gate, out, number, len(gates)))
@@ -31,6 +34,18 @@ def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> ExitCod
         if open_it:
             click.launch(str(page.absolute()))
     return code
+
+
+def require_other_place(folder: Path, outputs: Mapping[str, Path | None]) -> None:
+    """Raises UsageError where one of `outputs`, by their options, would take the place of a result
+    file of the gate in `folder`."""
+    for option, out in outputs.items():
+        if out is None or not out.name.endswith(ENDINGS):
+            continue
+        if out.resolve().parent == folder.resolve():
+            raise click.UsageError(
+                f"{option} {out} is a result file of the gate itself, which is never overwritten."
+            )
 
 
 def target(gate: GateFile, out: Path | None, number: int, many: int) -> Path:

@@ -34,7 +34,19 @@ def require_ours(folder: Path, sources: Sequence[Path]) -> None:
         )
     if Path.cwd().is_relative_to(place):
         raise Problem(ExitCode.USAGE, f"--out {folder} holds the current folder", OTHER)
-    strangers = _strangers(folder)
+    _require_no_strangers(folder)
+
+
+def _require_no_strangers(folder: Path) -> None:
+    """Raises Problem where the folder holds what is no part of a site of ours, at any depth."""
+    if not folder.is_dir():
+        return
+    try:
+        about = json.loads((folder / MARKER).read_text("utf-8"))
+        ours = set(about["files"]) if about["kind"] == KIND else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    strangers = [name for name in _files(folder) if name not in ours]
     if strangers:
         raise Problem(
             ExitCode.USAGE,
@@ -43,32 +55,30 @@ def require_ours(folder: Path, sources: Sequence[Path]) -> None:
         )
 
 
-def _strangers(folder: Path) -> list[str]:
-    """What lies at the top of a folder and is no part of a site of ours."""
-    if not folder.is_dir():
-        return []
-    try:
-        about = json.loads((folder / MARKER).read_text("utf-8"))
-        ours = set(about["top"]) if about["kind"] == KIND else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = set()
-    return sorted(path.name for path in folder.iterdir() if path.name not in ours)
+def _files(folder: Path) -> list[str]:
+    """By their way from the folder; with empty folders, and links to folders, which are not
+    followed."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    )
 
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
     """An empty folder, which takes the place of `folder` if the block comes to its end, and else
-    vanishes: readers of the old site see it until then. Raises OSError."""
+    vanishes: readers of the old site see it until then. Raises OSError, and Problem where somebody
+    has put a file into the old site meanwhile."""
     place = folder.resolve()
     place.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
     try:
         yield made
-        top = sorted([MARKER, *(path.name for path in made.iterdir())])
-        (made / MARKER).write_text(
-            json.dumps({"kind": KIND, "schema": 1, "top": top}, indent=1) + "\n", "utf-8"
-        )
+        about = {"kind": KIND, "schema": 1, "files": [MARKER, *_files(made)]}
+        (made / MARKER).write_text(json.dumps(about, indent=1) + "\n", "utf-8")
         made.chmod(0o777 & ~umask())
+        _require_no_strangers(place)  # once more: making it took minutes
         with held():
             _swap(made, place)
     finally:

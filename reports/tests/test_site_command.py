@@ -216,9 +216,34 @@ def test_what_somebody_put_into_a_site_is_not_thrown_away(here: Path, run: Path)
     assert (here / "site/.git").is_dir()
 
 
+def test_notes_deep_in_a_site_are_not_thrown_away(here: Path, run: Path) -> None:
+    assert bench_site("runs").exit_code == 0
+    (here / "site/runs/notes.md").write_text("years of work")
+    done = bench_site("runs")
+    assert done.exit_code == 2
+    assert "runs/notes.md" in done.stderr
+    assert (here / "site/runs/notes.md").is_file()
+
+
+def test_what_is_put_into_a_site_while_the_next_one_is_made(
+    here: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench_site("runs").exit_code == 0
+    made = site_pages.make_report
+
+    def meanwhile(*arguments: object) -> object:
+        (here / "site/notes.md").write_text("years of work")
+        return made(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site_pages, "make_report", meanwhile)
+    assert bench_site("runs").exit_code == 2
+    assert (here / "site/notes.md").is_file()
+    assert sorted(path.name for path in here.iterdir()) == ["runs", "site"]
+
+
 def test_a_marker_that_lies(here: Path, run: Path) -> None:
     (here / "site").mkdir()
-    (here / "site" / MARKER).write_text('{"kind": "loopgauge-site", "top": 3}')
+    (here / "site" / MARKER).write_text('{"kind": "loopgauge-site", "files": 3}')
     assert bench_site("runs").exit_code == 2
 
 

@@ -82,6 +82,27 @@ def test_a_gate_whose_files_were_packed_is_one_too(folder: Path) -> None:
     assert sorted(file.name for file in made.iterdir()) == ["gate.jsonl.xz"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "g", "--out", "g/gate.jsonl"),
+        ("gate", "--replay", "g", "--html", "g/gate.jsonl"),
+        ("gate", "--replay", "g", "--markdown", "g/../g/timing.jsonl"),
+        ("gate", "--out", "g", "--junit", "g/timing.jsonl.xz"),
+    ],
+)
+def test_a_page_never_takes_the_place_of_what_it_is_made_of(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    made = make_gate(folder / "g")
+    before = (made / "gate.jsonl").read_bytes()
+    done = here(*words)
+    assert done.exit_code == 2
+    assert "never overwritten" in done.output
+    assert (made / "gate.jsonl").read_bytes() == before
+    assert [path.name for path in made.iterdir()] == ["gate.jsonl"]
+
+
 def test_several_gates_make_a_folder_of_pages(folder: Path) -> None:
     make_gate(folder / "a" / "gate")
     make_gate(folder / "b" / "gate")
