@@ -15,6 +15,8 @@ from loopgauge.harness.cli.errors import Problem
 from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from loopgauge.harness.store import RunFile
+    from loopgauge.harness.summary import RunSummary
     from loopgauge.harness.verdicts import Verdicts
     from loopgauge.reports.links import Links
     from loopgauge.reports.site.contents import SiteRun
@@ -109,10 +111,36 @@ def make_report(task: Task, shared: Shared) -> Made:
         for entry in entries_of(benchmark, context)
         if entry.series.metric == RATIO
     ]
-    made = SiteRun(task.name, summary, [*family_points(summary)], entries)
+    made = SiteRun(task.name, summary, [], entries)
+    for part in by_python(run, summary, shared.verdicts):
+        points = [*family_points(part)]
+        made.points += points
+        made.parts |= dict.fromkeys((point.machine for point in points), part)
     reports.render([summary], shared.out / made.page, _links(made, shared))
     write(reports.csv_text([summary]), shared.out / made.figures)
     return Made(made, problem)
+
+
+def by_python(run: RunFile, whole: RunSummary, verdicts: Verdicts) -> Iterator[RunSummary]:
+    """Of a run on several Pythons a summary for each. The self-check is that of the whole run."""
+    from msgspec.structs import replace as changed
+
+    from loopgauge.harness.history.families import of_one_python
+    from loopgauge.harness.summary import summarise
+
+    pythons = {arm.python for arm in run.header.arms if arm.role in ("candidate", "reference")}
+    if len(pythons) < 2:
+        yield whole
+        return
+    for python in sorted(pythons):
+        part = of_one_python(run, python)
+        if part is not None:
+            yield changed(
+                summarise(part, verdicts=verdicts),
+                aa_ok=whole.aa_ok,
+                advisory=whole.advisory,
+                self_check=whole.self_check,
+            )
 
 
 def _links(run: SiteRun, shared: Shared) -> Links:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from loopgauge.conformance.store import Results
 from loopgauge.harness.gate.store import GateFile
-from loopgauge.harness.history.model import Entry, FamilyPoint
+from loopgauge.harness.history.model import Entry, FamilyPoint, MachineKind
 from loopgauge.harness.summary import RunSummary
 from loopgauge.reports.conformance.matrix import file_name
 from loopgauge.reports.run.detail import ids
@@ -17,12 +17,14 @@ from loopgauge.reports.run.detail import ids
 
 @dataclass
 class SiteRun:
-    """`name` is that of its pages; `entries` are its benchmarks' ratios to the reference."""
+    """`name` is that of its pages; `entries` are its benchmarks' ratios to the reference. `points`
+    are of `parts`: a run on several Pythons has a part for each kind of machine."""
 
     name: str
     summary: RunSummary
     points: list[FamilyPoint]
     entries: list[Entry]
+    parts: dict[MachineKind, RunSummary] = field(default_factory=dict)
 
     @property
     def page(self) -> str:

@@ -189,7 +189,7 @@ def _told(known: Sequence[Known]) -> Iterator[Told]:
     found = dict.fromkeys(_column(point) for _, point in known)
     for column in sorted(found, key=lambda column: column[1] != "cost"):
         run, point = _best(one for one in known if _column(one[1]) == column)
-        (answer,) = answers.answers(run.summary, [point.family])
+        (answer,) = answers.answers(run.parts[point.machine], [point.family])
         yield Told(column, run, point.family, answer)
 
 

@@ -97,7 +97,7 @@ class Pages:
         """Of the run that most columns are about: wide for a desk, narrow for a phone."""
         if not section.headline or section.charted is None:
             return {}
-        summary = section.charted.summary
+        summary = section.charted.parts[section.machine]
         looks = theme.marks([arm.arm for arm in summary.families[0].arms], summary.reference)
         drawn = {}
         for name, layout in (("wide", families.WIDE), ("narrow", families.NARROW)):

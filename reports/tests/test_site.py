@@ -34,10 +34,11 @@ class Builder:
         self.runs: list[SiteRun] = []
         self.title = "Loops"
 
-    def run(self, name: str, **changes: Any) -> SiteRun:
-        """`changes`: of the header, by dotted names; `processes` and `benchmarks` of the run."""
+    def run(self, name: str, path: Path | None = None, **changes: Any) -> SiteRun:
+        """`changes`: of the header, by dotted names; `processes` and `benchmarks` of the run, if
+        it has no file yet."""
         told = {key: changes.pop(key) for key in ("processes", "benchmarks") if key in changes}
-        path = files.write_run(self.folder / f"{name}.jsonl", **told)
+        path = path or files.write_run(self.folder / f"{name}.jsonl", **told)
         header, *rest = path.read_bytes().splitlines(keepends=True)
         document = json.loads(header)
         for dotted, value in changes.items():
@@ -265,3 +266,33 @@ def test_the_tests_of_a_project_have_trends(build: Builder) -> None:
         build.run(f"on-{day}", benchmarks=(name,), created=f"2026-11-{day}T00:00:00Z")
     (found,), _ = trends(Contents("", build.runs))
     assert [one.name for one in found.benchmarks] == [name]
+
+
+def test_a_run_on_two_pythons_tells_of_each_by_itself(build: Builder) -> None:
+    """On the other one everything takes half as long: that makes no loop faster than stock."""
+    path = files.write_run(build.folder / "two.jsonl")
+    header, *records = [json.loads(line) for line in path.read_bytes().splitlines()]
+    interpreters = header["environment"]["interpreters"]
+    interpreters["3.13"] = interpreters["3.14"] | {"version": "3.13.1"}
+    for arm in [arm for arm in header["arms"] if arm["role"] != "aa"]:
+        header["arms"].append(
+            arm | {"label": f"{arm['label']}@3.13", "python": "3.13", "role": "candidate"}
+        )
+    more = [
+        one | {"arm": f"{one['arm']}@3.13", "process_ns": [ns // 2 for ns in one["process_ns"]]}
+        for one in records
+        if one.get("arm", "asyncio~aa") != "asyncio~aa"
+    ]
+    lines = [msgspec.json.encode(one) + b"\n" for one in [header, *more, *records]]
+    path.write_bytes(b"".join(lines))
+    build.run("two", path)
+    found = sections(Contents("", build.runs))
+    assert {section.machine.python for section in found} == {"3.14.8", "3.13.1"}
+    for section in found:
+        at = "@3.13" if section.machine.python == "3.13.1" else ""
+        (told,) = section.told
+        assert told.answer.fastest == [f"epoll{at}"]
+        assert told.answer.figures[0][0] == "5.0\N{MULTIPLICATION SIGN} as fast"
+        arms = {cell.point.figure.arm for row in section.rows for cell in row.cells.values()}
+        assert arms == {f"{loop}{at}" for loop in ("asyncio", "epoll", "uvloop")}
+    build.render()
