@@ -135,6 +135,25 @@ def test_an_address_with_names_this_page_does_not_have_shows_everything(browser,
             assert len(sections(page)) == 4
 
 
+@pytest.mark.parametrize("sort", ["", "&sort=r1-table:8:up", "&sort=r1-table:8:down"])
+def test_a_sorted_table_does_not_change_what_a_link_filters(browser, tmp_path, sort):
+    found = samples.full_run(4, processes=2).benchmarks
+    timers = [
+        samples.benchmark(one.id.replace("throughput", "timer"), one.arms, one.fastest)
+        for one in found
+    ]
+    page = render([samples.run([*found, *timers])], tmp_path / "page.html")
+    with browser.tab(f"{page.as_uri()}#family=timer{sort}") as tab:
+        assert "4 of 8 benchmarks" in tab.locator(".filter summary").inner_text()
+        shown = tab.locator("section.benchmark:visible")
+        ids = shown.evaluate_all("all => all.map((one) => one.id)")
+        assert len(ids) == 4
+        assert all(id.startswith("r1-timer.") for id in ids)
+        tab.keyboard.press("/")
+        boxes = tab.locator(".filter input[name=family]")
+        assert boxes.evaluate_all("all => all.map((one) => one.value)") == ["throughput", "timer"]
+
+
 def test_sorts_up_down_and_back(browser, report):
     with browser.tab(report) as page:
         page.locator("#r1-raw > summary").click()

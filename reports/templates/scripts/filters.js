@@ -17,12 +17,16 @@ const filters = (() => {
       const { loop, family, verdict = "" } = row.dataset;
       const at = row.querySelector("a").hash.slice(1);
       if (!benchmarks.has(at)) {
-        found.family.add(family); // said in the first row of a benchmark only
         const section = document.getElementById(at);
         const about = section && section.querySelector(".what");
         const words = `${row.cells[0].textContent} ${about ? about.textContent : ""}`;
         const places = section ? [section] : [];
-        benchmarks.set(at, { family, places, rows: [], words: words.toLowerCase() });
+        benchmarks.set(at, { family: "", places, rows: [], words: words.toLowerCase() });
+      }
+      if (family !== undefined) {
+        // said in one row of a benchmark only: its first, until the table is sorted
+        found.family.add(family);
+        benchmarks.get(at).family = family;
       }
       benchmarks.get(at).rows.push({ row, loop, verdict });
       if (loop) found.loops.add(loop);
