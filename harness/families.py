@@ -42,7 +42,7 @@ Lead = Literal[
     "slight",  # separated, and the difference may be smaller than the margin
     "noise",  # separated, in a run whose self-check failed by as much
     "shared",  # the first are not separated
-    "unknown",  # too few processes for an interval
+    "unknown",  # too few processes for an interval, or none that measured two of them
     "alone",  # nobody else has all of the benchmarks
     "",  # nothing to lead: no valid figure
 ]
@@ -152,15 +152,20 @@ def lead_of(family: FamilySummary, margin: float, *, advisory: bool) -> Lead:
     if len(whole) == 1:
         return "alone"
     others = [arm.to_fastest for arm in whole if arm.to_fastest is not None]
-    if any(ratio.low == 0 for ratio in others):
+    if len(others) < len(whole) or any(ratio.low == 0 for ratio in others):
         return "unknown"
     behind = family.runner_up
     if len(family.fastest) > 1 or behind is None or behind.to_fastest is None:
         return "shared"
     least = behind.to_fastest.low
-    if advisory and family.aa is not None and least <= max(family.aa.high, 1 / family.aa.low):
+    if advisory and family.aa is not None and least <= _reach(family.aa):
         return "noise"
     return "clear" if least > 1 + margin else "slight"
+
+
+def _reach(aa: Ratio) -> float:
+    """How far from 1 its interval goes, either way; infinity without an interval."""
+    return max(aa.high, 1 / aa.low) if aa.low > 0 else math.inf
 
 
 def mean_log_ratios(

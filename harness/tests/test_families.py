@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from manager_testing.records import header, sample
 
-from loopgauge.harness.families import FamilySummary, family_of, kind_of, lead_of
+from loopgauge.harness.families import FamilyArm, FamilySummary, family_of, kind_of, lead_of
 from loopgauge.harness.model import Benchmark, End, Event, Sample
-from loopgauge.harness.ratio import ratio_of
+from loopgauge.harness.ratio import Ratio, ratio_of
 from loopgauge.harness.store import RunFile
 from loopgauge.harness.summary import RunSummary, summarise
 
@@ -213,3 +213,37 @@ def test_the_interval_holds_what_it_promises() -> None:
         found = ratio_of(logs.mean(axis=1))
         held += found.low <= math.exp(true.mean()) <= found.high
     assert 0.952 <= held / 4000 <= 0.970
+
+
+def test_a_lead_over_who_shared_no_round_is_not_known() -> None:
+    arms = [family_arm("epoll", 0.2, None), family_arm("uvloop", 0.4, None)]
+    assert lead_of(family_of_two(arms), 0.01, advisory=False) == "unknown"
+
+
+def test_a_copy_without_an_interval_is_noise_without_an_end() -> None:
+    endless = Ratio(estimate=1.05, low=0, high=math.inf, sign_low=0, sign_high=math.inf, n=3)
+    arms = [family_arm("epoll", 0.2, 0.5), family_arm("uvloop", 0.4, 2.0)]
+    found = family_of_two(arms)
+    found.aa = endless
+    assert lead_of(found, 0.01, advisory=True) == "noise"
+    assert lead_of(found, 0.01, advisory=False) == "clear"
+
+
+def family_arm(name: str, of: float, to_fastest: float | None) -> FamilyArm:
+    return FamilyArm(
+        arm=name,
+        ratio=exactly(of),
+        to_fastest=None if to_fastest is None else exactly(to_fastest),
+        measured=1,
+        asked=1,
+    )
+
+
+def exactly(of: float) -> Ratio:
+    return Ratio(estimate=of, low=of, high=of, sign_low=of, sign_high=of, n=8)
+
+
+def family_of_two(arms: list[FamilyArm]) -> FamilySummary:
+    return FamilySummary(
+        family="timer", benchmarks=["timer.a"], compared=["timer.a"], arms=arms, fastest=["epoll"]
+    )

@@ -189,8 +189,12 @@ def anchors(run: RunSummary, key: str) -> list[str]:
 
 def ids(prefix: str, names: Sequence[str]) -> list[str]:
     """Stable, unique among `names`, and safe as ids whatever the names are."""
-    taken: list[str] = []
-    for number, name in enumerate(names):
-        made = f"{prefix}-{re.sub(r'[^A-Za-z0-9_.]+', '-', name).strip('-')}"
-        taken.append(made if made not in taken else f"{made}-{number}")
-    return taken
+    taken: dict[str, None] = {}
+    for name in names:
+        plain = f"{prefix}-{re.sub(r'[^A-Za-z0-9_.]+', '-', name).strip('-')}"
+        made, number = plain, 1
+        while made in taken:
+            number += 1
+            made = f"{plain}-{number}"
+        taken[made] = None
+    return [*taken]

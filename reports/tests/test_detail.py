@@ -178,3 +178,13 @@ def test_curves_become_files_too(tmp_path, two_families):
     written = {path.name for path in write_images([two_families], tmp_path, ["svg"])}
     assert {"io.echo-by-size.svg", "io.echo-by-size-ratio.svg"} <= written
     assert {"io.a-ratio.svg", "io.a-distribution.svg", "io.a-spread.svg"} <= written
+
+
+def test_no_two_benchmarks_have_one_place():
+    assert detail.ids("r1", ["a-2", "a", "a!", "a?", ""]) == [
+        "r1-a-2",
+        "r1-a",
+        "r1-a-3",
+        "r1-a-4",
+        "r1-",
+    ]
