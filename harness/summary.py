@@ -174,7 +174,7 @@ def summarise(
     )
 
 
-def reference_arm(header: Header, wanted: str) -> str:
+def reference_arm(header: Header, wanted: str = "") -> str:
     wanted = wanted or header.reference
     for arm in header.arms:
         if arm.label == wanted:

@@ -26,7 +26,7 @@ from loopgauge.harness.history.model import (
 )
 from loopgauge.harness.model import Arm, Direction, Header
 from loopgauge.harness.store import RunFile
-from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, summarise
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, reference_arm, summarise
 from loopgauge.harness.verdicts import OWN
 
 # Not kept: what was asked for and cannot be had on that machine is no event in a loop's life.
@@ -84,7 +84,7 @@ class Context:
         self.environment = header.environment
         self.commit = commit
         self.sides = sides
-        self.reference = self.arms[header.reference]
+        self.reference = self.arms[reference_arm(header)]
 
     def machine(self, arm: Arm) -> MachineKind:
         python = self.environment.interpreters[arm.python]

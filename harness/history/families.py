@@ -10,7 +10,7 @@ import msgspec
 from loopgauge.harness.history.entries import Context
 from loopgauge.harness.history.model import FamilyPoint
 from loopgauge.harness.store import RunFile
-from loopgauge.harness.summary import RunSummary
+from loopgauge.harness.summary import RunSummary, reference_arm
 
 
 def of_one_python(run: RunFile, python: str) -> RunFile | None:
@@ -18,7 +18,8 @@ def of_one_python(run: RunFile, python: str) -> RunFile | None:
     reference as the yardstick; None where the reference was not measured there. Loops of two
     Pythons have taken turns, but what is told of one kind of machine is told of one Python."""
     header = run.header
-    wanted = next(arm.loop for arm in header.arms if arm.label == header.reference)
+    reference = reference_arm(header)
+    wanted = next(arm.loop for arm in header.arms if arm.label == reference)
     arms = [arm for arm in header.arms if arm.python == python]
     found = [arm.label for arm in arms if arm.loop == wanted and arm.role != "aa"]
     if not found:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Mapping
 
 from loopgauge.harness.model import Header, Tier
 from loopgauge.harness.summary import BenchmarkSummary
 
 APPLICATION = "app:"
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def again(header: Header, benchmark: BenchmarkSummary) -> str:
@@ -15,7 +18,7 @@ def again(header: Header, benchmark: BenchmarkSummary) -> str:
     tool, and for tests of pytest, which only their own command can measure."""
     if not header.resumable:
         return ""
-    words = [f"{name}={shlex.quote(value)}" for name, value in header.environment.variables.items()]
+    words = _assigned(header.environment.variables)
     words += ["bench", "run", shlex.quote(name_of(benchmark))]
     for loop in dict.fromkeys(arm.loop for arm in header.arms if arm.role == "candidate"):
         words += ["--loop", shlex.quote(loop)]
@@ -29,6 +32,13 @@ def again(header: Header, benchmark: BenchmarkSummary) -> str:
     if header.cpus:
         words += ["--cpus", ",".join(map(str, header.cpus))]
     return " ".join([*words, f"--{header.setting}", "--seed", str(header.seed)])
+
+
+def _assigned(variables: Mapping[str, str]) -> list[str]:
+    """For the start of a line. What no shell takes for a name goes through `env`."""
+    if all(NAME.fullmatch(name) for name in variables):
+        return [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    return ["env", *(shlex.quote(f"{name}={value}") for name, value in variables.items())]
 
 
 def name_of(benchmark: BenchmarkSummary) -> str:

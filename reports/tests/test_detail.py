@@ -188,3 +188,10 @@ def test_no_two_benchmarks_have_one_place():
         "r1-a-4",
         "r1-",
     ]
+
+
+def test_a_variable_of_a_foreign_file_starts_no_command():
+    run = samples.run([samples.benchmark()])
+    run.header.environment.variables = {"PYTHONHASHSEED": "0", "A;touch x;B": "1 2"}
+    words = shlex.split(again(run.header, run.benchmarks[0]))
+    assert words[:4] == ["env", "PYTHONHASHSEED=0", "A;touch x;B=1 2", "bench"]

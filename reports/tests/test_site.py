@@ -296,3 +296,12 @@ def test_a_run_on_two_pythons_tells_of_each_by_itself(build: Builder) -> None:
         arms = {cell.point.figure.arm for row in section.rows for cell in row.cells.values()}
         assert arms == {f"{loop}{at}" for loop in ("asyncio", "epoll", "uvloop")}
     build.render()
+
+
+def test_a_run_may_call_its_reference_by_the_name_of_the_loop(build: Builder) -> None:
+    path = files.write_run(build.folder / "one.jsonl")
+    text = path.read_bytes().replace(b'"label":"asyncio"', b'"label":"asyncio@3.14"')
+    path.write_bytes(text.replace(b'"arm":"asyncio"', b'"arm":"asyncio@3.14"'))
+    build.run("one", path)
+    (section,) = sections(Contents("", build.runs))
+    assert [told.answer.fastest for told in section.told] == [["epoll"]]
