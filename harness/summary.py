@@ -44,7 +44,13 @@ from loopgauge.harness.store import RunFile
 from loopgauge.harness.tiers import Layer as Layer  # what reports see of it
 from loopgauge.harness.tiers import Stack as Stack
 from loopgauge.harness.tiers import stacks
-from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts, conformance_of, reason_of
+from loopgauge.harness.verdicts import (
+    NO_VERDICTS,
+    Verdict,
+    Verdicts,
+    conformance_of,
+    reason_of,
+)
 
 
 class ArmSummary(msgspec.Struct, kw_only=True):
@@ -77,7 +83,13 @@ class ArmSummary(msgspec.Struct, kw_only=True):
     arrivals: Arrivals | None = None  # latencies at a constant rate, of all processes together
     design: Design = "hybrid"
     isolated: bool = False
-    broken: list[str] = []  # ids of the conformance cases because of which it is INVALID here
+    broken: list[str] = []  # ids of the conformance cases because of which alone it is INVALID here
+
+    @property
+    def set_aside(self) -> bool:
+        """It did its work and breaks a promise: its cost, interval and values are there to be
+        looked at; it has no ratio and no verdict, and is ranked nowhere."""
+        return self.status == "invalid" and bool(self.broken) and bool(self.values)
 
 
 class BenchmarkSummary(msgspec.Struct, kw_only=True):
@@ -280,8 +292,9 @@ def summarise_arm(
     }
     status, reason = status_of(run, benchmark, arm, measured=bool(samples or metrics))
     interpreter = run.header.environment.interpreters[arm.python]
-    broken = verdicts.broken(arm, interpreter, benchmark.rules)
-    if status == "ok" and broken:
+    did_work = status == "ok"
+    broken = breaches(verdicts.broken(arm, interpreter, benchmark.rules)) if did_work else []
+    if broken:
         status, reason = "invalid", reason_of(broken)
     result = ArmSummary(
         arm=arm.label,
@@ -296,17 +309,21 @@ def summarise_arm(
         isolated=is_isolated(run.events, benchmark.id, arm.label),
         broken=[verdict.case for verdict in broken],
     )
-    if status != "ok" or not samples:  # all that there is of it was counted
+    if not did_work or not samples:  # all that there is of it was counted
         return result
     result.arrivals = arrivals(sample.open_loop for sample in samples)
     if result.arrivals is not None and not result.arrivals.reached:
         result.status, result.reason = "invalid", rate_missed(result.arrivals)
+        result.broken = []  # it would be INVALID without them
         return result
     slots = [slot_costs(benchmark, sample) for sample in samples]
     result.values = [statistics.median(costs) for costs in slots]
+    result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
+    if broken:  # to be looked at, and nothing is made of it
+        result.arrivals = None
+        return result
     pooled = np.concatenate(slots)
     result.slots = np.quantile(pooled, SLOT_SHARES).tolist() if len(pooled) else []
-    result.cost, result.cost_low, result.cost_high = location(np.array(result.values))
     # Zero: not measured, in a file of another tool.
     result.process_ns = median_of([per_operation(s.process_ns, s.n) for s in samples]) or math.nan
     result.thread_ns = median_of([per_operation(s.thread_ns, s.n) for s in samples]) or math.nan
@@ -318,6 +335,11 @@ def summarise_arm(
     if switches:
         result.switches = float(np.mean(switches))
     return result
+
+
+def breaches(broken: list[Verdict]) -> list[Verdict]:
+    """What was left behind comes last: a wrong answer tells more of why there is no result."""
+    return sorted(broken, key=lambda verdict: verdict.verdict == "LEAK")
 
 
 def rate_missed(found: Arrivals) -> str:

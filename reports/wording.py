@@ -26,7 +26,8 @@ STATUS = {
 }
 
 STATUS_MEANING = {
-    "invalid": "the work was not done or a rule was broken: its time means nothing",
+    "invalid": "did not do its work: its time means nothing; or did it, but breaks a promise that"
+    " the benchmark depends on: its time is shown in grey and not ranked",
     "lacking": "this machine lacks what the scenario takes, whatever the loop",
     "unsupported": "the loop does not have what this scenario needs",
     "unavailable": "could not be loaded here",
@@ -66,6 +67,8 @@ FAMILY_MEANING = {
     "io": "sockets, TLS, pipes, processes, files",
     "signal": "from kill to callback",
 }
+
+FEW_RULES = 4  # named, where a loop breaks more of them
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.99")
 
@@ -124,6 +127,19 @@ def duration(nanoseconds: float) -> str:
 
 def status(arm: ArmSummary) -> str:
     return STATUS.get(arm.status, arm.status.upper())
+
+
+def meaning(arm: ArmSummary) -> str:
+    """Of its status, here; "" where the word says it."""
+    if arm.status != "invalid":
+        return STATUS_MEANING.get(arm.status, "")
+    if not arm.broken:
+        return "did not do its work: its time means nothing"
+    if not arm.set_aside:
+        return ""  # what it takes was counted
+    rules = [*dict.fromkeys(case.partition(".")[0] for case in arm.broken)]
+    more = f" and {len(rules) - FEW_RULES} rules more" if len(rules) > FEW_RULES else ""
+    return f"did its work here, but breaks {', '.join(rules[:FEW_RULES])}{more}: not ranked"
 
 
 def number(value: float) -> str:

@@ -76,15 +76,16 @@ def row(side: Source, name: str, loop: str, old: ArmSummary, new: ArmSummary) ->
         basis="",
         verdict="INCONCLUSIVE",
         margin=side.summary.margin,
-        base=finite(old.cost),
-        head=finite(new.cost),
+        base=valid_cost(old),
+        head=valid_cost(new),
         base_version=old.version,
         head_version=new.version,
     )
 
 
-def finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def valid_cost(arm: ArmSummary) -> float | None:
+    """A loop that breaks a promise has a cost, which is compared with nothing."""
+    return arm.cost if arm.status == "ok" and math.isfinite(arm.cost) else None
 
 
 def add_failure(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from manager_testing.records import run_of
+from rich.console import Console
 
 from loopgauge.conformance.model import FAILING as SUITE_FAILING
+from loopgauge.harness.cli.table import benchmark_block
+from loopgauge.harness.comparison.arms import valid_cost
 from loopgauge.harness.errors import NotARunFile
-from loopgauge.harness.model import Benchmark
+from loopgauge.harness.formats.figures import series_of
+from loopgauge.harness.history.entries import Context, entries_of_arm
+from loopgauge.harness.model import Benchmark, Event
 from loopgauge.harness.summary import RunSummary, summarise
 from loopgauge.harness.verdicts import FAILING, FOLDER, Evidence, Verdict, read_verdicts
 
@@ -33,8 +40,8 @@ def verdict(**fields: Any) -> Verdict:
     return Verdict(**{**given, **fields})
 
 
-def summary_with(folder: Path, *verdicts: Verdict) -> RunSummary:
-    run = run_of(COSTS, BENCHMARK)
+def summary_with(folder: Path, *verdicts: Verdict, events: Sequence[Event] = ()) -> RunSummary:
+    run = run_of(COSTS, BENCHMARK, events=events)
     for arm in run.header.arms:
         arm.factory = "x:y" if arm.label == "fast" else "asyncio:SelectorEventLoop"
     folder.mkdir(exist_ok=True)
@@ -130,3 +137,51 @@ def test_promises_are_counted_as_the_suite_counts_them(tmp_path: Path) -> None:
 def test_failing_is_what_the_suite_calls_so() -> None:
     """The words are in its files; the harness imports nothing of it."""
     assert {*FAILING} == {*SUITE_FAILING}
+
+
+def test_who_breaks_a_promise_keeps_its_time_and_is_ranked_nowhere(tmp_path: Path) -> None:
+    summary = summary_with(tmp_path, verdict())
+    [benchmark] = summary.benchmarks
+    [fast] = [arm for arm in benchmark.arms if arm.arm == "fast"]
+    assert (fast.set_aside, fast.values) == (True, [500.0] * 8)
+    assert [fast.cost_low, fast.cost, fast.cost_high] == [pytest.approx(500.0)] * 3
+    assert (fast.ratio, fast.to_fastest, fast.verdict, fast.ratios) == (None, None, "", [])
+    assert benchmark.fastest == ["asyncio"]
+    for family in [*summary.families, *summary.waits]:
+        assert "fast" not in family.fastest
+        assert [arm.ratio for arm in family.arms if arm.arm == "fast"] == [None]
+
+
+def test_nothing_takes_its_time_for_a_valid_one(tmp_path: Path) -> None:
+    summary = summary_with(tmp_path, verdict())
+    [benchmark] = summary.benchmarks
+    [fast] = [arm for arm in benchmark.arms if arm.arm == "fast"]
+    run = run_of(COSTS, BENCHMARK)
+    assert [one.arm.arm for one in series_of(run, summary, alone=False)] == [
+        "asyncio",
+        "asyncio~aa",
+    ]
+    assert valid_cost(fast) is None
+    entries = [*entries_of_arm(benchmark, fast, Context(run.header, "", {}))]
+    assert {(one.value, one.status) for one in entries} == {(None, "invalid")}
+    console = Console(width=140, file=StringIO(), record=True)
+    console.print(benchmark_block(benchmark, 140))
+    text = console.export_text()
+    assert "fired 0.9 ms early" in text
+    assert "500 ns" not in text
+
+
+def test_a_failed_check_leaves_no_time_whatever_else_is_broken(tmp_path: Path) -> None:
+    event = Event(event="invalid", arm="fast", benchmark="fake.work", reason="9 of 10 came")
+    summary = summary_with(tmp_path, verdict(), events=[event])
+    assert status_of_fast(summary) == ("invalid", "9 of 10 came")
+    [fast] = [arm for arm in summary.benchmarks[0].arms if arm.arm == "fast"]
+    assert (fast.set_aside, fast.broken, fast.values) == (False, [], [])
+
+
+def test_a_wrong_answer_is_told_before_what_was_left_behind(tmp_path: Path) -> None:
+    leak = verdict(case="TIME-007.a", verdict="LEAK", reason="descriptor 7")
+    summary = summary_with(tmp_path, leak, verdict(case="TIME-007.b"))
+    assert status_of_fast(summary)[1] == "breaks TIME-007 (fired 0.9 ms early)"
+    [fast] = [arm for arm in summary.benchmarks[0].arms if arm.arm == "fast"]
+    assert fast.broken == ["TIME-007.b", "TIME-007.a"]

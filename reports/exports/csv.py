@@ -55,8 +55,9 @@ PLAIN = " !$'()*+,-./:;=?@[]^_`{|}~"
 
 
 def csv_text(summaries: Sequence[RunSummary], *, values: bool = True) -> str:
-    """Costs in ns per operation, or in `unit` where `measure` is "value"; missing is empty.
-    `values`: with the column of every process's cost."""
+    """Costs in ns per operation, or in `unit` where `measure` is "value"; missing is empty, and so
+    is the time of a loop that breaks a promise: a data frame shows nothing in grey. `values`: with
+    the column of every process's cost."""
     columns = COLUMNS if values else [name for name in COLUMNS if name != "values"]
     out = StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
@@ -69,14 +70,14 @@ def values_text(summaries: Sequence[RunSummary]) -> str:
     """A line per run, benchmark and arm with one column per process, by round: its costs, and in a
     second line its ratios to the reference."""
     everyone = list(_everyone(summaries))
-    most = max((len(arm.values) for _, _, arm in everyone), default=0)
+    most = max((len(_values(arm)) for _, _, arm in everyone), default=0)
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["run", "benchmark", "arm", "what", "unit", *range(1, most + 1)])
     for run, benchmark, arm in everyone:
         unit = benchmark.unit if benchmark.measure == "value" else f"ns/{benchmark.unit}"
         line = [run.header.run, benchmark.id, arm.arm]
-        for what, of, found in (("cost", unit, arm.values), ("ratio", "", arm.ratios)):
+        for what, of, found in (("cost", unit, _values(arm)), ("ratio", "", arm.ratios)):
             if found:
                 writer.writerow([*line, what, of, *map(_exact, found)])
     return out.getvalue()
@@ -103,10 +104,9 @@ def _everyone(
 
 
 def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[str, Any]:
+    costs = (math.nan,) * 3 if arm.set_aside else (arm.cost, arm.cost_low, arm.cost_high)
     figures = {
-        "cost": arm.cost,
-        "cost_low": arm.cost_low,
-        "cost_high": arm.cost_high,
+        **dict(zip(("cost", "cost_low", "cost_high"), costs, strict=True)),
         "process_ns": arm.process_ns,
         "thread_ns": arm.thread_ns,
         "wall_ns": arm.wall_ns,
@@ -130,14 +130,18 @@ def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[
         "role": arm.role,
         "status": arm.status,
         "reason": arm.reason,
-        "processes": len(arm.values),
+        "processes": len(_values(arm)),
         "among_fastest": int(arm.arm in benchmark.fastest),
         "verdict": arm.verdict,
         "design": arm.design,
         "isolated": int(arm.isolated),
-        "values": " ".join(_exact(value) for value in arm.values),
+        "values": " ".join(_exact(value) for value in _values(arm)),
         **{name: _exact(value) for name, value in figures.items()},
     }
+
+
+def _values(arm: ArmSummary) -> list[float]:
+    return [] if arm.set_aside else arm.values
 
 
 def _ratio(name: str, of: Ratio | None) -> dict[str, float]:

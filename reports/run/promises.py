@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopgauge.conformance.catalogue import Rule, rules
-from loopgauge.harness.summary import ArmPromises, BrokenCase, RunSummary
+from loopgauge.harness.summary import ArmPromises, ArmSummary, BrokenCase, RunSummary
 from loopgauge.reports.conformance.answers import VOLATILE
 from loopgauge.reports.conformance.matrix import file_name
 from loopgauge.reports.links import Links
-from loopgauge.reports.run.detail import anchors
+from loopgauge.reports.run.detail import anchors, ids
+
+LEFT_BEHIND = "LEAK"  # a right answer, and less telling than any wrong one
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,24 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Dependant:
+    """A benchmark that depends on a rule, and which loops are INVALID there because of it."""
+
+    id: str
+    anchor: str
+    void: list[str]
+    cases: set[str]  # because of which they are
+
+
+@dataclass(frozen=True)
 class CaseView:
     id: str
     anchor: str
     page: str  # of its own, in a site
     description: str
-    accounts: list[Account]
+    void: list[Dependant]  # benchmarks in which a loop is INVALID because of it
+    accounts: list[Account]  # what was left behind comes last
     command: str  # that shows it again, on the first loop that fails
-
-
-@dataclass(frozen=True)
-class Dependant:
-    """A benchmark that depends on a rule, and for which loops that is why it has no result."""
-
-    id: str
-    anchor: str
-    void: list[str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class RuleView:
 
     @property
     def void(self) -> dict[str, int]:
-        """By loop, how many of the dependants have no result because of it."""
+        """By loop, in how many of the dependants it is INVALID because of it."""
         return dict(Counter(arm for one in self.dependants for arm in one.void))
 
 
@@ -75,17 +79,29 @@ class Other:
     are counted only. `broken`: MUST cases, by arm."""
 
     id: str
+    anchor: str
     page: str
     rule: Rule | None
     broken: dict[str, int]
 
 
 @dataclass(frozen=True)
+class Breach:
+    """A rule in the list of one loop, which leads to what is said of it."""
+
+    rule: str
+    address: str
+    cases: int  # of it that the loop fails, all MUST
+
+
+@dataclass(frozen=True)
 class Promises:
     """`broken` and `kept`: the rules on which benchmarks depend, told apart by whether a loop of
-    the run breaks them. `void`: by arm, in how many benchmarks that is why it has no result."""
+    the run breaks them. `void`: by arm, in how many benchmarks that is why it is INVALID."""
 
     arms: list[ArmPromises]
+    places: dict[str, str]  # by arm, the id of the list of what it breaks
+    breaches: dict[str, list[Breach]]  # by arm, in the order of rules
     void: dict[str, int]
     broken: list[RuleView]
     kept: list[RuleView]
@@ -99,6 +115,14 @@ class Promises:
     @property
     def breaking(self) -> list[str]:
         return [arm.arm for arm in self.arms if arm.broken]
+
+    @staticmethod
+    def first_cases(arm: ArmSummary) -> list[tuple[str, str]]:
+        """The rules because of which it is INVALID, each with its first case."""
+        found: dict[str, str] = {}
+        for case in arm.broken:
+            found.setdefault(case.partition(".")[0], case)
+        return [*found.items()]
 
     def address(self, name: str) -> str:
         """Where a rule or a broken case is explained; "" for one that is not on the page."""
@@ -114,12 +138,16 @@ def promises(run: RunSummary, key: str, links: Links) -> Promises:
         _rule(name, prefix, links, dependants[name], found.pop(name, {}))
         for name in sorted(dependants)
     ]
+    others = [_other(name, prefix, links, cases) for name, cases in sorted(found.items())]
+    labels = [arm.arm for arm in run.promises]
     return Promises(
         arms=run.promises,
+        places=dict(zip(labels, ids(f"{key}-promises", labels), strict=True)),
+        breaches={label: _breaches(label, [*views, *others]) for label in labels},
         void=_void(run),
         broken=[view for view in views if view.cases],
         kept=[view for view in views if not view.cases],
-        others=[_other(name, links, cases) for name, cases in sorted(found.items())],
+        others=others,
         addresses={
             **{view.id: view.page or f"#{view.anchor}" for view in views},
             **{case.id: case.page or f"#{case.anchor}" for view in views for case in view.cases},
@@ -132,12 +160,13 @@ def _dependants(run: RunSummary, key: str) -> dict[str, list[Dependant]]:
     found: dict[str, list[Dependant]] = {}
     for benchmark, anchor in zip(run.benchmarks, anchors(run, key), strict=True):
         for rule in benchmark.rules:
-            void = [
-                arm.arm
+            cases = {
+                arm.arm: [case for case in arm.broken if case.partition(".")[0] == rule]
                 for arm in benchmark.arms
-                if any(case.partition(".")[0] == rule for case in arm.broken)
-            ]
-            found.setdefault(rule, []).append(Dependant(benchmark.id, anchor, void))
+            }
+            void = [arm for arm, own in cases.items() if own]
+            these = {case for own in cases.values() for case in own}
+            found.setdefault(rule, []).append(Dependant(benchmark.id, anchor, void, these))
     return found
 
 
@@ -178,21 +207,38 @@ def _rule(
         page=links.rule(name),
         rule=rules().get(name),
         dependants=dependants,
-        cases=[
-            CaseView(
-                id=case,
-                anchor=f"{prefix}case-{file_name(case)}",
-                page=links.case(case),
-                description=seen[0][1].description,
-                accounts=_accounts(seen),
-                command=shlex.join(
-                    ["bench", "repro", case, "--loop", seen[0][0].partition("@")[0]]
-                ),
-            )
-            for case, seen in sorted(cases.items())
-        ],
+        cases=sorted(
+            (_case(case, prefix, links, dependants, seen) for case, seen in cases.items()),
+            key=_weight,
+        ),
         broken=_count(cases),
     )
+
+
+def _case(
+    name: str,
+    prefix: str,
+    links: Links,
+    dependants: list[Dependant],
+    seen: list[tuple[str, BrokenCase]],
+) -> CaseView:
+    accounts = _accounts(seen)
+    return CaseView(
+        id=name,
+        anchor=f"{prefix}case-{file_name(name)}",
+        page=links.case(name),
+        description=seen[0][1].description,
+        void=[one for one in dependants if name in one.cases],
+        accounts=accounts,
+        command=shlex.join(
+            ["bench", "repro", name, "--loop", accounts[0].loops[0].partition("@")[0]]
+        ),
+    )
+
+
+def _weight(case: CaseView) -> tuple[bool, bool, str]:
+    """What makes a loop INVALID comes first, then wrong answers, then what was left behind."""
+    return (not case.void, case.accounts[0].example.verdict == LEFT_BEHIND, case.id)
 
 
 def _accounts(seen: Sequence[tuple[str, BrokenCase]]) -> list[Account]:
@@ -204,11 +250,19 @@ def _accounts(seen: Sequence[tuple[str, BrokenCase]]) -> list[Account]:
             found[likeness].loops.append(arm)
             continue
         found[likeness] = Account([arm], case)
-    return [*found.values()]
+    return sorted(found.values(), key=lambda one: one.example.verdict == LEFT_BEHIND)
 
 
-def _other(name: str, links: Links, cases: dict[str, list[tuple[str, BrokenCase]]]) -> Other:
-    return Other(name, links.rule(name), rules().get(name), _count(cases))
+def _other(
+    name: str, prefix: str, links: Links, cases: dict[str, list[tuple[str, BrokenCase]]]
+) -> Other:
+    anchor = f"{prefix}rule-{file_name(name)}"
+    return Other(name, anchor, links.rule(name), rules().get(name), _count(cases))
+
+
+def _breaches(arm: str, found: Sequence[RuleView | Other]) -> list[Breach]:
+    broken = sorted((rule for rule in found if arm in rule.broken), key=lambda rule: rule.id)
+    return [Breach(rule.id, rule.page or f"#{rule.anchor}", rule.broken[arm]) for rule in broken]
 
 
 def _count(cases: dict[str, list[tuple[str, BrokenCase]]]) -> dict[str, int]:

@@ -33,6 +33,11 @@ class Row:
         return self.arm.loop if self.arm.role == "aa" else self.arm.arm
 
     @property
+    def why(self) -> str:
+        """Beside the word of a loop without a valid figure whose time may be shown."""
+        return wording.meaning(self.arm) if self.arm.status == "invalid" else ""
+
+    @property
     def judged(self) -> str:
         """What the page's filter of verdicts goes by."""
         return "" if self.verdict in UNJUDGED else self.verdict

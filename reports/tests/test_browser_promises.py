@@ -70,6 +70,24 @@ def test_a_whole_page_explains_an_invalid_by_itself(browser, tmp_path: Path) -> 
         assert case.is_visible()
         assert "wanted >= 0.01, observed 0.0091" in case.inner_text()
         assert "bench repro TIME-007.early --loop uvloop" in case.inner_text()
+        plain = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert case.evaluate("place => getComputedStyle(place).backgroundColor") not in (
+            plain,
+            "rgba(0, 0, 0, 0)",
+        )
+        title = page.locator("[id='rule-TIME-007'] > h4").bounding_box()
+        assert 0 <= title["y"] < case.bounding_box()["y"]
+        case.locator(".back a >> nth=0").click()
+        page.wait_for_function("location.hash === '#r1-timer.lateness'")
+
+
+def test_how_many_a_loop_breaks_leads_to_which(browser, tmp_path: Path) -> None:
+    out = render([run_with(broken("SNDF-003.a"))], tmp_path / "report.html")
+    with browser.tab(out) as page:
+        page.click("a[href='#r1-promises-uvloop'] >> nth=-1")
+        page.click("[id='r1-promises-uvloop'] a")
+        page.wait_for_function("location.hash === '#rule-SNDF-003'")
+        assert page.locator("[id='rule-SNDF-003']").is_visible()
 
 
 @pytest.mark.parametrize("name", ["index", "rule/TIME-007"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import random
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -10,7 +13,14 @@ from report_testing.pages import Page
 from report_testing.verdicts import EVIL
 
 from loopgauge.harness.summary import ArmPromises, BrokenCase, RunSummary
+from loopgauge.reports import csv_text, markdown
+from loopgauge.reports.exports import field
+from loopgauge.reports.exports.bencher import bencher_text
+from loopgauge.reports.exports.csv import values_text
+from loopgauge.reports.exports.github_action import github_action_text
 from loopgauge.reports.links import NO_LINKS, Links
+from loopgauge.reports.plots import theme
+from loopgauge.reports.run.detail import benchmark_plots
 from loopgauge.reports.run.html import page
 from loopgauge.reports.run.promises import promises
 
@@ -91,8 +101,8 @@ def test_in_a_site_it_leads_to_the_pages_of_case_rule_and_loop() -> None:
 def test_a_rule_leads_to_its_benchmarks_and_back() -> None:
     found = shown(run_with(broken()))
     assert "rule-TIME-007" in found.values("id")
-    assert found.values("href").count("#rule-TIME-007") == 3  # two benchmarks, and itself
-    assert "Depending on it: timer.lateness (no result: uvloop) , timer.rate_limiter" in found.text
+    assert found.values("href").count("#rule-TIME-007") == 4  # uvloop's list, too
+    assert "Depending on it: timer.lateness (not ranked: uvloop) , timer.rate_limiter" in found.text
 
 
 def test_who_breaks_how_much_stands_in_one_table() -> None:
@@ -144,3 +154,108 @@ def test_runs_on_one_page_have_sections_of_their_own() -> None:
     found = shown(run_with(broken()), run_with(broken()))
     assert {"case-TIME-007.early", "r2-case-TIME-007.early"} <= set(found.values("id"))
     assert "#r2-case-TIME-007.early" in found.values("href")
+
+
+def set_aside_run() -> RunSummary:
+    """uvloop did its work in the first benchmark, and breaks a promise there."""
+    run = run_with(broken())
+    for number, benchmark in enumerate(run.benchmarks):
+        draw = random.Random(number)
+        benchmark.arms = [
+            samples.measured(arm, 1000.0, samples.ratio(samples.SPEED[arm]), draw) for arm in LOOPS
+        ]
+    void = next(arm for arm in run.benchmarks[0].arms if arm.arm == "uvloop")
+    void.status, void.reason, void.broken = "invalid", "breaks TIME-007", [CASE]
+    void.cost, void.cost_low, void.cost_high = 123456.0, 123000.0, 124000.0
+    void.values = [123456.0, 123789.0]
+    void.ratio, void.to_fastest, void.verdict, void.ratios = None, None, "", []
+    assert void.set_aside
+    return run
+
+
+def test_a_time_that_breaks_a_promise_is_shown_and_not_ranked() -> None:
+    found = shown(set_aside_run())
+    assert "123 µs [123, 124] INVALID did its work here, but breaks TIME-007 : not ranked" in (
+        found.text
+    )
+    assert "its time means nothing)" not in found.text
+    at = found.html.index("did its work here", found.html.index('class="raw sortable"'))
+    row = found.html[at : found.html.index("</tr>", at)]
+    assert '<td class="mute" data-v="">123456</td>' in row  # sorted among nobody
+    assert "TIME-007: not ranked" in row
+
+
+def test_no_export_takes_such_a_time_for_a_valid_one() -> None:
+    run = set_aside_run()
+    [line] = [
+        line
+        for line in csv.DictReader(StringIO(csv_text([run])))
+        if (line["benchmark"], line["arm"]) == ("timer.lateness", "uvloop")
+    ]
+    assert (line["status"], line["cost"], line["values"], line["processes"]) == (
+        "invalid",
+        "",
+        "",
+        "0",
+    )
+    for text in (
+        values_text([run]),
+        markdown([run]),
+        bencher_text(run),
+        github_action_text(run),
+        field.benchmarks(run, "timer"),
+    ):
+        assert "12345" not in text
+        assert "123 µs" not in text
+        assert "uvloop" in text  # of the other benchmark
+
+
+def test_no_plot_shows_such_a_time() -> None:
+    run = set_aside_run()
+    plots = benchmark_plots(
+        run.benchmarks[0], theme.marks(LOOPS, "asyncio"), "asyncio", theme.sentinel
+    )
+    assert {"ratio", "distribution", "spread"} <= {*plots}
+    for drawn in plots.values():
+        assert "123 µs" not in drawn.page_svg("x")
+
+
+def test_a_failed_check_says_so_and_looks_like_no_link() -> None:
+    run = run_with(broken())
+    void = next(arm for arm in run.benchmarks[0].arms if arm.arm == "uvloop")
+    void.reason, void.broken = "9 of 10 came", []
+    found = shown(run)
+    assert "9 of 10 came (did not do its work: its time means nothing)" in found.text
+    assert 'title="9 of 10 came"><span class="failed">INVALID</span>' in found.html
+
+
+def test_what_makes_it_invalid_comes_first_and_leaks_last() -> None:
+    cases = [
+        broken(f"{RULE}.early"),
+        broken(f"{RULE}.a", verdict="LEAK", lines=["left behind: descriptor 7"]),
+        broken(f"{RULE}.b"),
+    ]
+    run = run_with(*cases, asyncio=broken(verdict="LEAK", lines=["left behind: task"]))
+    (rule,) = promises(run, "r1", NO_LINKS).broken
+    assert [case.id for case in rule.cases] == [f"{RULE}.early", f"{RULE}.b", f"{RULE}.a"]
+    assert [one.example.verdict for one in rule.cases[0].accounts] == ["FAIL", "LEAK"]
+    assert rule.cases[0].command.endswith("--loop uvloop")
+    assert [[one.id for one in case.void] for case in rule.cases] == [["timer.lateness"], [], []]
+
+
+def test_a_case_leads_back_to_the_benchmarks() -> None:
+    found = shown(run_with(broken(), broken(f"{RULE}.late")))
+    assert "Back to what is not ranked because of it: timer.lateness" in found.text
+    assert "Benchmarks that depend on TIME-007" in found.text
+
+
+def test_each_loop_has_a_list_of_what_it_breaks() -> None:
+    run = run_with(broken(), broken(f"{RULE}.late"), broken("SNDF-003.a"))
+    found = shown(run)
+    assert "uvloop breaks 3 of 1760 MUST cases, of 2 rules" in found.text
+    assert "SNDF-003 1, TIME-007 2" in " ".join(found.text.split()).replace(" ,", ",")
+    ids = found.values("id")
+    assert {f"r1-promises-{loop}" for loop in LOOPS} <= {*ids}
+    assert "rule-SNDF-003" in ids
+    assert "#r1-promises-uvloop" in found.values("href")
+    assert "#r1-promises-epoll" not in found.values("href")  # it breaks nothing
