@@ -9,7 +9,7 @@ from loopgauge.conformance.summary import summarise
 from loopgauge.reports.conformance.badge import Badge, write, write_badge
 from loopgauge.reports.conformance.matrix import file_name
 from loopgauge.reports.site.contents import Contents
-from loopgauge.reports.site.overview import Row, Section
+from loopgauge.reports.site.overview import REFERENCE, Row, Section
 
 
 def write_badges(
@@ -50,7 +50,7 @@ def speed(section: Section, row: Row) -> Badge | None:
     """In how many families it is faster than stock asyncio, of those it was measured in, with a
     valid figure or without; None for that itself, and where it has none."""
     verdicts = [cell.point.figure.verdict for cell in row.cells.values()]
-    if not any(verdicts) or "reference" in verdicts:
+    if section.against != REFERENCE or not any(verdicts) or "reference" in verdicts:
         return None
     label = f"speed, asyncio {'.'.join(section.machine.python.split('.')[:2])}"
     faster, slower = verdicts.count("faster"), verdicts.count("slower")

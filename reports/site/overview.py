@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from loopgauge.harness.history.model import FamilyPoint, MachineKind
 from loopgauge.harness.summary import ArmPromises, FamilySummary
 from loopgauge.reports import wording
+from loopgauge.reports.conformance.matrix import file_name
 from loopgauge.reports.plots.families import absent
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer
@@ -103,9 +104,10 @@ class Told:
 
 @dataclass
 class Section:
-    """One kind of machine. `columns`: the run that each is about."""
+    """One kind of machine and one yardstick (`against`). `columns`: the run that each is about."""
 
     machine: MachineKind
+    against: str
     columns: dict[Column, SiteRun]
     rows: list[Row]
     told: list[Told]
@@ -114,7 +116,17 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        return f"machine-{self.machine.key}"
+        key = f"machine-{self.machine.key}"
+        return key if self.against == REFERENCE else f"{key}-{file_name(self.against)}"
+
+    @property
+    def title(self) -> str:
+        other = "" if self.against == REFERENCE else f", against {self.against}"
+        return f"{self.machine.title}{other}"
+
+    @property
+    def yardstick(self) -> str:
+        return "stock asyncio" if self.against == REFERENCE else self.against
 
     @property
     def advisory(self) -> list[SiteRun]:
@@ -135,10 +147,10 @@ class Section:
 
 def sections(contents: Contents) -> list[Section]:
     """The machine that measured last comes first."""
-    by_machine: dict[MachineKind, list[Known]] = {}
+    found: dict[tuple[MachineKind, str], list[Known]] = {}
     for run, point in contents.points():
-        by_machine.setdefault(point.machine, []).append((run, point))
-    made = [_section(machine, known) for machine, known in by_machine.items()]
+        found.setdefault((point.machine, point.against), []).append((run, point))
+    made = [_section(*key, known) for key, known in found.items()]
     return sorted(made, key=lambda section: section.runs[-1].created, reverse=True)
 
 
@@ -148,7 +160,7 @@ def title_of(column: Column) -> str:
     return words if kind == "cost" else f"{words}: waiting"
 
 
-def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
+def _section(machine: MachineKind, against: str, known: Sequence[Known]) -> Section:
     told = [*_told(known)]
     columns = {one.column: one.run for one in told}
     of_build: dict[Build, list[Known]] = {}
@@ -170,8 +182,8 @@ def _section(machine: MachineKind, known: Sequence[Known]) -> Section:
     shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
     runs = [*{run.name: run for run, _ in known}.values()]
     costs = [one.family for one in told if one.column[1] == "cost" and one.family.fastest]
-    headline = answers.headline(costs, REFERENCE) if costs else ""
-    return Section(machine, columns, shown, told, headline, runs)
+    headline = answers.headline(costs, against) if costs else ""
+    return Section(machine, against, columns, shown, told, headline, runs)
 
 
 def _build(point: FamilyPoint) -> Build:

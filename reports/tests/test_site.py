@@ -305,3 +305,19 @@ def test_a_run_may_call_its_reference_by_the_name_of_the_loop(build: Builder) ->
     build.run("one", path)
     (section,) = sections(Contents("", build.runs))
     assert [told.answer.fastest for told in section.told] == [["epoll"]]
+
+
+def test_another_yardstick_is_another_table(build: Builder) -> None:
+    """Such as that of another tool's file, or base in the files of a gate."""
+    build.run("one")
+    path = files.write_run(build.folder / "two.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"loop":"asyncio"', b'"loop":"mine:loop"'))
+    build.run("two", path)
+    found = {section.against: section for section in sections(Contents("", build.runs))}
+    assert set(found) == {"asyncio", "mine:loop"}
+    assert found["mine:loop"].headline.endswith("as fast as mine:loop.")
+    assert len({section.anchor for section in found.values()}) == 2
+    build.render()
+    text = build.page("index.html").text
+    assert "Cost relative to mine:loop in the same run" in text
+    assert "Cost relative to stock asyncio in the same run" in text
