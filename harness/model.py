@@ -82,6 +82,7 @@ class Benchmark(msgspec.Struct, kw_only=True):
     measure: Measure = "cpu"
     direction: Direction = "lower"
     rules: list[str] = []
+    irrelevant: list[str] = []  # their cases that void nothing here, as patterns of fnmatch
     requires: list[str] = []
     design: Design = "hybrid"
     grain: int = 1

@@ -109,6 +109,7 @@ def describe(scenario: str, params: Mapping[str, Any]) -> Benchmark:
         measure=made.measure,
         direction=made.direction,
         rules=list(made.rules),
+        irrelevant=made.irrelevant,
         requires=sorted(made.requires),
         design=made.design,
         grain=made.grain,

@@ -46,7 +46,6 @@ from loopgauge.harness.tiers import Stack as Stack
 from loopgauge.harness.tiers import stacks
 from loopgauge.harness.verdicts import (
     NO_VERDICTS,
-    Verdict,
     Verdicts,
     conformance_of,
     reason_of,
@@ -293,7 +292,8 @@ def summarise_arm(
     status, reason = status_of(run, benchmark, arm, measured=bool(samples or metrics))
     interpreter = run.header.environment.interpreters[arm.python]
     did_work = status == "ok"
-    broken = breaches(verdicts.broken(arm, interpreter, benchmark.rules)) if did_work else []
+    found = verdicts.broken(arm, interpreter, benchmark.rules, benchmark.irrelevant)
+    broken = found if did_work else []
     if broken:
         status, reason = "invalid", reason_of(broken)
     result = ArmSummary(
@@ -335,11 +335,6 @@ def summarise_arm(
     if switches:
         result.switches = float(np.mean(switches))
     return result
-
-
-def breaches(broken: list[Verdict]) -> list[Verdict]:
-    """What was left behind comes last: a wrong answer tells more of why there is no result."""
-    return sorted(broken, key=lambda verdict: verdict.verdict == "LEAK")
 
 
 def rate_missed(found: Arrivals) -> str:

@@ -1,5 +1,6 @@
 """Stored conformance verdicts, joined to what was measured: a loop that breaks a rule on which a
-scenario depends has no result there.
+scenario depends has no result there, but for the cases on which its figure does not rest
+(Benchmark.irrelevant, from scenarios/reliance.py), and for leaks.
 
 The conformance suite writes one JSON Lines file per run in `FOLDER`; nothing is imported from it.
 A verdict counts for the very build of the loop and the very Python it was given on. Without one
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,9 @@ from loopgauge.harness.packed import content
 
 FOLDER = Path(".bench/conformance")
 BROKEN = frozenset({"FAIL", "ERROR", "HANG", "CRASH", "LEAK"})  # of a MUST rule
+# What voids a figure. In a LEAK the body of the case passed, and something was left behind: it is a
+# broken promise, but the work was done.
+VOIDS = BROKEN - {"LEAK"}
 FAILING = BROKEN | {"UNIMPLEMENTED", "FLAKY"}  # what a rule's case did not keep, for any reason
 SAYS_NOTHING = frozenset({"NOT_APPLICABLE", "HARNESS"})  # about the loop
 OWN = "loopgauge"  # the distribution whose loops change without its version
@@ -77,12 +82,22 @@ class Verdicts:
         cases = self._cases.get(_build(arm, interpreter), {})
         return [verdict for _, verdict in sorted(cases.items())]
 
-    def broken(self, arm: Arm, interpreter: Interpreter, rules: Sequence[str]) -> list[Verdict]:
-        """What of MUST `rules` this build of the loop was seen to break, in the order of cases."""
+    def broken(
+        self,
+        arm: Arm,
+        interpreter: Interpreter,
+        rules: Sequence[str],
+        irrelevant: Sequence[str] = (),
+    ) -> list[Verdict]:
+        """What of MUST `rules` this build of the loop was seen to break in a way that voids its
+        figure, in the order of cases; without those that match a pattern of `irrelevant`."""
         return [
             verdict
             for verdict in self.of(arm, interpreter)
-            if verdict.rule in rules and verdict.level == "MUST" and verdict.verdict in BROKEN
+            if verdict.rule in rules
+            and verdict.level == "MUST"
+            and verdict.verdict in VOIDS
+            and not any(fnmatchcase(verdict.case, pattern) for pattern in irrelevant)
         ]
 
 

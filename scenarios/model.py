@@ -14,6 +14,7 @@ from loopgauge.scenarios.checks import CheckFailed, Lacking, machine_lacks, requ
 from loopgauge.scenarios.generator import Generator
 from loopgauge.scenarios.guard import Guard
 from loopgauge.scenarios.params import BadParam, Param
+from loopgauge.scenarios.reliance import irrelevant
 
 __all__ = ["BadParam", "CheckFailed", "Lacking", "Param", "Scenario", "require"]
 
@@ -39,7 +40,10 @@ class Scenario(ABC):
 
     Class attributes describe it: `id` is "family.name" and never changes; `unit` is one operation
     (of a "value" scenario: what the value is in; read it from the instance); `measure` is what the
-    headline counts; `rules` are the conformance rules without which its result means nothing;
+    headline counts; `rules` are the conformance rules without which its result means nothing
+    (an instance may depend on fewer, by its parameters);
+    `carriers` (what its bytes go over), `schedules` (how it schedules callbacks) and `aside`
+    (patterns of cases) narrow them to what it really does, see reliance.py;
     `requires` are loop capabilities (LoopSpec.capabilities); `quick` and `full` list the parameter
     sets of the two settings; `design` is the sampling design of the headline; `slot_s` is the
     least length of a slot in seconds; with `has_floor` it can be run on bare system calls too,
@@ -55,7 +59,10 @@ class Scenario(ABC):
     unit: str
     measure: ClassVar[Measure] = "cpu"
     direction: ClassVar[Direction] = "lower"
-    rules: ClassVar[tuple[str, ...]] = ()
+    rules: tuple[str, ...] = ()
+    carriers: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
     params: ClassVar[tuple[Param, ...]] = ()
     quick: ClassVar[tuple[dict[str, Any], ...]] = ({},)
@@ -94,6 +101,11 @@ class Scenario(ABC):
     @property
     def family(self) -> str:
         return self.id.partition(".")[0]
+
+    @property
+    def irrelevant(self) -> list[str]:
+        """Patterns of the cases of `rules` on which the result does not rest."""
+        return irrelevant(self.rules, self.carriers, self.schedules, self.aside)
 
     def setup(self, loop: asyncio.AbstractEventLoop, native: Any = None) -> None:
         """Prepares what is not measured and proves on `loop` what a run cannot prove for free.

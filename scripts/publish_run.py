@@ -4,6 +4,11 @@
 
 Samples, seed, schedule and environment stay as they were recorded. Absolute paths (the checkout,
 the interpreter, where the run was written) say nothing to a reader: of each, the last part is kept.
+
+What a benchmark depends on (`rules`, `irrelevant`) becomes what its scenario says today: that is
+how a run is judged, not what was measured. A published run can be published anew for it:
+
+    python scripts/publish_run.py reports/results/3.14-all.jsonl.xz 3.14-all
 """
 
 from __future__ import annotations
@@ -14,6 +19,9 @@ import lzma
 import re
 from pathlib import Path
 from typing import Any
+
+from loopgauge.harness.packed import content
+from loopgauge.scenarios import registry
 
 RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
 # An absolute path: neither a part of a word ("reader/writer/closer") nor of an address. An abstract
@@ -30,12 +38,31 @@ def main() -> None:
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     out = RESULTS / f"{arguments.name}.jsonl.xz"
-    records = [json.loads(line) for line in arguments.run.read_text().splitlines()]
+    records = [json.loads(line) for line in content(arguments.run).splitlines()]
     if not any(record["record"] == "end" for record in records):
         parser.error(f"{arguments.run} is not finished; go on with bench run --resume")
-    published = "".join(json.dumps(without_paths(record)) + "\n" for record in records)
+    published = "".join(
+        json.dumps(without_paths(judged_as_today(record))) + "\n" for record in records
+    )
     out.write_bytes(lzma.compress(published.encode(), preset=9))
     print(f"{out.name}: {len(records)} records, {out.stat().st_size:,} bytes")
+
+
+def judged_as_today(record: dict[str, Any]) -> dict[str, Any]:
+    """The record, where it is the header with today's dependencies of its benchmarks. What is no
+    scenario of today (an application's own coroutine, one that was renamed) stays as it was."""
+    if record["record"] != "header":
+        return record
+    known = registry.all_scenarios()
+    benchmarks = []
+    for benchmark in record["benchmarks"]:
+        scenario = known.get(benchmark["scenario"])
+        today = {}
+        if scenario is not None:
+            made = scenario(**benchmark.get("params", {}))
+            today = {"rules": [*made.rules], "irrelevant": made.irrelevant}
+        benchmarks.append({**benchmark, **today})
+    return {**record, "benchmarks": benchmarks}
 
 
 def without_paths(value: Any, key: str = "") -> Any:

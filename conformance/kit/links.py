@@ -46,7 +46,7 @@ class Link(Generic[P]):
         """Ends both sides and waits until the loop has noticed (as long as the protocol's `lost`
         says, if it has one); the peer's data is thrown away. May be called twice."""
         lost = getattr(self.protocol, "lost", None)
-        if not isinstance(lost, asyncio.Future):
+        if not asyncio.isfuture(lost):
             self.transport.abort()
         elif not lost.done():
             self.transport.abort()
@@ -101,7 +101,7 @@ async def _served(t: Trial, kind: str, factory: Callable[[], P], small: bool) ->
         peer = await in_thread(tls_client_side, peer, client_context(), HOSTNAME)
     protocol = await made
     connected = getattr(protocol, "made", None)
-    if not isinstance(connected, asyncio.Future):
+    if not asyncio.isfuture(connected):
         raise TypeError("a served link needs a protocol with a future `made`, such as Recorder")
     await connected
     return Link(protocol.transport, protocol, peer, server)  # type: ignore[attr-defined]

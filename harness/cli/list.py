@@ -120,6 +120,7 @@ def scenario_items() -> list[dict[str, Any]]:
             "measure": scenario.measure,
             "direction": scenario.direction,
             "rules": [*scenario.rules],
+            "irrelevant": scenario().irrelevant,  # with other parameters it may be others
             "requires": sorted(scenario.requires),
             "params": [
                 {

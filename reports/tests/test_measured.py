@@ -99,7 +99,7 @@ def test_a_rule_on_which_nothing_depends(rendered) -> None:
 def test_without_a_measurement_the_scenarios_are_named(rendered) -> None:
     site = rendered(declared={RULE: [("timer.storm", "Many timers"), ("timer.other", "Others")]})
     rule = page(site / "rule/SOON-001.html")
-    assert "INVALID in the benchmarks of these scenarios." in rule.text
+    assert "INVALID in the benchmarks of these scenarios, where the case" in rule.text
     assert "timer.storm Many timers timer.other Others" in rule.text
     assert "2 scenarios : a loop" in page(site / "case/SOON-001.three.html").text
     assert "Promises beside speed" not in page(site / "index.html").text

@@ -18,6 +18,7 @@ from loopgauge.scenarios.io.servers import (
     Server,
 )
 from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.reliance import carriers_of
 
 MIB = 1 << 20
 CHUNK = 64 * 1024  # bytes of one write
@@ -174,7 +175,8 @@ class TcpBulk(Served):
     id = "io.tcp_bulk"
     summary = "bytes go one way, with flow control"
     unit = "MiB"
-    rules = ("PROT-004", "PROT-013", "PROT-014", "TRAN-004", "TRAN-029")
+    # Not PROT-014, where exactly a transport pauses: that what waits is bounded is checked here.
+    rules: tuple[str, ...] = ("PROT-004", "PROT-013", "TRAN-004", "TRAN-029")
     params = (
         Param("way", str, "send", ("send", "receive"), "what the loop under test does"),
         Param("transport", str, "tcp", ("tcp", "tls"), "what carries the bytes"),
@@ -201,6 +203,13 @@ class TcpBulk(Served):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        if self.way == "send":
+            self.aside = ("PROT-004.received-*", "PROT-004.last-bytes-*", "TRAN-029.received-*")
+        else:
+            self.rules = ("PROT-004", "TRAN-029")
+            self.aside = ("PROT-004.sent-*", "TRAN-029.sent-*")
+        self.aside += ("PROT-004.echo-*",)
+        self.carriers = carriers_of(self.transport)
         self.has_floor = self.transport == "tcp"
         self.floor_kind = "source" if self.way == "send" else "sink"
         if self.transport == "tls":
@@ -272,7 +281,8 @@ class PipeThroughput(Scenario):
     id = "io.pipe_throughput"
     summary = "bytes through a pipe, written and read by the same loop"
     unit = "MiB"
-    rules = ("PIPE-001", "PIPE-002", "PROT-013", "TRAN-004")
+    rules = ("PIPE-001", "PIPE-002")
+    carriers = ("pipe",)
     requires = frozenset({"pipe"})
     slot_s = 0.02
     has_floor = True

@@ -9,7 +9,7 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from loopgauge.scenarios.bare import BareLoop
 from loopgauge.scenarios.generator import Traffic
@@ -39,7 +39,9 @@ class AcceptRate(Served):
     id = "io.accept_rate"
     summary = "clients connect and leave at once"
     unit = "connection"
-    rules: ClassVar[tuple[str, ...]] = ("SRVR-001", "SRVR-026", "PROT-001", "PROT-005")
+    rules: tuple[str, ...] = ("SRVR-001", "SRVR-026", "PROT-001", "PROT-005")
+    # Nothing is written, and eof_received is left as it is, which closes.
+    aside: tuple[str, ...] = ("PROT-005.answer-in-eof-*", "PROT-005.truthy-*")
     params = (AT_ONCE,)
     has_floor = True
     has_native = True
@@ -73,7 +75,24 @@ class ConnectRate(Scenario):
     id = "io.connect_rate"
     summary = "the loop connects, and closes the connection at once"
     unit = "connection"
-    rules = ("TCPC-001", "TCPC-002", "PROT-001", "PROT-007", "TRAN-013")
+    rules = ("TCPC-001", "PROT-001", "PROT-007", "TRAN-013")
+    carriers = ("tcp",)
+    # The address is numeric, nothing is sent, and every connection ends by close().
+    aside = (
+        "TCPC-001.hosts-ipv6",
+        "TCPC-001.hosts-name",
+        "TCPC-001.sock-*",
+        "PROT-001.data-is-waiting-*",
+        "PROT-001.peer-ends-*",
+        "PROT-007.abort-*",
+        "PROT-007.clean-end-*",
+        "PROT-007.reset-*",
+        "PROT-007.unix-reset",
+        "TRAN-013.flushes-*",
+        "TRAN-013.no-data-while-flushing-*",
+        "TRAN-013.no-more-data-*",
+        "TRAN-013.small-*",
+    )
     requires = frozenset({"tcp", "fd"})
     needs_generator = True
     slot_s = 0.010

@@ -20,6 +20,7 @@ from loopgauge.scenarios.io.servers import (
     StreamServer,
 )
 from loopgauge.scenarios.model import BadParam, Holds, Param
+from loopgauge.scenarios.reliance import carriers_of
 
 CONNECTIONS = Param(
     "connections", int, 32, (1, 10, 32, 100, 1000), "clients, each waits for its answer"
@@ -54,11 +55,15 @@ def with_sweep(sets: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
     return tuple(params for place, params in enumerate(swept) if params not in swept[:place])
 
 
+TRANSPORT_RULES = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001", "TRAN-004")
+SOCK_RULES = ("SOCK-003", "SOCK-009", "SOCK-013")  # of api=sock, which has no transport
+
+
 class TcpEcho(Served):
     id = "io.tcp_echo"
     summary = "clients send a message and wait for it to come back"
     unit = "message"
-    rules = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001", "TRAN-004")
+    rules: tuple[str, ...] = (*TRANSPORT_RULES, *SOCK_RULES)
     params: ClassVar[tuple[Param, ...]] = (
         Param(
             "api",
@@ -84,6 +89,8 @@ class TcpEcho(Served):
         super().__init__(**params)
         if self.api == "sock" and self.transport == "tls":
             raise BadParam("api=sock has no TLS: the sock_* methods take plain sockets")
+        self.rules = SOCK_RULES if self.api == "sock" else TRANSPORT_RULES
+        self.carriers = carriers_of(self.transport)
         self.requires = self.requires | _NEEDS[self.transport]
         if self.api == "sock":
             self.requires |= {"sock"}

@@ -20,6 +20,7 @@ from loopgauge.scenarios.io.certificate import server_context
 from loopgauge.scenarios.io.served import Served
 from loopgauge.scenarios.io.servers import Connected, Connections, ProtocolServer, Server
 from loopgauge.scenarios.model import Param, Scenario, require
+from loopgauge.scenarios.reliance import carriers_of
 
 T = TypeVar("T")
 SHARED_MEMORY = Path("/dev/shm")
@@ -246,7 +247,7 @@ class Sendfile(Served):
     id = "io.sendfile"
     summary = "a file of 1 MiB is sent with loop.sendfile"
     unit = "MiB"
-    rules = ("SNDF-001", "SNDF-002", "SNDF-003", "SNDF-007", "PROT-004")
+    rules: tuple[str, ...] = ("SNDF-001", "SNDF-002", "SNDF-003", "SNDF-007", "PROT-004")
     params = (Param("transport", str, "tcp", ("tcp", "tls"), "what carries the bytes"),)
     full = ({}, {"transport": "tls"})
     slot_s = 0.02
@@ -255,6 +256,9 @@ class Sendfile(Served):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        if self.transport == "tcp":
+            self.rules = ("SNDF-001", "SNDF-002", "SNDF-007", "PROT-004")
+        self.carriers = carriers_of(self.transport)
         self.has_floor = self.transport == "tcp"
         needs = {"sendfile", "tls"} if self.transport == "tls" else {"sendfile"}
         self.requires = self.requires | needs

@@ -26,6 +26,16 @@ class TlsHandshake(AcceptRate):
     summary = "clients connect, shake hands, and leave"
     unit = "handshake"
     rules = ("SRVR-001", "TLSS-001", "TLSS-003", "TLSS-011", "PROT-001")
+    carriers = ("tls",)
+    # The loop is the server, its own listener accepts, and no handshake fails.
+    aside = (
+        "TLSS-001.*-client",
+        "TLSS-001.name-*",
+        "TLSS-001.accepted-socket",
+        "TLSS-003.client",
+        "TLSS-003.no-tls",
+        "TLSS-003.vanishes-*",
+    )
     requires = frozenset({"tcp", "fd", "tls"})
     full = ({}, {"at_once": 1})
     has_floor = False
@@ -95,6 +105,9 @@ class StartTls(Scenario):
     summary = "connections that are upgraded with start_tls after a first message"
     unit = "connection"
     rules = ("TLSS-008", "TLSS-011", "TCPC-001", "SRVR-001", "PROT-001", "PROT-004")
+    carriers = ("tcp", "served", "tls")
+    # The address is numeric.
+    aside = ("TCPC-001.hosts-ipv6", "TCPC-001.hosts-name", "TCPC-001.sock-*")
     requires = frozenset({"tcp", "tls", "start_tls"})
     params = (Param("at_once", int, 8, (1, 8, 32), "connections under way at the same time"),)
     full = ({}, {"at_once": 1})

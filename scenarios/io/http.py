@@ -34,7 +34,7 @@ def optional(module: str, distribution: str) -> Any:
 
 class Plaintext(Served):
     unit = "request"
-    rules = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001")
+    rules: tuple[str, ...] = ("SRVR-001", "PROT-001", "PROT-004", "TRAN-001")
     params: ClassVar[tuple[Param, ...]] = (
         Param("connections", int, 32, (1, 32, 100), "clients that keep their connection"),
     )
@@ -72,9 +72,18 @@ class HttpAiohttp(Plaintext):
         *Plaintext.params,
         Param("side", str, "server", ("server", "client"), "what the loop under test is"),
     )
+    rules: tuple[str, ...] = (*Plaintext.rules, "TCPC-001")
     quick = ({}, {"side": "client"})
     full = quick
     side: str
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        if self.side == "client":
+            self.rules = ("TCPC-001", "PROT-001", "PROT-004", "TRAN-001")
+            self.carriers = ("tcp",)
+            # The address is numeric, and sockets are made by the loop or aiohttp's own connector.
+            self.aside = ("TCPC-001.hosts-ipv6", "TCPC-001.hosts-name")
 
     def load(self) -> None:
         self._web = optional("aiohttp.web", "aiohttp")

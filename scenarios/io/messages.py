@@ -116,6 +116,8 @@ class TcpReadline(Served):
     summary = "clients send a line and wait for it to come back; the server awaits readline()"
     unit = "line"
     rules = ("SRVR-001", "PROT-004", "TRAN-004", "STRM-001", "STRM-002", "STRM-004")
+    # The callback is a coroutine function; the clients do not end one side alone.
+    aside = ("STRM-001.plain-function-*", "STRM-001.half-closed-*")
     params = (
         Param("size", int, 64, (2, 64, 1024), "bytes of a line, its end included"),
         CONNECTIONS,

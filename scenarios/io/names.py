@@ -16,7 +16,12 @@ class GetaddrinfoLiteral(Scenario):
     id = "io.getaddrinfo_literal"
     summary = "getaddrinfo of an address that is written out"
     unit = "look-up"
-    rules = ("DNS-001", "DNS-005")
+    rules: tuple[str, ...] = ("DNS-001", "DNS-005")
+    aside: tuple[str, ...] = (
+        "DNS-001.in-turn-localhost",
+        "DNS-001.same-localhost*",
+        "DNS-001.*-scope",
+    )
     params = (Param("host", str, "127.0.0.1", ("127.0.0.1", "::1"), "what is looked up"),)
     full: ClassVar[tuple[dict[str, Any], ...]] = ({}, {"host": "::1"})
     slot_s = 0.004
@@ -49,6 +54,13 @@ class GetaddrinfoLocalhost(GetaddrinfoLiteral):
     id = "io.getaddrinfo_localhost"
     summary = "getaddrinfo of a name that stands in /etc/hosts"
     rules = ("DNS-001", "DNS-003")
+    aside = (
+        "DNS-001.in-turn-127.0.0.1",
+        "DNS-001.in-turn-::1",
+        "DNS-001.same-ipv6*",
+        "DNS-001.same-numeric*",
+        "DNS-003.turns-getnameinfo",
+    )
     params = (Param("host", str, "localhost", ("localhost",), "what is looked up"),)
     full = ({},)
 

@@ -28,6 +28,7 @@ class Served(Scenario):
 
     needs_generator = True
     requires = frozenset({"tcp", "fd"})
+    carriers: tuple[str, ...] = ("tcp", "served")
     slot_s = 0.010
     floor_kind: str = "tcp"
 

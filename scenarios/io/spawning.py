@@ -10,6 +10,17 @@ from typing import Any
 
 from loopgauge.scenarios.model import Lacking, Param, Scenario, require
 
+# Nothing is said to the children, and none is sent a signal: of Process, wait() is all there is.
+ONLY_AWAITED = (
+    "PROC-013.communicate",
+    "PROC-013.empty-input",
+    "PROC-013.large",
+    "PROC-013.limit",
+    "PROC-013.no-input",
+    "PROC-013.signals-*",
+    "PROC-013.streams",
+)
+
 
 class SubprocessSpawn(Scenario):
     """Elapsed time, since most of it passes in the kernel and in the child; the CPU time of the
@@ -20,6 +31,7 @@ class SubprocessSpawn(Scenario):
     unit = "process"
     measure = "wall"
     rules = ("PROC-001", "PROC-004", "PROC-013", "PROC-019")
+    aside = ONLY_AWAITED
     requires = frozenset({"subprocess"})
     slot_s = 0.03
 
@@ -55,7 +67,21 @@ class SubprocessPipe(Scenario):
     id = "io.subprocess_pipe"
     summary = "a message through the pipes of a child: written to `cat`, and read back"
     unit = "message"
-    rules = ("PROC-001", "PROC-003", "PROC-010", "PIPE-001", "PIPE-002", "STRM-002", "STRM-004")
+    rules = ("PROC-001", "PROC-003", "PROC-010", "PROC-013", "PIPE-001", "PIPE-002")
+    carriers = ("pipe",)
+    # Input and output are pipes, of which streams are made; the child inherits its standard error.
+    aside = (
+        "PROC-010.inherited-0",
+        "PROC-010.inherited-1",
+        "PROC-010.merged",
+        "PROC-010.null",
+        "PROC-010.own-*",
+        "PROC-013.communicate",
+        "PROC-013.empty-input",
+        "PROC-013.limit",
+        "PROC-013.no-input",
+        "PROC-013.signals-*",
+    )
     requires = frozenset({"subprocess", "pipe"})
     params = (Param("size", int, 16_384, (1, 1024, 16_384, 262_144), "bytes of a message"),)
     full = ({}, {"size": 1024}, {"size": 262_144})

@@ -35,6 +35,10 @@ class DatagramServer(Server):
         await self.connections.end()
 
 
+# The endpoint is bound to a numeric address, and answers whoever sent.
+ASIDE = ("UDPD-001.both", "UDPD-001.names", "UDPD-001.remote")
+
+
 class UdpEcho(Served):
     """A datagram that is lost is an error: on the loopback only a full socket buffer loses one, and
     no more datagrams are under way than fit it."""
@@ -43,6 +47,8 @@ class UdpEcho(Served):
     summary = "clients send a datagram and wait for it to come back"
     unit = "datagram"
     rules = ("UDPD-001", "UDPD-002")
+    carriers = ("udp",)
+    aside = ASIDE
     requires = frozenset({"udp", "fd"})
     params = (
         Param("size", int, 512, (1, 64, 512, 1400), "bytes of a datagram"),
@@ -93,6 +99,8 @@ class UdpFlood(Served):
     summary = "datagrams come as fast as they are received"
     unit = "datagram"
     rules = ("UDPD-001", "UDPD-002")
+    carriers = ("udp",)
+    aside = ASIDE
     requires = frozenset({"udp", "fd"})
     params = (Param("size", int, 512, (2, 64, 512, 1400), "bytes of a datagram, at most 1472"),)
     full = ({}, {"size": 64}, {"size": 1400})

@@ -25,6 +25,15 @@ class SigchldStorm(Scenario):
     unit = "us"
     measure = "value"
     rules = ("PROC-001", "PROC-004", "PROC-013", "PROC-019")
+    aside = (
+        "PROC-013.communicate",
+        "PROC-013.empty-input",
+        "PROC-013.large",
+        "PROC-013.limit",
+        "PROC-013.no-input",
+        "PROC-013.signals-*",
+        "PROC-013.streams",
+    )
     requires = frozenset({"subprocess"})
     params = (Param("children", int, 8, (1, 8, 1000), "that end, up to 250 at the same moment"),)
     full = ({}, {"children": 1000})

@@ -23,6 +23,7 @@ class SignalRoundtrip(Scenario):
     unit = "signal"
     measure = "wall"
     rules = ("SIGN-001", "SIGN-003", "SIGN-005")
+    aside = ("SIGN-003.default-*",)  # what the process does with the signal when all is over
     requires = frozenset({"signal"})
     has_floor = True
     has_native = True
@@ -75,6 +76,7 @@ class SignalBurst(Scenario):
     unit = "us"
     measure = "value"
     rules = ("SIGN-001", "SIGN-003")
+    aside = ("SIGN-003.default-*",)  # what the process does with the signal when all is over
     requires = frozenset({"signal"})
     params = (
         Param("count", int, 100, (10, 100, 1000), "signals of a burst"),

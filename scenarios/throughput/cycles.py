@@ -54,6 +54,7 @@ class IdleTurns(Scenario):
     summary = "runs of one turn with nothing to do but to stop"
     unit = "turn"
     rules = ("LIFE-010", "LIFE-011", "LIFE-012", "LIFE-013")
+    aside = ("LIFE-012.signal", "LIFE-012.thread")  # stop() is called in a callback
     params = (Param("fds", int, 0, (0, 64), "descriptors that are watched and never readable"),)
     full = ({}, {"fds": 64})
     has_native = True

@@ -28,7 +28,15 @@ class AsyncTree(Scenario):
     id = "throughput.async_tree"
     summary = "a tree of gathered coroutines"
     unit = "coroutine"
-    rules = ("TASK-002", "TASK-010", "TASK-011", "TASK-017", "SOON-001", "SOON-002", "TIME-003")
+    rules: tuple[str, ...] = (
+        "TASK-002",
+        "TASK-010",
+        "TASK-011",
+        "TASK-017",
+        "SOON-001",
+        "SOON-002",
+        "TIME-003",
+    )
     params = (
         Param(
             "work",
@@ -50,6 +58,13 @@ class AsyncTree(Scenario):
     eager: bool
     branches: int
     levels: int
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        unneeded = set() if self.eager else {"TASK-010", "TASK-011"}  # about task factories
+        if self.work == "none":  # no leaf sleeps
+            unneeded.add("TIME-003")
+        self.rules = tuple(rule for rule in self.rules if rule not in unneeded)
 
     @property
     def grain(self) -> int:

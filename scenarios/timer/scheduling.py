@@ -27,6 +27,7 @@ class ScheduleCancel(Scenario):
     summary = "a timer is made and cancelled while others are pending"
     unit = "timer"
     rules = ("TIME-007", "TIME-010", "TIME-013", "HNDL-001")
+    schedules = ("soon", "later")
     params = (Param("pending", int, 20_000, (1, 20_000, 100_000), "timers pending all the time"),)
     holds = Holds("pending", "timer", "setup", (20_000, 100_000))
     full = ({}, {"pending": 1}, {"pending": 100_000})
@@ -89,6 +90,7 @@ class Reschedule(Scenario):
     summary = "the deadline of an idle connection is pushed back: cancel and call_later"
     unit = "reschedule"
     rules = ("TIME-007", "TIME-010", "TIME-013", "HNDL-001")
+    schedules = ("soon", "later")
     params = (Param("connections", int, 1000, (1, 1000, 10_000), "timers pending all the time"),)
     full = ({}, {"connections": 1}, {"connections": 10_000})
     connections: int

@@ -37,7 +37,9 @@ def _family(name: str, members: list[type[Scenario]]) -> str:
             parts.append(table(["parameter", "default", "values", "means"], _params(scenario)))
         if scenario.rules:
             links = ", ".join(f"[{rule}](rules.md#{rule})" for rule in scenario.rules)
-            parts.append(f"INVALID for a loop that breaks one of: {links}.")
+            aside = ", ".join(code(pattern) for pattern in made.irrelevant)
+            but = f" Cases that void nothing here: {aside}." if aside else ""
+            parts.append(f"INVALID for a loop that breaks one of: {links}.{but}")
     return "\n\n".join(parts)
 
 

@@ -196,6 +196,27 @@ def test_a_run_is_published_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
     assert "is not finished" in capsys.readouterr().err
 
 
+def test_a_run_is_published_with_the_dependencies_of_today():
+    old = {
+        "scenario": "io.tcp_echo",
+        "params": {"transport": "tls"},
+        "rules": ["OLD-001"],
+        "grain": 3,
+    }
+    other = {"scenario": "app:mine", "rules": ["OLD-002"]}
+    header = {"record": "header", "benchmarks": [old, other], "seed": 8}
+    published = publish_run.judged_as_today(header)
+    [echo, mine] = published["benchmarks"]
+    assert "PROT-004" in echo["rules"]
+    assert "OLD-001" not in echo["rules"]
+    assert {"*-tcp", "TRAN-001.other-types-*"} <= {*echo["irrelevant"]}
+    assert echo["grain"] == 3
+    assert mine == other
+    assert published["seed"] == 8
+    sample = {"record": "sample", "benchmark": "io.tcp_echo"}
+    assert publish_run.judged_as_today(sample) is sample
+
+
 def test_a_gate_is_published_file_by_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(publish_gate, "RESULTS", tmp_path / "results")
     gate = tmp_path / "gate"
