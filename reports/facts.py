@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from loopgauge.harness.model import Environment, Header, Interpreter
 from loopgauge.harness.summary import RunSummary
@@ -39,7 +40,7 @@ def full(run: RunSummary) -> Facts:
     host, load = header.environment.machine, header.environment.load
     facts = [
         ("run", header.run),
-        ("run file", run.path),
+        ("run file", Path(run.path).name),
         ("started", moment(header.created)),
         ("seed", str(header.seed)),
         ("setting", header.setting),

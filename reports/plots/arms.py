@@ -23,7 +23,7 @@ LEFT = 92.0
 RIGHT = WIDTH - 84.0
 ROW = 19.0
 LONGEST_NAME = 12
-LONGEST_REASON = 44
+LONGEST_STATUS = 44
 
 Looks = Mapping[str, theme.Mark]
 Colour = Callable[[str], str]
@@ -170,9 +170,9 @@ class _Sheet:
         self.canvas.text(WIDTH - 2, self.row[arm.arm], words, role=role, align="right", size=10)
 
     def absent(self, arm: ArmSummary, tint: str) -> None:
-        """Why the row is empty, on a strip that no grid line crosses."""
+        """That the row is empty, on a strip that no grid line crosses; the table says why."""
         y = self.row[arm.arm]
-        words = wording.shorten(f"{wording.status(arm)} {arm.reason}", LONGEST_REASON)
+        words = wording.shorten(wording.status(arm), LONGEST_STATUS)
         self.canvas.box(LEFT, y - ROW / 2, WIDTH - LEFT, ROW, tint)
         self.canvas.text(LEFT + 2, y, words, role=theme.MUTED, size=SMALL)
 

@@ -5,6 +5,7 @@ Wide for a desk and for print; narrow for a phone, with the names above their ro
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ MOST = 150  # benchmarks: a plot of a thousand is read by nobody, and takes seco
 LONGEST_NAME = 24  # in the legend
 LONGEST_BEYOND = 30  # letters inside the plot
 ARROW = "\u2192"
+GUTTER = 0.26  # of the data's width at most: for who lies further right, where one does
+SMALL_LETTER = 5.8  # a generous mean width
 LETTER = 7.0  # a generous mean width at the text size used
 HEAD_LINES = 60.0  # title and two lines of subtitle
 LEGEND_LINE = 17.0
@@ -61,6 +64,11 @@ def overview(
     _draw_legend(canvas, legend, looks)
 
     scale = log_scale(_ends(run), layout.left, layout.right, least=1.5)
+    words = [said for each in run.benchmarks for said in _beyond(each, reference, scale)]
+    if words:
+        most = GUTTER * (layout.right - layout.left)
+        gutter = max(wide for said in words if (wide := _wide(said)) <= most)
+        scale = dataclasses.replace(scale, right=layout.right - gutter)
     stripes(canvas, top, layout.row, len(run.benchmarks))
     _draw_noise(canvas, run, layout, scale, top)
     axis(canvas, scale, top, bottom, wording.tick, TICKS_APART)
@@ -78,15 +86,16 @@ def overview(
     for index, benchmark in enumerate(run.benchmarks):
         y = _middle(layout, top, index)
         if beyond := _beyond(benchmark, reference, scale):
-            words = f"{beyond} {ARROW}"
-            canvas.text(layout.right - 6, y, words, role=theme.MUTED, size=SMALL, align="right")
+            room = layout.right - _rightmost(benchmark, reference, scale) + 0.1  # rounding
+            said = next(each for each in beyond if _wide(each) <= room)
+            canvas.text(layout.right - 2, y, said, role=theme.MUTED, size=SMALL, align="right")
     return Drawing(canvas, title, _in_words(run))
 
 
 def _subtitles(reference: str, layout: Layout, total: int) -> tuple[str, ...]:
     first = "Bar: 95 % interval over processes."
     second = "Hollow: no clear difference."
-    third = f"Grey: {reference} against its own copy."
+    third = f"Grey: {reference} against its own copy. At the right edge: who lies further off."
     if total > MOST:
         third = f"The first {MOST} of {total} benchmarks."
     if layout.name_lift:
@@ -125,15 +134,37 @@ def _ends(run: RunSummary) -> list[float]:
     return [end for end in ends if end <= FURTHEST]
 
 
-def _beyond(benchmark: BenchmarkSummary, reference: str, scale: Scale) -> str:
-    """The arms whose estimate lies right of the plot, with their figures where there is room."""
+def _beyond(benchmark: BenchmarkSummary, reference: str, scale: Scale) -> list[str]:
+    """The arms whose estimate lies right of the plot, from the longest words to the shortest;
+    empty where there are none."""
     named = [
-        f"{arm.arm} {arm.ratio.estimate:.2g}"
+        f"{arm.arm} {_far(arm.ratio.estimate)}"
         for arm in _compared(benchmark, reference)
         if arm.ratio is not None and arm.ratio.estimate > scale.high
     ]
-    words = ", ".join(named)
-    return words if len(words) <= LONGEST_BEYOND else f"{len(named)} further off"
+    if not named:
+        return []
+    said = [", ".join(named), f"{len(named)} further off", str(len(named))]
+    return [f"{words} {ARROW}" for words in said if len(words) <= LONGEST_BEYOND]
+
+
+def _wide(words: str) -> float:
+    return len(words) * SMALL_LETTER + 12
+
+
+def _far(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
+def _rightmost(benchmark: BenchmarkSummary, reference: str, scale: Scale) -> float:
+    """Where the marks of a row end; those beyond the plot are not drawn in it."""
+    ends = [
+        scale(arm.ratio.high)
+        for arm in _compared(benchmark, reference)
+        if arm.ratio is not None and arm.ratio.low <= scale.high
+    ]
+    noise = [scale(benchmark.aa.high)] if benchmark.aa is not None else []
+    return max([scale.left, *ends, *noise])
 
 
 def _compared(benchmark: BenchmarkSummary, reference: str) -> list[ArmSummary]:
@@ -230,8 +261,11 @@ def _draw_arms(
         for index, benchmark in enumerate(run.benchmarks):
             y = _middle(layout, top, index) + lift
             for arm in _compared(benchmark, run.reference):
-                if arm.arm == name and arm.ratio is not None:
+                if arm.arm != name or arm.ratio is None:
+                    continue
+                if arm.ratio.low <= scale.high:
                     bars.append((scale(arm.ratio.low), y, scale(arm.ratio.high), y))
+                if arm.ratio.estimate <= scale.high:  # else it is named at the edge
                     points[not wording.is_separated(arm)].append((scale(arm.ratio.estimate), y))
         canvas.lines(bars, looks[name].role, 1.5)
         for hollow, found in points.items():

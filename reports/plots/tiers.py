@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from loopgauge.harness.summary import BenchmarkSummary, Layer, Stack
+import msgspec
+
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Layer, Stack
 from loopgauge.reports import wording
 from loopgauge.reports.plots import theme
 from loopgauge.reports.plots.canvas import Canvas
@@ -14,12 +16,13 @@ from loopgauge.reports.plots.frame import FOOT, HEAD, SMALL, Drawing, axis, head
 from loopgauge.reports.plots.scale import Scale
 
 WIDTH = 380.0
-LEFT = 100.0
+LEFT = 112.0
 RIGHT = WIDTH - 70.0
 TOP = HEAD + 16
 ROW = 19.0
 BAR = 11.0
-LONGEST_NAME = 14
+LONGEST_NAME = 17
+NATIVE = "native"  # beside the name of a loop without Python
 GAP = 0.8
 FURTHEST = 4.0  # times the bar in the middle
 ARROW = "\u2192"
@@ -36,7 +39,7 @@ STEP = {"floor": 76.0, "native": 74.0, "Python": 68.0, "loop": 90.0}  # of the l
 
 def tiers(benchmark: BenchmarkSummary, colour: Colour) -> Drawing:
     """One bar per arm that has layers; a layer that costs less than nothing has no width."""
-    stacks = benchmark.tiers
+    stacks = told(benchmark)
     bottom = TOP + len(stacks) * ROW
     canvas = Canvas(WIDTH, bottom + FOOT + 14, colour)
     title = "Tier upon tier: shorter is better"
@@ -52,9 +55,10 @@ def tiers(benchmark: BenchmarkSummary, colour: Colour) -> Drawing:
     scale = Scale(0.0, _reach(stacks), LEFT, RIGHT, logarithmic=False)
     axis(canvas, scale, TOP, bottom, ticks_of(benchmark), apart=52)
     said = [benchmark.id]
+    whole = {arm.arm: arm.cost for arm in _arms(benchmark) if arm.status == "ok"}
     for number, stack in enumerate(stacks):
         middle = TOP + (number + 0.5) * ROW
-        name = wording.shorten(stack.arm, LONGEST_NAME)
+        name = wording.shorten(name_of(stack), LONGEST_NAME)
         canvas.text(LEFT - 8, middle, name, align="right")
         at = 0.0
         for layer in stack.layers:
@@ -66,11 +70,45 @@ def tiers(benchmark: BenchmarkSummary, colour: Colour) -> Drawing:
         canvas.lines([(scale(low), middle, scale(high), middle)], theme.INK, 1.2)
         if at > scale.high:
             canvas.text(RIGHT, middle, ARROW, size=SMALL, bold=True)
-        canvas.text(WIDTH - 2, middle, wording.amount(at, benchmark), size=SMALL, align="right")
+        words = wording.amount(whole.get(stack.arm, at), benchmark)
+        canvas.text(WIDTH - 2, middle, words, size=SMALL, align="right")
         said.append(
-            f"{stack.arm}: {', '.join(in_words(layer, benchmark) for layer in stack.layers)}"
+            f"{name_of(stack)}: {', '.join(in_words(layer, benchmark) for layer in stack.layers)}"
         )
     return Drawing(canvas, title, f"{'; '.join(said)}.")
+
+
+def name_of(stack: Stack) -> str:
+    """ "libuv, native", for that is not the Python loop on the same library."""
+    name = stack.arm.removeprefix(f"{NATIVE}:")
+    return f"{name}, {NATIVE}" if stack.layers[-1].tier == "native" else name
+
+
+def told(benchmark: BenchmarkSummary) -> list[Stack]:
+    """The stacks, where a stack is one arm and nothing else with the cost and the interval that
+    the arm has everywhere: layers are estimated from differences, in another way."""
+    own = {arm.arm: arm for arm in _arms(benchmark) if arm.status == "ok"}
+    alone = {
+        msgspec.json.encode(stack.layers[0]): own[stack.arm]
+        for stack in benchmark.tiers
+        if len(stack.layers) == 1 and stack.arm in own
+    }
+    return [
+        Stack(arm=stack.arm, layers=[_as(alone, stack.layers[0]), *stack.layers[1:]])
+        for stack in benchmark.tiers
+    ]
+
+
+def _as(alone: Mapping[bytes, ArmSummary], first: Layer) -> Layer:
+    arm = alone.get(msgspec.json.encode(first))
+    if arm is None:
+        return first
+    return Layer(tier=first.tier, cost=arm.cost, low=arm.cost_low, high=arm.cost_high)
+
+
+def _arms(benchmark: BenchmarkSummary) -> list[ArmSummary]:
+    floor = [benchmark.floor] if benchmark.floor is not None else []
+    return [*benchmark.arms, *benchmark.natives, *floor]
 
 
 def in_words(layer: Layer, benchmark: BenchmarkSummary) -> str:

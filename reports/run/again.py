@@ -11,16 +11,22 @@ from loopgauge.harness.summary import BenchmarkSummary
 
 APPLICATION = "app:"
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+# Where this program lies, which is another place elsewhere, and what changes no figure.
+OWN = ("LOOPGAUGE_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 
 def again(header: Header, benchmark: BenchmarkSummary) -> str:
-    """As a line for a shell, with what was set in the environment; "" for figures of another
-    tool, and for tests of pytest, which only their own command can measure."""
+    """As a line for a shell, with what was set in the environment for the loops, and with those
+    that could be loaded; "" for figures of another tool, and for tests of pytest, which only their
+    own command can measure."""
     if not header.resumable:
         return ""
-    words = _assigned(header.environment.variables)
+    set_then = header.environment.variables
+    words = _assigned({name: set_then[name] for name in set_then if not name.startswith(OWN)})
     words += ["bench", "run", shlex.quote(name_of(benchmark))]
-    for loop in dict.fromkeys(arm.loop for arm in header.arms if arm.role == "candidate"):
+    asked = [arm for arm in header.arms if arm.role == "candidate"]
+    loaded = [arm for arm in asked if arm.available] or asked
+    for loop in dict.fromkeys(arm.loop for arm in loaded):
         words += ["--loop", shlex.quote(loop)]
     if header.tiers != ["python"]:
         for tier in header.tiers:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 from markupsafe import Markup
 
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, FamilySummary, RunSummary
@@ -55,13 +56,42 @@ class FamilyView:
 
 def details(run: RunSummary, key: str, looks: arm_plots.Looks) -> list[BenchmarkView]:
     """`key` starts every id."""
-    drawn = with_plots(run.benchmarks)
+    never = set(never_loaded(run))
+    shown = [_shown(benchmark, never) for benchmark in run.benchmarks]
+    drawn = with_plots(shown)
     return [
         _benchmark(benchmark, anchor, f"{key}.{number}", looks, run, benchmark.id in drawn)
-        for number, (benchmark, anchor) in enumerate(
-            zip(run.benchmarks, anchors(run, key), strict=True)
-        )
+        for number, (benchmark, anchor) in enumerate(zip(shown, anchors(run, key), strict=True))
     ]
+
+
+def _shown(benchmark: BenchmarkSummary, never: set[str]) -> BenchmarkSummary:
+    """Without the loops that are said to be missing once for the whole run."""
+    if not never:
+        return benchmark
+    arms = [arm for arm in benchmark.arms if arm.arm not in never]
+    return msgspec.structs.replace(benchmark, arms=arms)
+
+
+def never_loaded(run: RunSummary) -> list[str]:
+    """Loops that could be loaded for no benchmark, while others could: said once, and then left
+    out of tables and plots."""
+    found: dict[str, set[str]] = {}
+    for benchmark in run.benchmarks:
+        for arm in wording.candidates(benchmark):
+            found.setdefault(arm.arm, set()).add(arm.status)
+    never = [arm for arm, statuses in found.items() if statuses == {"unavailable"}]
+    return never if len(never) < len(found) else []
+
+
+def absent(views: Sequence[BenchmarkView]) -> list[tuple[str, str]]:
+    """The statuses that stand in the tables instead of figures, with their meanings."""
+    met = {
+        arm.status
+        for view in views
+        for arm in (*wording.candidates(view.benchmark), *view.benchmark.natives)
+    }
+    return [(word, meaning) for word, meaning in wording.STATUS_MEANING.items() if word in met]
 
 
 def families(

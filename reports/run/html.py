@@ -41,6 +41,8 @@ def page(
         wording=wording,
         counts=counts,
         layer_words=tiers.in_words,
+        tier_name=tiers.name_of,
+        tiers_told=tiers.told,
         LOOKS=LOOKS,
         plain=plain,
     )

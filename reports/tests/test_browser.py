@@ -177,6 +177,58 @@ def test_sorts_up_down_and_back(browser, report):
         assert [float(cell) for cell in cells(page, 4) if cell] == numbers
 
 
+def test_figures_with_units_and_intervals_sort_as_numbers(browser, report):
+    def names() -> list[str]:
+        return [name.strip() for name in table.locator("tbody th").all_inner_texts()]
+
+    with browser.tab(report) as page:
+        table = page.locator("section.benchmark table.sortable").first
+        file = names()
+        table.locator("thead th").nth(2).get_by_role("button").click()
+        ratios = [
+            cell.split(" ")[0] for cell in table.locator("td.n:nth-child(3)").all_inner_texts()
+        ]
+        found = [float(ratio) for ratio in ratios]
+        assert found == sorted(found)
+        assert names() != file
+        table.locator("thead th").nth(1).get_by_role("button").click()
+        scale = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
+        costs = [
+            cell.split(" ")[:2] for cell in table.locator("td.n:nth-child(2)").all_inner_texts()
+        ]
+        found = [float(number) * scale[unit] for number, unit in costs]
+        assert found == sorted(found)
+        assert len({unit for _, unit in costs}) > 1
+
+
+def test_help_leads_to_how_to_read_the_page(browser, report):
+    with browser.tab(report) as page:
+        page.keyboard.press("?")
+        page.get_by_role("link", name="How to read this page").click()
+        page.wait_for_url("**#r1-how")
+        assert not page.get_by_role("dialog", name="Keys").is_visible()
+
+
+def test_the_head_of_a_long_table_stays_in_sight(browser, report):
+    with browser.tab(report) as page:
+        page.locator("#r1-raw > summary").click()
+        frame = page.locator(".scroll:has(> #r1-table)")
+        assert frame.bounding_box()["height"] < page.viewport_size["height"]
+        frame.evaluate("frame => frame.scrollTop = 300")
+        head = page.locator("#r1-table thead th").first.bounding_box()
+        assert frame.evaluate("frame => frame.scrollTop") == 300
+        assert head["y"] == frame.bounding_box()["y"]
+
+
+def test_nothing_is_cut_off_on_paper(browser, report):
+    with browser.tab(report, A4) as page:
+        page.emulate_media(media="print")
+        cut = page.locator(".scroll").evaluate_all(
+            "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel)"
+        )
+        assert cut == []
+
+
 def test_values_of_each_process_unfold(browser, report):
     with browser.tab(report) as page:
         page.locator("#r1-raw > summary").click()

@@ -178,6 +178,7 @@ def test_tiers_are_stacked_and_said_in_words():
         stack("epoll", floor=1000.0, native=200.0, Python=800.0),
         stack("uvloop", floor=1000.0, loop=-50.0),
     ]
+    found.arms[0].cost = 1990.0  # estimated from its own figures, not from differences
     drawn = tiers.tiers(found, theme.sentinel)
     assert "shorter is better" in drawn.title
     assert "native loop +200 ns [190, 210], its Python +800 ns [790, 810]" in drawn.description
@@ -185,8 +186,22 @@ def test_tiers_are_stacked_and_said_in_words():
         drawn.description
     )
     picture = drawn.page_svg("k")
-    for words in ("system calls", "native loop", "its Python", "loop and Python", "2.00 µs"):
+    for words in ("system calls", "native loop", "its Python", "loop and Python", "1.99 µs"):
         assert f">{words}<" in picture
+
+
+def test_a_tier_that_is_one_arm_has_the_figure_of_that_arm():
+    found = echo(None)
+    [native] = found.natives = [
+        samples.measured("native:libuv", 53.0, samples.ratio(1), random.Random(5))
+    ]
+    found.tiers = [stack("native:libuv", native=53.5), stack("uvloop", native=53.5, Python=9.0)]
+    alone, above = tiers.told(found)
+    assert tiers.name_of(alone) == "libuv, native"
+    assert alone.layers[0].cost == above.layers[0].cost == native.cost
+    assert (alone.layers[0].low, alone.layers[0].high) == (native.cost_low, native.cost_high)
+    assert above.layers[1] == found.tiers[1].layers[1]
+    assert f">{tiers.name_of(alone)}<" in tiers.tiers(found, theme.sentinel).page_svg("k")
 
 
 def test_one_tall_stack_does_not_squeeze_the_others():
@@ -194,6 +209,7 @@ def test_one_tall_stack_does_not_squeeze_the_others():
     names = ("floor", "epoll", "uvloop", "blazio")
     found.tiers = [stack(name, floor=1000.0, loop=10.0) for name in names]
     found.tiers.append(stack("asyncio", floor=1000.0, loop=99_000.0))
+    next(arm for arm in found.arms if arm.arm == "asyncio").cost = 100_000.0
     picture = tiers.tiers(found, theme.sentinel).page_svg("k")
     assert picture.count(f">{tiers.ARROW}<") == 1
     assert ">100 µs<" in picture

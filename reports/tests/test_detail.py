@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -10,7 +11,7 @@ from report_testing.pages import Page
 
 from loopgauge.harness.cli.selection import BENCHMARK_ID
 from loopgauge.harness.model import Metric
-from loopgauge.harness.summary import Layer, Stack
+from loopgauge.harness.summary import ArmSummary, Layer, Stack
 from loopgauge.reports import wording
 from loopgauge.reports.exports.images import write_images
 from loopgauge.reports.run import detail, first
@@ -154,6 +155,59 @@ def test_a_default_is_written_out_because_the_bare_name_means_all_variants(value
     words = shlex.split(again(samples.header(["asyncio"]), found))
     assert words[2] == f"io.echo[way={written}]"
     assert BENCHMARK_ID.fullmatch(words[2])
+
+
+def test_a_command_names_neither_this_program_s_own_folders_nor_loops_that_were_not_there():
+    header = samples.header(["epoll", "asyncio", "uvloop"])
+    header.environment.variables = {
+        "LOOPGAUGE_ROOT": "main",
+        "PYTHONPATH": "pyroot",
+        "PYTHONMALLOC": "malloc",
+    }
+    header.arms[-1].available = False
+    assert again(header, samples.benchmark("io.echo")) == (
+        "PYTHONMALLOC=malloc bench run io.echo --loop epoll --full --seed 42"
+    )
+
+
+def test_a_loop_that_was_never_there_is_said_once(two_families):
+    def lost(name: str, status: str) -> ArmSummary:
+        return samples.failed(name, status, "not installed")
+
+    for benchmark in two_families.benchmarks:
+        benchmark.arms.append(lost("uringcore", "unavailable"))
+    two_families.benchmarks[0].arms.append(lost("uvloop", "unavailable"))
+    two_families.benchmarks[1].arms.append(lost("uvloop", "crashed"))
+    text = page([two_families])
+    matrix = text[text.index('id="r1-ratios"') : text.index("</table>", text.index("r1-ratios"))]
+    assert "uringcore" not in matrix
+    assert "uvloop" in matrix
+    assert "uringcore could not be loaded here, and has no column" in " ".join(text.split())
+    tables = re.findall(r'aria-label="Figures of .*?</table>', text, re.DOTALL)
+    assert len(tables) == 6
+    assert not any("uringcore" in table for table in tables)
+
+
+def test_where_no_loop_could_be_loaded_none_is_left_out(two_families):
+    arms = [samples.failed("epoll", "unavailable", "not installed")]
+    two_families.benchmarks = [samples.benchmark(arms=arms, fastest=[])]
+    assert detail.never_loaded(two_families) == []
+
+
+def test_the_contents_lead_to_every_part(two_families):
+    shown = Page(page([two_families]))
+    text = page([two_families])
+    nav = text[text.index('<nav class="contents"') :].split("</nav>")[0]
+    places = re.findall(r'href="#([^"]+)"', nav)
+    assert len(places) == 8
+    assert set(places) <= set(shown.values("id"))
+
+
+def test_the_run_file_is_named_without_its_folder(two_families):
+    two_families.path = "/home/mallory/secret/mine.jsonl"
+    text = page([two_families])
+    assert "mine.jsonl" in text
+    assert "mallory" not in text
 
 
 def test_several_pythons_are_named():

@@ -123,7 +123,7 @@ def test_spread_shows_every_process(found):
 
 def test_absent_arms_are_named_in_their_row(found):
     for drawn in (arms.cost, arms.spread):
-        assert ">INVALID lost a callback<" in drawn(found, LOOKS, theme.sentinel).page_svg("k")
+        assert ">INVALID<" in drawn(found, LOOKS, theme.sentinel).page_svg("k")
 
 
 @pytest.mark.parametrize("layout", [overview.WIDE, overview.NARROW])
@@ -148,6 +148,26 @@ def test_an_arm_far_beyond_is_named_at_the_edge_and_does_not_squeeze_the_others(
     assert ">0.5<" in picture
     assert ">10<" not in picture
     assert "uvloop 80.00 [" in drawn.description
+
+
+def test_those_beyond_the_edge_are_named_where_no_mark_is(found):
+    draw = random.Random(5)
+    found.arms[2].ratio = samples.ratio(720)
+    found.arms.append(samples.measured("zloop", 5, samples.ratio(33), draw))
+    looks = {**LOOKS, "zloop": theme.Mark(marker="o", role="arm0")}
+    found.aa = None
+    found.arms[0].ratio = samples.ratio(0.2)
+    found.arms[1].ratio = samples.ratio(0.2)
+
+    def picture() -> str:
+        run = samples.run([found])
+        return overview.overview(run, looks, overview.WIDE, theme.sentinel).page_svg("k")
+
+    assert ">uvloop 720, zloop 33 \u2192<" in picture()
+    # A bar as long as the row.
+    found.arms[0].ratio = samples.ratio(1, half=1.5)
+    assert ">2 further off \u2192<" in picture()
+    assert "zloop 33 \u2192" not in picture()
 
 
 def test_page_svg_has_a_prefix_on_every_id(found):

@@ -32,11 +32,17 @@ const filters = (() => {
       if (loop) found.loops.add(loop);
       if (verdict) found.verdict.add(verdict);
     }
-    for (const link of document.querySelectorAll("main table:not(.raw) a,main nav a,main .what a")) {
+    for (const link of document.querySelectorAll("main table:not(.raw) a,main .index a,main .what a")) {
       const one = benchmarks.get(link.hash.slice(1));
       if (one) one.places.push(link.closest("tr") || link);
     }
-    return { benchmarks, ...found };
+    const rules = [];
+    for (const rule of document.querySelectorAll(".promises .rule")) {
+      const named = [...rule.querySelectorAll(".dependants a")].map((link) => link.hash.slice(1));
+      const known = named.filter((at) => benchmarks.has(at));
+      if (known.length) rules.push({ rule, benchmarks: known });
+    }
+    return { benchmarks, rules, ...found };
   };
 
   const apply = () => {
@@ -53,7 +59,8 @@ const filters = (() => {
       : "";
     const left = new Set();
     let shown = 0;
-    for (const one of known.benchmarks.values()) {
+    const fitting = new Set();
+    for (const [at, one] of known.benchmarks) {
       const asked = one.rows.filter((each) => !loops.size || loops.has(each.loop));
       const fits =
         (!family.size || family.has(one.family)) &&
@@ -63,7 +70,10 @@ const filters = (() => {
       for (const each of one.rows) {
         each.row.classList.toggle("out", !fits || (verdict.size > 0 && !verdict.has(each.verdict)));
       }
-      if (fits) left.add(one.family);
+      if (fits) {
+        left.add(one.family);
+        fitting.add(at);
+      }
       shown += fits;
     }
     for (const name of known.family) {
@@ -74,6 +84,9 @@ const filters = (() => {
     }
     for (const part of document.querySelectorAll("section.scenario")) {
       part.classList.toggle("out", !part.querySelector(".what a:not(.out)"));
+    }
+    for (const { rule, benchmarks } of known.rules) {
+      rule.classList.toggle("out", !benchmarks.some((at) => fitting.has(at)));
     }
     const some = shown < known.benchmarks.size || hidden.length > 0;
     const benchmarks = `${shown} of ${known.benchmarks.size} benchmarks`;
@@ -97,9 +110,10 @@ const filters = (() => {
   // Families have names of their own in the index.
   const words = (name, value) => {
     if (name !== "family") return value;
-    const link = document.querySelector(`nav a[href$="-family-${CSS.escape(value)}"]`);
+    const link = document.querySelector(`.index a[href$="-family-${CSS.escape(value)}"]`);
     return link ? link.textContent : value;
   };
+  const hint = "Charts are drawn already: they show all loops and benchmarks, whatever is picked.";
   // The boxes are made when somebody first looks for them.
   const build = () => {
     known ??= learn();
@@ -112,7 +126,7 @@ const filters = (() => {
       form.append(make("fieldset", {}, make("legend", { textContent: titles[name] }), ...chips));
     }
     form.append(
-      make("p", { className: "mute", textContent: "Plots always show every loop." }),
+      make("p", { className: "mute", textContent: hint }),
       make("p", { className: "answer" }, count, clear),
     );
     apply();

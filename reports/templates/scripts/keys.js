@@ -54,10 +54,17 @@
     close.addEventListener("click", () => dialog.close());
     const title = make("h2", { id: "keys-title", className: "small", textContent: "Keys" });
     const hint =
-      "A click on a table's heading sorts it. The address keeps filters, sorting and place: " +
-      "copy it to show somebody what you see.";
+      "A click on a heading with arrows sorts its table. The address keeps filters, the order of " +
+      "the large tables, and the place: copy it to show somebody what you see.";
+    const how = document.querySelector("main [id$='-how']");
+    const more = make("p");
+    if (how) {
+      const link = make("a", { href: `#${how.id}`, textContent: "How to read this page" });
+      link.addEventListener("click", () => dialog.close());
+      more.append(link);
+    }
     dialog = make(
-      "dialog", { className: "keys" }, title, list, make("p", { textContent: hint }),
+      "dialog", { className: "keys" }, title, list, make("p", { textContent: hint }), more,
       make("p", {}, make("label", { className: "pick" }, box, "single keys work")), close,
     );
     dialog.setAttribute("aria-labelledby", title.id);

@@ -7,13 +7,23 @@
   const words = new Intl.Collator("en", { numeric: true });
   const tables = new Map();
 
+  // "1.5 µs [1.4, 1.6]" is sorted as 1500, "0.24 [0.23, 0.25]" as 0.24; other words as words.
+  const units = {
+    ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30,
+  };
+  const amount = (text) => {
+    const [, number, unit] =
+      /^([+-]?[\d.\u202f]+(?:e[+-]?\d+)?)(?: (\p{L}+))?(?: \[.*| of .*)?$/u.exec(text) || [];
+    const found = Number((number || "").replaceAll("\u202f", "") || NaN);
+    return Number.isNaN(found) ? text : found * (units[unit] || 1);
+  };
   const value = (row, column) => {
     const cell = row.cells[column];
     if (!cell) return null;
     const text = cell.dataset.v ?? cell.textContent.trim();
     if (text === "" || text === "–" || text === "nan") return null;
     const number = Number(text.replace(/[\s\u202f,%×]/g, ""));
-    return Number.isNaN(number) ? text : number;
+    return Number.isNaN(number) ? amount(text) : number;
   };
   const compare = (one, other) => {
     if (typeof one === "number" && typeof other === "number") return one - other;
