@@ -224,8 +224,13 @@ def _begin_child(launch: Launch, mask: set[signal.Signals]) -> None:
     _end_with_parent(signal.SIGKILL, mask)
 
 
-def _end_with_parent(signum: signal.Signals, mask: set[signal.Signals]) -> None:
+def end_with_parent(signum: signal.Signals) -> None:
+    """This process gets the signal when the thread that started it ends, be it by SIGKILL."""
     _libc.prctl(_PR_SET_PDEATHSIG, signum)
+
+
+def _end_with_parent(signum: signal.Signals, mask: set[signal.Signals]) -> None:
+    end_with_parent(signum)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from loopgauge.harness.whole_file import write as write_whole
 from loopgauge.reports.conformance.texts import oneline, printable
 from loopgauge.reports.plots import theme
 
@@ -64,7 +65,7 @@ def _texts(folder: str, ending: str, names: Sequence[str]) -> list[str]:
 
 
 def write(text: str, out: Path) -> Path:
-    """Writes a page to `out` (folders are made) and returns it. Raises OSError."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    """Writes a page to `out` (folders are made), whole or not at all, and returns it. Raises
+    OSError."""
+    write_whole(out, text)
     return out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loopgauge.harness.cli.errors import Problem
 from loopgauge.harness.cli.exit_codes import ExitCode
 from loopgauge.harness.cli.given import is_verdicts
 from loopgauge.harness.cli.runs import shown
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from loopgauge.conformance.difference import Difference
     from loopgauge.conformance.store import Results
     from loopgauge.harness.summary import RunSummary
+
+
+MARK = "Made by loopgauge"  # at the foot of every page
 
 
 def are_verdicts(names: Sequence[str]) -> bool:
@@ -35,8 +39,25 @@ def report(paths: Sequence[Path], out: Path | None, *, open_it: bool) -> None:
     """Writes the folder and says where it is. Raises UnreadableResult."""
     from loopgauge.conformance import store
 
+    require_ours(out or beside(paths[0]))
     results = [store.read(path) for path in paths]
     _say(make_site(results, out or beside(paths[0])), open_it=open_it)
+
+
+def require_ours(folder: Path) -> None:
+    """A matrix is thousands of files among what is there: raises Problem for a folder with a first
+    page of somebody else's, or with files and no first page."""
+    page = folder / "index.html"
+    if page.is_file():
+        ours = MARK in page.read_text("utf-8", errors="replace")
+    else:
+        ours = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not ours:
+        raise Problem(
+            ExitCode.USAGE,
+            f"--out {folder} holds what `bench report` did not write",
+            "Choose another folder: the matrix has one to itself",
+        )
 
 
 def beside(path: Path) -> Path:
@@ -55,6 +76,7 @@ def report_difference(paths: Sequence[Path], out: Path | None, *, open_it: bool)
 
     if len(paths) != 2:
         raise click.UsageError("--diff compares two results: the old one, then the new one.")
+    require_ours(out or beside(paths[1]))
     old, new = map(store.read, paths)
     difference = compare(old, new)
     print_difference(difference, stdout_console())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,15 @@ def print_json(document: Any) -> None:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """The file has all of it or is what it was, also where the disk fills. Raises Problem."""
+    """The file has all of it or is what it was, also where the disk fills. Raises Problem, also for
+    a file that holds results of ours."""
+    from loopgauge.harness import whole_file
     from loopgauge.harness.cli.errors import Problem
     from loopgauge.harness.cli.exit_codes import ExitCode
 
+    require_no_result(file)
     try:
-        if file.exists() and not file.is_file():  # a device or a pipe cannot be replaced
-            file.write_text(text, encoding="utf-8")
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, text)
+        whole_file.write(file, text)
     except OSError as error:
         raise Problem(
             ExitCode.ENVIRONMENT,
@@ -36,21 +33,24 @@ def write_whole(file: Path, text: str) -> None:
         ) from error
 
 
-def _replace(file: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
+def require_no_result(file: Path) -> None:
+    """What was measured cannot be made again as it was. Raises Problem where `file` is a run, a
+    conformance result or a part of a gate, packed or not."""
+    import msgspec
+
+    from loopgauge.harness.cli.errors import Problem
+    from loopgauge.harness.cli.exit_codes import ExitCode
+    from loopgauge.harness.packed import first_line
+
+    if not file.is_file():
+        return
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        temporary.chmod(0o666 & ~umask())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def umask() -> int:
-    """There is no way to read it without setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        envelope = msgspec.json.decode(first_line(file), type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    if {"record", "schema", "kind"} <= envelope.keys():
+        raise Problem(
+            ExitCode.USAGE,
+            f"{file} is a result file, which is never overwritten",
+            "Choose another place for what is made of it",
+        )

@@ -11,6 +11,7 @@ import click
 
 from loopgauge.harness.cli import exit_codes, exports
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.output import require_no_result
 from loopgauge.harness.exit_codes import first
 from loopgauge.harness.packed import stem
 
@@ -147,6 +148,8 @@ def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:
         raise click.UsageError(
             f"--out {out} is the result file itself, which is never overwritten."
         )
+    if out is not None:
+        require_no_result(out)
 
 
 @dataclass

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from loopgauge.harness.cli.errors import Problem
 from loopgauge.harness.cli.exit_codes import ExitCode
-from loopgauge.harness.cli.output import umask
 from loopgauge.harness.cli.site_sources import MARKER
 from loopgauge.harness.interruptions import held
+from loopgauge.harness.whole_file import umask
 
 KIND = "loopgauge-site"
 OTHER = "Choose another folder with --out"

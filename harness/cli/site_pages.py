@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from loopgauge.harness.cli.errors import Problem
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.worker_process import end_with_parent
 
 if TYPE_CHECKING:
     from loopgauge.harness.store import RunFile
@@ -77,9 +78,11 @@ _shared: Shared
 
 
 def _start(shared: Shared) -> None:
-    """Ctrl-C goes to the whole group: the parent deals with it, and ends the others."""
+    """Ctrl-C goes to the whole group: the parent deals with it, and ends the others. Nobody is left
+    behind where it cannot."""
     global _shared
     _shared = shared
+    end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

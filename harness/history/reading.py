@@ -14,21 +14,29 @@ from loopgauge.harness.gate.store import FILE as GATE_FILE
 from loopgauge.harness.gate.store import read_gate
 from loopgauge.harness.history.entries import stored_run
 from loopgauge.harness.history.model import Content, History, StoredRun
+from loopgauge.harness.packed import ENDINGS, content, first_line, stem, there, without_packing
 from loopgauge.harness.store import read_run
 
 # Of a gate. What is counted again belongs to one decision, and the promises are no figures.
 GATE_RUNS = ("counts.jsonl", "timing.jsonl", "confirmation.jsonl")
+NO_FIGURES = ("conformance", "gate", "explanation")  # kinds of files beside the runs
 
 
 def sources(paths: Iterable[Path]) -> Iterator[Path]:
     """Run files and folders of gates below `paths`, by name; a path that is no folder as it is."""
     for path in paths:
         if not path.is_dir():
-            yield path.parent if path.name == GATE_FILE else path
+            yield path.parent if without_packing(path.name) == GATE_FILE else path
             continue
-        gates = {found.parent for found in path.rglob(GATE_FILE)}
-        files = {file for file in path.rglob("*.jsonl") if is_run(file, gates)}
+        gates = {found.parent for name in names_of(GATE_FILE) for found in path.rglob(name)}
+        found = (file for name in names_of("*.jsonl") for file in path.rglob(name))
+        files = {file for file in found if is_run(file, gates)}
         yield from sorted(gates | files)
+
+
+def names_of(name: str) -> list[str]:
+    """Plain and packed."""
+    return [name, *(name + ending for ending in ENDINGS)]
 
 
 def is_run(file: Path, gates: set[Path]) -> bool:
@@ -36,10 +44,8 @@ def is_run(file: Path, gates: set[Path]) -> bool:
     empty files, which a run leaves that was ended as it began, lie beside the runs."""
     if file.parent in gates or not file.stat().st_size:
         return False
-    with file.open("rb") as stream:
-        line = stream.readline()
     try:
-        return bool(msgspec.json.decode(line).get("kind") != "conformance")
+        return bool(msgspec.json.decode(first_line(file)).get("kind") not in NO_FIGURES)
     except (msgspec.DecodeError, UnicodeDecodeError, AttributeError):
         return True  # and whoever reads it says what is wrong
 
@@ -47,9 +53,9 @@ def is_run(file: Path, gates: set[Path]) -> bool:
 def read(source: Path, commit: str = "") -> list[StoredRun]:
     """One run of a file, several of a gate. Raises the errors of harness.store, also of a file that
     is cut: what cannot be read would be missing from the figures without a word."""
-    if (source / GATE_FILE).exists():
+    if there(source / GATE_FILE).exists():
         return read_gate_runs(source)
-    run, data = read_any(source), source.read_bytes()
+    run, data = read_any(source), content(source)
     name = ""
     if run.header.imported:  # other tools' files have no name but the file's, such as out.json
         name = f"{run.header.run}-{hashlib.sha256(data).hexdigest()[:8]}"
@@ -59,29 +65,29 @@ def read(source: Path, commit: str = "") -> list[StoredRun]:
 def known(source: Path, history: History) -> bool:
     """Whether all that there is to read is stored: found out without judging it again, which
     takes a hundred times as long."""
-    gate = source / GATE_FILE
-    if not gate.exists():
+    if not there(source / GATE_FILE).exists():
         return _is_stored(source, history, name="")
     try:
         name = read_gate(source).header.gate
     except HarnessError:
         return False  # reading it says why
     files = _gate_files(source)
-    return bool(files) and all(_is_stored(one, history, f"{name}/{one.stem}") for one in files)
+    return bool(files) and all(_is_stored(one, history, f"{name}/{stem(one)}") for one in files)
 
 
 def _is_stored(file: Path, history: History, name: str) -> bool:
     try:
-        data = file.read_bytes()
+        data = content(file)
         run = name or msgspec.json.decode(data.partition(b"\n")[0]).get("run")
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, AttributeError):
         return False
-    there = history.content(run) if isinstance(run, str) else None
-    return there is not None and there.sha256 == hashlib.sha256(data).hexdigest()
+    stored = history.content(run) if isinstance(run, str) else None
+    return stored is not None and stored.sha256 == hashlib.sha256(data).hexdigest()
 
 
 def _gate_files(folder: Path) -> list[Path]:
-    return [folder / name for name in GATE_RUNS if (folder / name).exists()]
+    files = (there(folder / name) for name in GATE_RUNS)
+    return [file for file in files if file.exists()]
 
 
 def read_gate_runs(folder: Path) -> list[StoredRun]:
@@ -97,8 +103,8 @@ def read_gate_runs(folder: Path) -> list[StoredRun]:
     return [
         stored_run(
             read_run(file),
-            file.read_bytes(),
-            name=f"{gate.header.gate}/{file.stem}",
+            content(file),
+            name=f"{gate.header.gate}/{stem(file)}",
             sides=sides,
         )
         for file in files
@@ -107,13 +113,12 @@ def read_gate_runs(folder: Path) -> list[StoredRun]:
 
 def continued(run: StoredRun, source: Path, history: History) -> StoredRun:
     """`run`, which says so if it begins with what is stored under its name."""
-    there = history.content(run.run)
-    if there is None or there.sha256 == run.content or there.size >= run.size:
+    stored = history.content(run.run)
+    if stored is None or stored.sha256 == run.content or stored.size >= run.size:
         return run
-    file = source / run.name if source.is_dir() else source
-    return msgspec.structs.replace(run, replaces=there.sha256) if begins(file, there) else run
+    file = there(source / run.name) if source.is_dir() else source
+    return msgspec.structs.replace(run, replaces=stored.sha256) if begins(file, stored) else run
 
 
-def begins(file: Path, there: Content) -> bool:
-    with file.open("rb") as stream:
-        return hashlib.sha256(stream.read(there.size)).hexdigest() == there.sha256
+def begins(file: Path, stored: Content) -> bool:
+    return hashlib.sha256(content(file)[: stored.size]).hexdigest() == stored.sha256

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import os
 import signal
 import sqlite3
@@ -120,6 +122,20 @@ def test_from_runs_to_a_trend() -> None:
     assert "0.600 [0.600, 0.600]" in row
     assert "▁▁█" in row
     assert "Xeon, 6.1, Python 3.13.0" in shown.stdout
+
+
+@pytest.mark.parametrize("packer", [gzip, lzma])
+def test_packed_runs_are_the_runs_they_hold(packer: Any) -> None:
+    ending = {gzip: ".gz", lzma: ".xz"}[packer]
+    plain = Path("results/1.jsonl")
+    make_run(plain, 1, 0.5)
+    packed = Path(f"results/1.jsonl{ending}")
+    packed.write_bytes(packer.compress(plain.read_bytes()))
+    assert history("import", str(plain)).stdout.endswith("1 new\n")
+    plain.unlink()
+    assert history("import", "results").stdout.endswith("1 there already\n")
+    STORE.unlink()
+    assert history("import", "results").stdout.endswith("1 new\n")
 
 
 def test_trends_as_json() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import lzma
@@ -285,3 +286,46 @@ def test_json_stays_json(folder: Path) -> None:
     done = here("report", "3.14-x.jsonl.xz", "--format", "pyperf", "--format", "md", "--out", "o")
     assert done.exit_code in (0, 6), done.output
     assert json.loads((folder / "o/3.14-x.pyperf.json").read_text())
+
+
+@pytest.mark.parametrize("words", [["--out"], ["--format", "csv", "--out"]])
+@pytest.mark.parametrize("name", ["other.jsonl", "other.xz"])
+def test_no_result_is_ever_overwritten(folder: Path, words: list[str], name: str) -> None:
+    write(folder / "r.jsonl", lines(run_records()))
+    other = write(folder / name, lines(verdict_records()))
+    before = other.read_bytes()
+    done = here("report", "r.jsonl", *words, name)
+    assert done.exit_code == 2
+    assert f"{name} is a result file, which is never overwritten" in done.output
+    assert other.read_bytes() == before
+
+
+def test_a_matrix_leaves_other_people_s_folders_alone(folder: Path) -> None:
+    write(folder / "v.jsonl", lines(verdict_records()))
+    for name in ("index.html", "thesis.txt"):
+        theirs = folder / name.partition(".")[0]
+        theirs.mkdir()
+        (theirs / name).write_text("mine")
+        done = here("report", "v.jsonl", "--out", theirs.name)
+        assert done.exit_code == 2
+        assert "holds what `bench report` did not write" in done.output
+        assert [file.name for file in theirs.iterdir()] == [name]
+    assert [here("report", "v.jsonl", "--out", "new").exit_code for _ in range(2)] == [0, 0]
+
+
+def test_a_page_that_finds_no_room_leaves_the_old_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder / "r.jsonl", lines(run_records()))
+    (folder / "r.html").write_text("old")
+
+    def full(*args: Any, **words: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full)
+    done = here("report", "r.jsonl")
+    monkeypatch.undo()
+    assert done.exit_code == 8
+    assert "r.html: No space left on device" in done.output
+    assert (folder / "r.html").read_text() == "old"
+    assert sorted(file.name for file in folder.iterdir()) == ["r.html", "r.jsonl"]
