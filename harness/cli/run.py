@@ -36,7 +36,9 @@ members of the summary: path, header, benchmarks (id, unit, measure,
 direction, fastest, aa, arms), aa_ok, advisory, self_check, notes, events.
 An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
 1 is better), to_fastest, verdict, values, metrics (what was counted: value,
-unit, by_name, tool). Members are added, never removed.
+unit, by_name, tool). Only status "ok" may be compared: one that is "invalid"
+for a broken promise keeps its cost and values. Members are added, never
+removed.
 
 \b
 Tiers:
