@@ -78,9 +78,10 @@ class FamilySummary(msgspec.Struct, kw_only=True):
 
     @property
     def runner_up(self) -> FamilyArm | None:
-        """The best of those behind the fastest; None without one."""
+        """Of those behind the fastest the one that may be nearest: whose interval begins lowest, be
+        it only because it is wide. None without one."""
         behind = [arm for arm in self.arms if arm.complete and arm.arm not in self.fastest]
-        return min(behind, key=_estimate, default=None)
+        return min(behind, key=_nearest, default=None)
 
 
 def family_of(scenario: str) -> str:
@@ -263,3 +264,7 @@ def _twins(
         return None
     logs = mean_log_ratios(index, [model for model, _ in compared], roles["aa"], roles["reference"])
     return None if logs is None else ratio_of(logs)
+
+
+def _nearest(arm: FamilyArm) -> tuple[float, float]:
+    return (arm.to_fastest.low if arm.to_fastest is not None else math.inf, _estimate(arm))

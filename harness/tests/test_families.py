@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from manager_testing.records import header, sample
@@ -227,6 +228,16 @@ def test_a_copy_without_an_interval_is_noise_without_an_end() -> None:
     found.aa = endless
     assert lead_of(found, 0.01, advisory=True) == "noise"
     assert lead_of(found, 0.01, advisory=False) == "clear"
+
+
+def test_a_lead_is_as_sure_as_over_the_least_known_of_the_others() -> None:
+    arms = [family_arm("epoll", 0.2, 0.5), family_arm("uvloop", 0.4, 2.0)]
+    wide = family_arm("rloop", 0.6, 3.0)
+    assert wide.to_fastest is not None
+    wide.to_fastest = msgspec.structs.replace(wide.to_fastest, low=1.002, high=9)
+    found = family_of_two([*arms, wide])
+    assert found.runner_up is wide
+    assert lead_of(found, 0.01, advisory=False) == "slight"
 
 
 def family_arm(name: str, of: float, to_fastest: float | None) -> FamilyArm:
