@@ -33,13 +33,17 @@ class Scale:
 
     def ticks(self, apart: float = 0.0) -> list[float]:
         """At most MAX_TICKS round values inside the range, at least `apart` pixels from each
-        other; 0 and 1 are kept where two are too close."""
+        other; 0, 1 and then powers of ten are kept where two are too close."""
         found = self._log_ticks() if self.logarithmic else self._even_ticks()
         kept: list[float] = []
-        for at in sorted(found or self._even_ticks(), key=lambda at: (at not in (0, 1), at)):
+        for at in sorted(found or self._even_ticks(), key=self._rank):
             if all(abs(self(at) - self(other)) >= apart for other in kept):
                 kept.append(at)
         return sorted(kept)
+
+    def _rank(self, at: float) -> tuple[bool, bool, float]:
+        whole = self.logarithmic and abs(math.log10(at) - round(math.log10(at))) < 1e-9
+        return at not in (0, 1), not whole, at
 
     def _even_ticks(self) -> list[float]:
         steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
