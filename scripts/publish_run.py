@@ -27,8 +27,9 @@ RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
 # An absolute path: neither a part of a word ("reader/writer/closer") nor of an address. An abstract
 # socket's name begins with a zero, which is written out.
 _PATH = re.compile(r"(?:(?<![\w.)>:/])|(?<=\\x00))(?:/[^/\s'\"=]+){2,}/?")
-# Nothing of the user's: what the interpreter was configured with.
+# What the interpreter was configured with. Of that only somebody's home folder says nothing.
 _KEPT = {"config_args"}
+_HOME = re.compile(r"/(?:root|home/[^/\s'\"]+)(?=/)")
 
 
 def main() -> None:
@@ -70,9 +71,11 @@ def without_paths(value: Any, key: str = "") -> Any:
         return {name: without_paths(item, name) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_paths(item, key) for item in value]
-    if isinstance(value, str) and key not in _KEPT:
-        return _PATH.sub(lambda match: match[0].rstrip("/").rsplit("/", 1)[-1], value)
-    return value
+    if not isinstance(value, str):
+        return value
+    if key in _KEPT:
+        return _HOME.sub("~", value)
+    return _PATH.sub(lambda match: match[0].rstrip("/").rsplit("/", 1)[-1], value)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,12 @@ def test_of_absolute_paths_the_last_part_is_kept(text, kept):
     assert publish_run.without_paths({"a": [text]}) == {"a": [kept]}
 
 
+def test_how_a_python_was_configured_is_kept_but_for_home_folders():
+    words = "'--prefix=/root/.pyenv/versions/3.13.0' '--libdir=/usr/lib' '--x=/home/me/y'"
+    kept = "'--prefix=~/.pyenv/versions/3.13.0' '--libdir=/usr/lib' '--x=~/y'"
+    assert publish_run.without_paths({"config_args": words}) == {"config_args": kept}
+
+
 def published(path: Path) -> store.Results:
     records, _ = publish_verdicts.merged([store.read(path)])
     assert isinstance(records[0], Header)
