@@ -51,7 +51,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 
 def test_an_unknown_command_offers_the_nearest() -> None:
-    result = CliRunner().invoke(main, ["lst"])
+    result = CliRunner().invoke(main, ["lisst"])
     assert result.exit_code == ExitCode.USAGE
     assert "Did you mean 'list'?" in result.output
 
