@@ -77,6 +77,24 @@ class FamilySummary(msgspec.Struct, kw_only=True):
     lead: Lead = ""
 
     @property
+    def noise(self) -> float:
+        """The ratio up to which the reference may differ from itself here, infinity where too few
+        processes tell; 1 where it was not measured twice."""
+        return 1.0 if self.aa is None else _reach(self.aa)
+
+    @property
+    def undecided(self) -> list[str]:
+        """Who may be the first: `fastest`, and where the noise decides nothing (`lead`), whoever
+        is no further behind than it."""
+        within = [
+            arm.arm
+            for arm in self.arms
+            if arm.complete and arm.to_fastest is not None and arm.to_fastest.low <= self.noise
+        ]
+        more = [name for name in within if name not in self.fastest]
+        return [*self.fastest, *more] if self.lead == "noise" else self.fastest
+
+    @property
     def runner_up(self) -> FamilyArm | None:
         """Of those behind the fastest the one that may be nearest: whose interval begins lowest, be
         it only because it is wide. None without one."""
@@ -159,7 +177,7 @@ def lead_of(family: FamilySummary, margin: float, *, advisory: bool) -> Lead:
     if len(family.fastest) > 1 or behind is None or behind.to_fastest is None:
         return "shared"
     least = behind.to_fastest.low
-    if advisory and family.aa is not None and least <= _reach(family.aa):
+    if advisory and family.aa is not None and least <= family.noise:
         return "noise"
     return "clear" if least > 1 + margin else "slight"
 

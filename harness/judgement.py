@@ -29,22 +29,48 @@ def self_check(
 ) -> SelfCheck:
     if not timed:
         return SelfCheck(True, "A/A: nothing was timed, so there is nothing to check")
-    checked = [(b, b.aa.estimate) for b in benchmarks if b.aa is not None]
+    checked = [b for b in benchmarks if b.aa is not None]
     if not checked:
         return SelfCheck(False, "A/A: not measured, so the verdicts are advisory")
-    good = sum(benchmark.aa_ok for benchmark, _ in checked)
-    # What is wrong first, then the largest deviation.
-    worst, ratio = max(checked, key=lambda entry: (not entry[0].aa_ok, abs(math.log(entry[1]))))
-    # A measured value may be far off and all right: it is judged by its interval.
-    beyond = worst.aa_ok and abs(math.log(ratio)) > math.log1p(margin)
-    although = ", whose interval reaches into the margin" if beyond else ""
+    good = sum(benchmark.aa_ok for benchmark in checked)
     text = (
-        f"A/A within ±{margin:.0%} in {good} of {len(checked)} benchmarks "
-        f"(worst {ratio - 1:+.2%}: {worst.id}{although})"
+        f"{_twins(checked)} within ±{margin:.0%} in {good} of {len(checked)} benchmarks "
+        f"({_by_kind(checked, margin)})"
     )
     if len(checked) - good <= math.floor((1 - AA_SHARE) * len(checked) + 1e-9):
         return SelfCheck(True, text)
     return SelfCheck(False, f"{text}; this run is too noisy, its verdicts are advisory")
+
+
+def _twins(checked: list[BenchmarkSummary]) -> str:
+    """Who was measured twice, by name where all benchmarks agree on it."""
+    names = {arm.arm for found in checked for arm in found.arms if arm.role == "reference"}
+    name = names.pop() if len(names) == 1 else "the reference"
+    return f"{name} against {name} (A/A)"
+
+
+def _by_kind(checked: list[BenchmarkSummary], margin: float) -> str:
+    """Costs are judged by their estimate, measured values, which may be far off and all right, by
+    their interval: each kind has a worst of its own."""
+    costs = [found for found in checked if found.measure != "value"]
+    values = [found for found in checked if found.measure == "value"]
+    said = [_worst(costs, margin)] if costs else []
+    if values:
+        good = sum(found.aa_ok for found in values)
+        rule = f"{good} of {len(values)} judged by their intervals, being values, "
+        said.append(f"{rule if costs else ''}{_worst(values, margin)}")
+    if len(said) > 1:
+        said[0] = f"{sum(found.aa_ok for found in costs)} of {len(costs)} timed, {said[0]}"
+    return "; ".join(said)
+
+
+def _worst(checked: list[BenchmarkSummary], margin: float) -> str:
+    """The largest deviation."""
+    found = [(benchmark, benchmark.aa.estimate) for benchmark in checked if benchmark.aa]
+    worst, ratio = max(found, key=lambda entry: abs(math.log(entry[1])))
+    beyond = worst.aa_ok and abs(math.log(ratio)) > math.log1p(margin)
+    although = ", whose interval reaches into the margin" if beyond else ""
+    return f"worst {ratio - 1:+.2%}: {worst.id}{although}"
 
 
 def standing(run: RunFile) -> list[str]:

@@ -10,6 +10,7 @@ from loopgauge.harness.summary import RunSummary
 from loopgauge.reports import wording
 
 Facts = list[tuple[str, str]]
+MOST_LOST = 3  # loops named that could not be loaded
 
 
 def short(run: RunSummary) -> Facts:
@@ -47,7 +48,7 @@ def full(run: RunSummary) -> Facts:
         ("processes per loop", str(header.plan.rounds)),
         ("slot", f"{header.plan.slot_s * 1000:g} ms"),
         ("garbage collector", header.plan.gc),
-        ("method", run.method),
+        ("method", wording.METHOD.get(run.method, run.method)),
         ("conformance", run.conformance),
         ("margin", f"±{run.margin:.2%}"),
         ("CPU", f"{host.cpu_model}, {host.cpus_logical} logical"),
@@ -104,14 +105,36 @@ def _build(interpreter: Interpreter) -> str:
 
 
 def _extent(run: RunSummary) -> str:
-    loops = len({arm.label for arm in run.header.arms if arm.role not in ("aa", "floor", "native")})
-    benchmarks = len(run.benchmarks)
+    there: dict[str, bool] = {}
+    for arm in run.header.arms:
+        if arm.role not in ("aa", "floor", "native"):
+            there[arm.label] = there.get(arm.label, False) or arm.available
+    lost = [name for name, available in there.items() if not available]
     counts = (
-        _count(benchmarks, "benchmark"),
-        _count(loops, "loop"),
+        _count(len(run.benchmarks), "benchmark"),
+        _count(len(there) - len(lost), "loop") + _lost(lost),
         _processes(run.header),
     )
     return f" {wording.TIMES} ".join(counts)
+
+
+def _lost(names: list[str]) -> str:
+    """Loops that were asked for, and could not be loaded."""
+    if not names:
+        return ""
+    few = ", ".join(names) if len(names) <= MOST_LOST else f"{len(names)} others"
+    return f" ({few} could not be loaded)"
+
+
+def kinds(run: RunSummary) -> str:
+    """ "75 costs, 15 waits and 4 other values"; "" where all are of one kind."""
+    costs, waits = (
+        sum(len(family.benchmarks) for family in found) for found in (run.families, run.waits)
+    )
+    others = len(run.benchmarks) - costs - waits
+    counts = ((costs, "cost", ""), (waits, "wait", ""), (others, "other value", ""))
+    said = [_count(*count) for count in counts if count[0]]
+    return wording.listed(said) if len(said) > 1 else ""
 
 
 def _processes(header: Header) -> str:

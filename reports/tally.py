@@ -46,6 +46,15 @@ class Absence:
     broken: list[str]  # conformance cases because of which it is void
 
 
+@dataclass(frozen=True)
+class Gone:
+    """All that one loop has no figure in."""
+
+    arm: str
+    benchmarks: int
+    absences: list[Absence]
+
+
 def standings(run: RunSummary) -> list[Standing]:
     """In the order of the run file."""
     rows: dict[str, Standing] = {}
@@ -91,6 +100,17 @@ def absences(run: RunSummary) -> list[Absence]:
     return [
         Absence(*key, ids, everywhere=len(ids) == len(run.benchmarks), broken=broken[key])
         for key, ids in groups.items()
+    ]
+
+
+def by_arm(found: list[Absence]) -> list[Gone]:
+    """In the order in which each is met first."""
+    grouped: dict[str, list[Absence]] = {}
+    for absence in found:
+        grouped.setdefault(absence.arm, []).append(absence)
+    return [
+        Gone(arm, sum(len(each.benchmarks) for each in absences), absences)
+        for arm, absences in grouped.items()
     ]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Latencies, Ratio
 
+LONG_DECIMALS = re.compile(r"\b\d+\.\d{6,}(?:e[+-]?\d+)?\b")
 DASH = "\u2013"
 TIMES = "\u00d7"
+MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 
 STATUS = {
@@ -37,9 +40,21 @@ STATUS_MEANING = {
     "unmeasured": "nobody's fault: nothing is known of it",
 }
 
+STATUS_SHORT = {  # for a line of all of them
+    "invalid": "broke a promise it depends on, or did not do the work",
+    "lacking": "this machine lacks something",
+    "unsupported": "the loop lacks something",
+    "crashed": "the process died",
+    "hung": "did not come back",
+    "error": "raised an exception",
+    "unmeasured": "not known",
+}
+
 VERDICT = {
     "faster": "faster",
     "slower": "slower",
+    "better": "better",
+    "worse": "worse",
     "equivalent": "equivalent",
     "inconclusive": "INCONCLUSIVE",
     "reference": "reference",
@@ -49,6 +64,8 @@ VERDICT = {
 VERDICT_MEANING = {
     "faster": "the whole interval is on the fast side, beyond the margin",
     "slower": "the whole interval is on the slow side, beyond the margin",
+    "better": "faster, of a value that is no time per operation",
+    "worse": "slower, of a value that is no time per operation",
     "equivalent": "the whole interval is inside the margin: no difference worth the name",
     "inconclusive": "the interval is too wide to say: neither a win nor a tie",
 }
@@ -62,10 +79,16 @@ FAMILY = {  # what a reader would say
 }
 
 FAMILY_MEANING = {
-    "throughput": "callbacks, tasks, threads",
-    "timer": "call_later, sleep, time limits",
-    "io": "sockets, TLS, pipes, processes, files",
-    "signal": "from kill to callback",
+    "throughput": "throughput.*: callbacks, tasks, threads",
+    "timer": "timer.*: call_later, sleep, time limits",
+    "io": "io.*: sockets, TLS, pipes, processes, files",
+    "signal": "signal.*: from kill to callback",
+}
+
+OWN = "epoll"  # the loop that comes with loopgauge
+TIME_UNITS = {"ns": "ns", "us": "µs", "µs": "µs", "ms": "ms", "s": "s"}  # as people write them
+METHOD = {
+    "paired-hl-1": "paired log-ratios, Hodges-Lehmann estimate, signed-rank interval (paired-hl-1)"
 }
 
 FEW_RULES = 4  # named, where a loop breaks more of them
@@ -167,7 +190,7 @@ def amount(value: float, benchmark: BenchmarkSummary) -> str:
     if not math.isfinite(value):
         return DASH
     if benchmark.measure == "value":
-        return f"{number(value)} {benchmark.unit}"
+        return f"{number(value)} {unit_of(benchmark)}"
     factor, unit = time_unit(value)
     return f"{number(value / factor)} {unit}"
 
@@ -186,8 +209,24 @@ def cost_interval(arm: ArmSummary, benchmark: BenchmarkSummary) -> str:
 def per_operation(benchmark: BenchmarkSummary) -> str:
     """What one number of this benchmark is: 'CPU time per step'."""
     if benchmark.measure == "value":
-        return benchmark.unit
+        words = unit_of(benchmark)
+        return f"time in {words}" if benchmark.unit in TIME_UNITS else words
     return f"{CLOCK.get(benchmark.measure, benchmark.measure)} per {benchmark.unit}"
+
+
+def unit_of(benchmark: BenchmarkSummary) -> str:
+    """That of a value: "µs" of "us", "µs per signal" of "us per signal"."""
+    first, per, rest = benchmark.unit.partition(" per ")
+    return TIME_UNITS.get(first, first) + per + rest
+
+
+def twins(benchmark: BenchmarkSummary, margin: float) -> str:
+    """What follows the self-check's figure of one benchmark; "" where both copies agree."""
+    if not benchmark.aa_ok:
+        return ", outside the margin: treat this benchmark with care"
+    if benchmark.aa is None or abs(math.log(benchmark.aa.estimate)) <= math.log1p(margin):
+        return ""
+    return ", outside the margin by its estimate, not by its interval: treat it with care"
 
 
 def lower_is_better(benchmark: BenchmarkSummary) -> bool:
@@ -218,12 +257,32 @@ def has_interval(of: Ratio) -> bool:
 
 def times(value: float, kind: str = "cost") -> str:
     """A ratio in the words people use: a cost of 0.25 is 4.0 times as fast, 2 is 2.0 times the
-    cost; of waiting, 4.0 times as short and 2.0 times as long."""
+    cost; of waiting, a 4.0 times shorter wait and 2.0 times the wait."""
     if not math.isfinite(value) or value <= 0:
         return DASH
     factor = 1 / value if value < 1 else value
-    better, worse = ("as short", "as long") if kind == "wait" else ("as fast", "the cost")
+    better, worse = ("shorter wait", "the wait") if kind == "wait" else ("as fast", "the cost")
     return f"{factor:.{0 if factor >= 9.95 else 1}f}{TIMES} {better if value < 1 else worse}"
+
+
+def compared(value: float, reference: str, kind: str = "cost") -> str:
+    """ "4.0× as fast as asyncio", "2.0× the cost of asyncio"."""
+    joint = "of" if value >= 1 else "than" if kind == "wait" else "as"
+    return f"{times(value, kind)} {joint} {reference}"
+
+
+def multiple(of: Ratio | None) -> str:
+    """ "1.57× [1.50, 1.64]"."""
+    if of is None:
+        return DASH
+    value, space, ends = interval(of).partition(" ")
+    return f"{value}{TIMES}{space}{ends}"
+
+
+def percents(low: float, high: float) -> str:
+    """From one ratio to another, as changes: "-6 to +2 %"."""
+    ends = [f"{(end - 1) * 100:+.0f}".replace("-", MINUS) for end in (low, high)]
+    return f"{ends[0]} to {ends[1]} %" if ends[0] != ends[1] else f"{ends[0]} %"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -256,6 +315,11 @@ def shorten(words: str, length: int) -> str:
     """At most `length` characters of the first line."""
     line = words.strip().splitlines()[0] if words.strip() else ""
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def rounded(words: str) -> str:
+    """Long decimals in somebody's message cut to what can be read."""
+    return LONG_DECIMALS.sub(lambda found: f"{float(found[0]):.4g}", words)
 
 
 def tick(value: float) -> str:

@@ -67,9 +67,9 @@ def legend(run: RunSummary) -> str:
     return (
         f"Ratios to {base}, the geometric mean over the benchmarks of the family, with the 95 %"
         " interval: below 1 is better. **Bold**: the fastest, or not separated from the fastest."
-        f" *Slanted*: no clear difference to {base}. *3 of 9*: the loop has no valid figure in the"
+        f" *Italic*: no clear difference to {base}. *3 of 9*: the loop has no valid figure in the"
         " others, so the mean is over fewer benchmarks and the loop is not ranked. The last row is"
-        f" {base} against a second copy of itself: what the machine makes of no difference at all."
+        f" {base} measured twice: two identical loops should differ by 0 %, a ratio of 1."
     )
 
 

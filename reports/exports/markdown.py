@@ -84,7 +84,7 @@ def _legend(run: RunSummary) -> list[str]:
     return [
         f"Cost relative to {escape(run.reference)} (whose column is its cost per operation), lower "
         "is better, with the 95 % interval. **Bold**: the fastest, or not separated from the "
-        f"fastest. *Slanted*: no clear difference to {escape(run.reference)}.",
+        f"fastest. *Italic*: no clear difference to {escape(run.reference)}.",
     ]
 
 

@@ -25,9 +25,9 @@ HEAD_LINE = 14.0
 BAND_HEAD = 34.0  # name of the family, and how many benchmarks it has
 BAND_FOOT = 34.0  # ticks, and air
 ROW = 20.0
-VALUE = 58.0  # of a panel, for the figure: "31 of 43"
+VALUE = 84.0  # of a panel, for the figure: "0.54 (31 of 43)"
 LETTER = 6.6  # a generous mean width at the text size used
-TICKS_APART = 24.0
+TICKS_APART = 20.0
 MOST = 15  # families of one chart; a foreign file may name a thousand
 PROMISES = "MUST cases broken"
 NOT_ASKED = "not asked"
@@ -42,7 +42,7 @@ class Layout:
     promises: float  # of the column right of the first panels; 0: it gets a band of its own
 
 
-WIDE = Layout(width=960, names=150, panels=5, versions=True, promises=132)
+WIDE = Layout(width=960, names=126, panels=4, versions=True, promises=132)
 NARROW = Layout(width=370, names=104, panels=1, versions=False, promises=0)
 
 
@@ -114,14 +114,15 @@ class _Chart:
         said = [
             "Dot: geometric mean over the family's benchmarks. Bar: 95 % interval over processes.",
             f"Bold: fastest, or not separated from it. Hollow: no clear difference to {reference}.",
-            "Grey: has only some of the benchmarks, so it is not ranked.",
+            "Grey ring, 0.54 (22 of 25): over the benchmarks it has only, so it is not ranked.",
         ]
         if self.layout.panels > 1:
             return title, [said[0], " ".join(said[1:])]
         return f"{what} by family: left is {better}", [
             "Relative to " + reference + ", mean over benchmarks; bar: 95 % interval.",
             "Bold: fastest, or not separated from it.",
-            f"Hollow: no clear difference to {reference}. Grey: not ranked.",
+            f"Hollow: no clear difference to {reference}.",
+            "Grey ring: over some of the benchmarks only, not ranked.",
         ]
 
     def _has_promises(self) -> bool:
@@ -175,7 +176,10 @@ class _Chart:
         count = len(family.compared)
         words = wording.shorten(wording.family(family.family), int(width / LETTER))
         self.canvas.text(x + 8, top + 9, words, bold=True)
+        whole = sum(benchmark.family == family.family for benchmark in self.run.benchmarks)
         counted = f"{count} benchmark{'s' * (count != 1)}"
+        if count < whole:
+            counted = f"{count} of {whole} benchmarks"
         self.canvas.text(x + 8, top + 24, counted, role=theme.MUTED, size=SMALL)
         if family.aa is not None and wording.has_interval(family.aa):
             left, right = scale(family.aa.low), scale(family.aa.high)
@@ -201,10 +205,10 @@ class _Chart:
             return
         self._point(arm, y, scale)
         if not arm.complete:
-            words = f"{arm.measured} of {arm.asked}"
+            words = f"{wording.ratio(arm.ratio.estimate)} ({arm.measured} of {arm.asked})"
             self.canvas.text(right, y, words, role=theme.MUTED, size=SMALL, align="right")
             return
-        leads = arm.arm in family.fastest
+        leads = arm.arm in family.undecided
         if leads:
             self.canvas.box(right - 40, y - 8, 44, 16, theme.LEAD)
         figure = "1" if arm.verdict == "reference" else wording.ratio(arm.ratio.estimate)
@@ -219,8 +223,8 @@ class _Chart:
             return
         if wording.has_interval(arm.ratio):
             low, high = scale(arm.ratio.low), scale(arm.ratio.high)
-            self.canvas.lines([(low, y, high, y)], mark.role, 1.6)
-        hollow = arm.verdict not in ("faster", "slower")
+            self.canvas.lines([(low, y, high, y)], mark.role, 1.6 if arm.complete else 0.8)
+        hollow = not arm.complete or arm.verdict not in ("faster", "slower")
         size = 6.5 if arm.complete else 4.5
         self.canvas.dots([scale(arm.ratio.estimate)], [y], mark, size=size, hollow=hollow)
 
@@ -231,7 +235,7 @@ class _Chart:
     def _promises(self, top: float, left: float, right: float) -> None:
         """A bar as long as the share of the cases asked."""
         self.canvas.text(left, top + 9, PROMISES, bold=True)
-        self.canvas.text(left, top + 24, "of those asked", role=theme.MUTED, size=SMALL)
+        self.canvas.text(left, top + 24, "failed of asked", role=theme.MUTED, size=SMALL)
         for index, arm in enumerate(self.arms):
             y, found = self._y(top, index), self.promises.get(arm)
             if found is None or not found.known or not found.must:

@@ -14,13 +14,15 @@ from loopgauge.reports import wording
 
 MOST_CLAUSES = 4
 MOST_NAMES = 3
-MOST_AREAS = 5
+MOST_AREAS = 2
+MOST_LEADERS = 6
+LATE = 3.0  # a wait this many times the best one's is told beside the cost
 LONGEST_NAME = 40
 NOT_ASKED = "not asked"
 SURE = {
     "clear": "yes",
     "slight": "yes, slightly",
-    "noise": "not beyond the noise",
+    "noise": "undecided",
     "shared": "no",
     "unknown": "not known",
     "alone": wording.DASH,
@@ -43,6 +45,7 @@ class Answer:
     lead: str
     why: str
     aside: str  # who is not ranked and yet close
+    hint: str  # who of those named is cheap and late
     broken: list[str]  # of each fastest, if they are few: "6 of 1760 cases"
 
 
@@ -68,22 +71,39 @@ def compared(families: Sequence[FamilySummary]) -> Sequence[FamilySummary]:
 def headline(families: Sequence[FamilySummary], reference: str) -> str:
     """Who wins what, in one sentence; families of one kind, not empty."""
     winners: dict[str, list[str]] = {}
-    rest = []
+    others = []
     for family in families:
-        words = at(family)
         if family.lead in ("clear", "slight"):
-            winners.setdefault(_short(family.fastest[0]), []).append(words)
+            winners.setdefault(family.fastest[0], []).append(at(family))
         else:
-            rest.append(_unclear(family, words, reference))
+            others.append(family)
     best = "waits least" if families[0].kind == "wait" else "is the fastest"
-    clauses = [f"{name} {best} at {wording.listed(won)}" for name, won in winners.items()] + rest
+    named = _Names()
+    clauses = [f"{named(name)} {best} at {wording.listed(won)}" for name, won in winners.items()]
+    clauses += [_unclear(family, at(family), named) for family in others]
     if len(families) == 1 and winners:
         clauses[0] += _by_how_much(families[0], reference)
     if len(clauses) > MOST_CLAUSES:
         more = len(clauses) - MOST_CLAUSES + 1
         clauses = [*clauses[: MOST_CLAUSES - 1], f"{more} more answers are in the table"]
     said = "; ".join(clauses)
-    return f"At {said[3:]}." if said.startswith("at ") else f"{said}."
+    if said.startswith(("at ", "the ")):
+        said = said[0].upper() + said[1:]
+    return f"{said}."
+
+
+class _Names:
+    """Names of loops in one text. The first time the built-in loop is introduced: its name is that
+    of a system call, too, and who wrote the report wrote it."""
+
+    def __init__(self) -> None:
+        self.introduced = False
+
+    def __call__(self, name: str) -> str:
+        if name.partition("@")[0] != wording.OWN or self.introduced:
+            return _short(name)
+        self.introduced = True
+        return f"the {name} loop (loopgauge's own)"
 
 
 def at(family: FamilySummary) -> str:
@@ -96,19 +116,19 @@ def _short(name: str) -> str:
     return wording.shorten(name, LONGEST_NAME)
 
 
-def _unclear(family: FamilySummary, words: str, reference: str) -> str:
+def _unclear(family: FamilySummary, words: str, named: _Names) -> str:
     if family.lead == "":
         return f"at {words} no loop can be compared"
     if family.lead == "alone":
-        only = _short(family.fastest[0])
+        only = named(family.fastest[0])
         return f"at {words} only {only} has a valid figure in every benchmark"
     if family.lead == "unknown":
         return f"at {words} too few processes were measured to tell"
     if family.lead == "noise":
-        return f"at {words} {_short(family.fastest[0])} leads, but not beyond the noise of this run"
+        return f"at {words} {named(family.fastest[0])} leads by no more than the noise"
     if len(family.fastest) > MOST_NAMES:
         return f"at {words} {len(family.fastest)} loops share the front"
-    names = [_short(arm.arm) for arm in leaders(family)]
+    names = [named(arm.arm) for arm in leaders(family)]
     return f"at {words} {wording.listed(names)} share the front"
 
 
@@ -116,8 +136,7 @@ def _by_how_much(family: FamilySummary, reference: str) -> str:
     arm = _arm(family, family.fastest[0])
     if arm.verdict == "reference" or arm.ratio is None:
         return ""
-    whose = f"{reference}'s" if family.kind == "wait" else reference
-    return f": {wording.times(arm.ratio.estimate, family.kind)} as {whose}"
+    return f": {wording.compared(arm.ratio.estimate, reference, family.kind)}"
 
 
 def answers(run: RunSummary, families: Sequence[FamilySummary]) -> list[Answer]:
@@ -133,11 +152,12 @@ def _answer(run: RunSummary, family: FamilySummary, promises: dict[str, ArmPromi
         words=at(family),
         meaning=wording.FAMILY_MEANING.get(family.family, "") if len(family.benchmarks) > 1 else "",
         fastest=[arm.arm for arm in first],
-        figures=[_figure(family, arm) for arm in few] or _span(family, first),
+        figures=[_figure(family, arm) for arm in few] or _span(run, family, first),
         sure=_sure(run, family),
         lead=family.lead,
         why=_why(run, family),
         aside=_aside(family),
+        hint=_hint(run, family),
         broken=[_cases(promises.get(arm.arm)) for arm in few],
     )
 
@@ -148,19 +168,22 @@ def leaders(family: FamilySummary) -> list[FamilyArm]:
     return [arm for arm in family.arms if arm.arm in family.fastest]
 
 
-def _span(family: FamilySummary, arms: Sequence[FamilyArm]) -> list[tuple[str, str]]:
+def _span(
+    run: RunSummary, family: FamilySummary, arms: Sequence[FamilyArm]
+) -> list[tuple[str, str]]:
     """Of too many to tell one by one."""
     found = [arm.ratio.estimate for arm in arms if arm.ratio is not None]
     if not found:
         return []
     what = "wait" if family.kind == "wait" else "cost"
-    return [(f"{wording.ratio(min(found))} to {wording.ratio(max(found))} times the {what}", "")]
+    ends = f"{wording.ratio(min(found))} to {wording.ratio(max(found))}"
+    return [(f"{ends} times the {what} of {run.reference}", "")]
 
 
 def _sure(run: RunSummary, family: FamilySummary) -> str:
     """Of a run that failed its self-check nothing is sure."""
     if run.advisory and family.lead in ("clear", "slight"):
-        return "probably (advisory)"
+        return f"{SURE[family.lead]}, but the run was noisy"
     return SURE[family.lead]
 
 
@@ -181,15 +204,27 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
     if family.lead == "shared" or behind is None:
         names = f"these {len(family.fastest)}" if len(family.fastest) > MOST_NAMES else "they"
         return f"{names} are not separated from each other"
-    what = "wait" if family.kind == "wait" else "cost"
-    whole = f" with all {len(family.compared)} benchmarks" if _nearer(family) else ""
-    ratio = wording.interval(behind.to_fastest)
-    said = f"next{whole} is {_short(behind.arm)} at {ratio} times the {what}"
+    whole = f" of those with all {len(family.compared)} benchmarks" if _nearer(family) else ""
+    said = f"{_short(behind.arm)}, next{whole}, {_measured_by(family, behind)}"
     if family.lead == "slight":
-        said += f", perhaps less than {run.margin:.0%}"
-    if run.advisory and family.aa is not None:
-        said += f"; {run.reference} against its own copy was {wording.interval(family.aa)}"
+        said += f", perhaps less than {run.margin:.0%} more"
+    if family.lead == "noise" and behind.to_fastest is not None:
+        lead = wording.percents(behind.to_fastest.low, behind.to_fastest.high).replace("+", "")
+        known = math.isfinite(family.noise)
+        noise = f"up to {(family.noise - 1) * 100:.0f} %" if known else "of unknown size"
+        return f"{said}: a lead of {lead}, noise {noise}"
+    if run.advisory and family.aa is not None and wording.has_interval(family.aa):
+        off = wording.percents(family.aa.low, family.aa.high)
+        said += f"; noise: {run.reference} measured twice differed by {off}"
     return said
+
+
+def _measured_by(family: FamilySummary, arm: FamilyArm) -> str:
+    """ "costs 1.57× [1.50, 1.64] what epoll costs": one loop by the best of the others."""
+    best, ratio = _short(family.fastest[0]), wording.multiple(arm.to_fastest)
+    return f"waits {ratio} as long as {best}" if family.kind == "wait" else (
+        f"costs {ratio} what {best} costs"
+    )
 
 
 def _nearer(family: FamilySummary) -> list[FamilyArm]:
@@ -212,9 +247,31 @@ def _aside(family: FamilySummary) -> str:
         return ""
     arm = near[0]
     return (
-        f"Not ranked, for it lacks {arm.asked - arm.measured} of {arm.asked} benchmarks: "
-        f"{_short(arm.arm)}, at {wording.interval(arm.to_fastest)} over the others"
+        f"{_short(arm.arm)} is not ranked, with results in {arm.measured} of {arm.asked}; "
+        f"on those it {_measured_by(family, arm)}"
     )
+
+
+def _hint(run: RunSummary, family: FamilySummary) -> str:
+    """A cheap timer may be a late one: of those named beside a cost, who waits longest."""
+    waits = next((one for one in run.waits if one.family == family.family), None)
+    if family.kind != "cost" or waits is None or not waits.fastest:
+        return ""
+    behind = family.runner_up
+    named = {*family.fastest, *([behind.arm] if behind is not None else [])}
+    late = [
+        (arm.to_fastest.estimate, arm)
+        for arm in waits.arms
+        if arm.arm in named
+        and arm.complete
+        and arm.to_fastest is not None
+        and arm.to_fastest.low > LATE
+    ]
+    if not late:
+        return ""
+    _, arm = max(late, key=lambda entry: entry[0])
+    least, best = arm.to_fastest.estimate if arm.to_fastest else math.nan, waits.fastest[0]
+    return f"{_short(arm.arm)} waits {wording.number(least)}{wording.TIMES} as long as {_short(best)}"
 
 
 def share(found: ArmPromises | None) -> str:
@@ -236,6 +293,13 @@ def broken(run: RunSummary) -> list[Broken]:
         for each in run.promises
         if each.known and each.must
     ]
+
+
+def leading(run: RunSummary, families: Sequence[FamilySummary]) -> list[Broken]:
+    """What those break who are in front anywhere, and what stock asyncio does; the first few."""
+    names = {name for family in families for name in family.undecided}
+    names.add(run.reference)
+    return [each for each in broken(run) if each.arm in names][:MOST_LEADERS]
 
 
 def not_asked(run: RunSummary) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from loopgauge.harness.summary import FamilySummary, RunSummary
-from loopgauge.reports import facts, tally
+from loopgauge.reports import facts, tally, wording
 from loopgauge.reports.facts import Facts
 from loopgauge.reports.plots import families as family_plots
 from loopgauge.reports.plots import overview, theme
@@ -45,9 +45,12 @@ class First:
     loops: str
     families: Families | None  # the answer; None where no family has a figure
     waits: Families | None  # below the first screen
+    leading: list[Broken]  # of those in front, and the reference
     broken: list[Broken]
     not_asked: list[str]
-    absences: list[tally.Absence]
+    kinds: str  # "75 costs, 15 waits and 4 other values"
+    statuses: list[tuple[str, str]]  # words that stand in place of a figure, and their meanings
+    absences: list[tally.Gone]
     overview: Charts | None  # benchmark by benchmark
     beyond: int  # benchmarks for which it has no room
 
@@ -67,9 +70,12 @@ def first(run: RunSummary, key: str, looks: Looks) -> First:
         loops=facts.loops(run),
         families=_families(run, answer, looks, f"{key}f"),
         waits=_families(run, more, looks, f"{key}l"),
+        leading=answers.leading(run, answer),
         broken=answers.broken(run),
         not_asked=answers.not_asked(run),
-        absences=tally.absences(run),
+        kinds=facts.kinds(run),
+        statuses=_statuses(run),
+        absences=tally.by_arm(tally.absences(run)),
         overview=_overview(run, looks, key) if drawn else None,
         beyond=max(len(run.benchmarks) - MOST_BENCHMARKS, 0),
     )
@@ -91,6 +97,21 @@ def _families(
         charts=Charts(wide, narrow),
         left_out=len(families) - len(shown),
     )
+
+
+def _statuses(run: RunSummary) -> list[tuple[str, str]]:
+    """Of the loops that could be loaded."""
+    met = {
+        arm.status
+        for benchmark in run.benchmarks
+        for arm in benchmark.arms
+        if arm.status not in ("ok", "unavailable")
+    }
+    return [
+        (wording.STATUS[status], meaning)
+        for status, meaning in wording.STATUS_SHORT.items()
+        if status in met
+    ]
 
 
 def _overview(run: RunSummary, looks: Looks, key: str) -> Charts:
