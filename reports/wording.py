@@ -266,13 +266,13 @@ def times(value: float, kind: str = "cost") -> str:
 
 
 def compared(value: float, reference: str, kind: str = "cost") -> str:
-    """ "4.0× as fast as asyncio", "2.0× the cost of asyncio"."""
+    """ "4.0x as fast as asyncio", "2.0x the cost of asyncio"."""
     joint = "of" if value >= 1 else "than" if kind == "wait" else "as"
     return f"{times(value, kind)} {joint} {reference}"
 
 
 def multiple(of: Ratio | None) -> str:
-    """ "1.57× [1.50, 1.64]"."""
+    """ "1.57x [1.50, 1.64]"."""
     if of is None:
         return DASH
     value, space, ends = interval(of).partition(" ")

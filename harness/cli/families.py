@@ -17,7 +17,7 @@ FEWEST = 2  # benchmarks: one alone does not speak for its family
 LEAD = {
     "clear": "ahead",
     "slight": "slightly ahead",
-    "noise": "undecided: within the noise",
+    "noise": "undecided: noise",
     "shared": "not separated",
     "unknown": "too few processes to tell",
     "alone": "nobody else has all benchmarks",

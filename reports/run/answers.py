@@ -125,7 +125,7 @@ def _unclear(family: FamilySummary, words: str, named: _Names) -> str:
     if family.lead == "unknown":
         return f"at {words} too few processes were measured to tell"
     if family.lead == "noise":
-        return f"at {words} {named(family.fastest[0])} leads by no more than the noise"
+        return f"at {words} {named(family.fastest[0])} leads, but noise leaves it undecided"
     if len(family.fastest) > MOST_NAMES:
         return f"at {words} {len(family.fastest)} loops share the front"
     names = [named(arm.arm) for arm in leaders(family)]
@@ -220,10 +220,12 @@ def _why(run: RunSummary, family: FamilySummary) -> str:
 
 
 def _measured_by(family: FamilySummary, arm: FamilyArm) -> str:
-    """ "costs 1.57× [1.50, 1.64] what epoll costs": one loop by the best of the others."""
+    """ "costs 1.57x [1.50, 1.64] what epoll costs": one loop by the best of the others."""
     best, ratio = _short(family.fastest[0]), wording.multiple(arm.to_fastest)
-    return f"waits {ratio} as long as {best}" if family.kind == "wait" else (
-        f"costs {ratio} what {best} costs"
+    return (
+        f"waits {ratio} as long as {best}"
+        if family.kind == "wait"
+        else (f"costs {ratio} what {best} costs")
     )
 
 
@@ -271,7 +273,9 @@ def _hint(run: RunSummary, family: FamilySummary) -> str:
         return ""
     _, arm = max(late, key=lambda entry: entry[0])
     least, best = arm.to_fastest.estimate if arm.to_fastest else math.nan, waits.fastest[0]
-    return f"{_short(arm.arm)} waits {wording.number(least)}{wording.TIMES} as long as {_short(best)}"
+    return (
+        f"{_short(arm.arm)} waits {wording.number(least)}{wording.TIMES} as long as {_short(best)}"
+    )
 
 
 def share(found: ArmPromises | None) -> str:
