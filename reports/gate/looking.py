@@ -16,6 +16,7 @@ from loopgauge.reports.gate import words
 CASES = 3  # scripts that are named
 BENCHMARKS = 3
 PARTS = 3  # functions or system calls of each
+LEAST = 0.01  # of the largest of them: less is the rounding of a count
 SCRIPT = "prints a script that shows it"
 CHANGED = FAILING | {"EXPECTED", "IMPROVED"}
 
@@ -72,7 +73,7 @@ def loop_of(gate: GateFile) -> str:
 def _told(own: Sequence[Decision], explained: Explained | None) -> Iterable[str]:
     """Where the time went, the functions, the system calls and the bytecodes that grew."""
     if explained is not None:
-        yield from _parts(explained)
+        yield from _parts(own, explained)
     counts = {one.tier: one for one in own if one.by_name}
     if explained is not None and explained.functions:
         yield f"instructions: {_named(explained.functions)}"
@@ -97,16 +98,19 @@ def _uncounted(found: Sequence[Decision], gate: GateFile) -> Look:
     return Look(first.subject, told, command, "shows where the time goes on both")
 
 
-def _parts(explained: Explained) -> Iterable[str]:
+def _parts(own: Sequence[Decision], explained: Explained) -> Iterable[str]:
+    """Nothing where the times say the contrary of what was decided: they are those of one process a
+    side, which on a busy machine differ by more than the change."""
     base, head = explained.explanation.loops
+    whole = cpu(head) - cpu(base)
     change = {part: head.parts_ns[part] - ns for part, ns in base.parts_ns.items()
-              if part in head.parts_ns}  # fmt: skip
-    if change:
+              if part in head.parts_ns and (head.parts_ns[part] - ns) * whole > 0}  # fmt: skip
+    better = own[0].verdict == "IMPROVED"
+    if change and (whole < 0) == better:
         part = max(change, key=lambda part: abs(change[part]))
-        whole = wording.duration(abs(cpu(head) - cpu(base)))
         yield (
             f"CPU time: most of the difference is in {part}"
-            f" ({signed_time(change[part])}; {whole} in all)"
+            f" ({signed_time(change[part])}; {signed_time(whole)} in all)"
         )
 
 
@@ -119,15 +123,19 @@ def signed_time(ns: float) -> str:
 
 
 def _named(parts: Sequence[Part]) -> str:
-    return ", ".join(
-        f"{words.one_line(part.name, 80)} {words.signed(part.change)}" for part in parts[:PARTS]
-    )
+    return _largest((part.name, part.change) for part in parts)
 
 
 def _of(decision: Decision) -> str:
-    parts = sorted(decision.by_name.items(), key=lambda part: -abs(part[1]))[:PARTS]
+    return _largest(decision.by_name.items())
+
+
+def _largest(changes: Iterable[tuple[str, float]]) -> str:
+    parts = sorted(changes, key=lambda part: -abs(part[1]))[:PARTS]
     return ", ".join(
-        f"{words.one_line(name, 80)} {words.signed(change)}" for name, change in parts if change
+        f"{words.one_line(name, 80)} {words.signed(change)}"
+        for name, change in parts
+        if change and abs(change) >= LEAST * abs(parts[0][1])
     )
 
 

@@ -71,10 +71,15 @@ def test_a_count_that_changed_is_shown_by_name():
 
 def test_an_explanation_says_where_the_time_went():
     made = shown(gate(decision("REGRESSED", reason=""), exit_code=1), evidence())
-    assert "CPU time: most of the difference is in loop (+250 ns; 250 ns in all)" in made.text
+    assert "CPU time: most of the difference is in loop (+250 ns; +250 ns in all)" in made.text
     assert "instructions: slow_path +120" in made.text
     assert "loop 200 ns 450 ns +250 ns" in made.text
     assert "slow_path _core.so 0 120 +120" in made.text
+
+
+def test_times_that_say_the_contrary_of_the_verdict_explain_nothing():
+    made = shown(gate(decision("IMPROVED", reason=""), exit_code=0), evidence())
+    assert "most of the difference" not in made.text
 
 
 def test_an_explanation_without_figures_says_why():
