@@ -79,6 +79,7 @@ class HttpAiohttp(Plaintext):
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
+        self.rules = Plaintext.rules
         if self.side == "client":
             self.rules = ("TCPC-001", "PROT-001", "PROT-004", "TRAN-001")
             self.carriers = ("tcp",)

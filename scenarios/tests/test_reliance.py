@@ -90,5 +90,7 @@ def test_refusals_void_no_work() -> None:
 def test_parameters_tell_what_is_done() -> None:
     assert "TASK-011" not in made("throughput.async_tree").rules
     assert "TASK-011" in made("throughput.async_tree", eager=True).rules
+    assert "TCPC-001" not in made("io.http_aiohttp").rules
+    assert "SRVR-001" not in made("io.http_aiohttp", side="client").rules
     assert not rests_on(made("io.tcp_bulk", way="receive")) & {"PROT-004.sent-tcp"}
     assert {rule[:4] for rule in made("io.tcp_echo", api="sock").rules} == {"SOCK"}
