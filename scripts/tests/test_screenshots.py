@@ -24,7 +24,7 @@ PAGE = """<!doctype html><meta name="color-scheme" content="light dark">
 
 def test_the_page_shows_every_picture_and_no_other():
     shown = re.findall(
-        r"\(images/([\w-]+)\.png\)", (ROOT / "docs" / "reports.md").read_text("utf-8")
+        r"\(images/([\w-]+)\.webp\)", (ROOT / "docs" / "reports.md").read_text("utf-8")
     )
     assert sorted(shown) == sorted(screenshots.SHOTS)
     assert {path.stem for path in screenshots.IMAGES.iterdir()} == {*screenshots.SHOTS}
@@ -32,7 +32,7 @@ def test_the_page_shows_every_picture_and_no_other():
 
 @pytest.mark.parametrize("name", screenshots.SHOTS)
 def test_a_picture_is_small_and_of_its_window(name):
-    file = screenshots.IMAGES / f"{name}.png"
+    file = screenshots.IMAGES / f"{name}.webp"
     assert file.stat().st_size < 300_000
     assert Image.open(file).size == screenshots.SHOTS[name].size
 
