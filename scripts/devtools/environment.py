@@ -16,7 +16,8 @@ from devtools.pythons import Interpreter
 from devtools.shell import ROOT, SetupError, output, run, say
 
 LOCK = ROOT / "scripts" / "requirements.lock"
-LOCKED = ("dev", "peers", "ecosystem", "docs")  # extras whose versions are in there
+# Extras whose versions are in there.
+LOCKED = ("dev", "peers", "fleet", "postgresql", "ecosystem", "docs")
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "-q")
 
 
@@ -35,6 +36,8 @@ def ensure(python: Interpreter, *, dev: bool) -> None:
     _create(python)
     _install_dependencies(python, dev=dev)
     _install_where_there_are_wheels(python, "peers", "other event loops")
+    _install_where_there_are_wheels(python, "fleet", "packages for fleets")
+    _install_where_there_are_wheels(python, "postgresql", "packages for PostgreSQL")
     if dev:
         _install_where_there_are_wheels(python, "ecosystem", "packages of the ecosystem")
         _install_where_there_are_wheels(python, "docs", "packages of the documentation")
@@ -101,7 +104,7 @@ def _install_where_there_are_wheels(python: Interpreter, extra: str, what: str) 
     wanted = project["project"]["optional-dependencies"][extra]
     say(f"{len(wanted)} {what}, where they have a wheel for Python {python.version}")
     for line in wanted:
-        name = re.split("[ ;>]", line)[0]
+        name = re.split(r"[ ;>\[]", line)[0]
         try:
             run(pip(python, "install", "--only-binary=:all:", "-c", LOCK, line), silent=True)
         except SetupError:

@@ -51,7 +51,7 @@ def test_the_lock_holds_every_dependency_and_no_host() -> None:
         *PROJECT["project"]["dependencies"],
         *(line for extra in extras.values() for line in extra),
     ]
-    names = {re.split(r"[ ;<>=]", line)[0].replace("_", "-") for line in wanted}
+    names = {re.split(r"[ ;<>=\[]", line)[0].replace("_", "-") for line in wanted}
     assert names <= locked
 
 
