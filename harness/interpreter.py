@@ -66,9 +66,11 @@ def build_kind(facts: dict[str, Any]) -> str:
 
 
 def extensions_hash() -> str:
-    """Of the built modules' bytes, and the native backends beside them: tells two builds of one
-    version apart. NO_EXTENSIONS where none is built."""
+    """Of the built modules' bytes, the native backends beside them and the Python half of the
+    built-in loop: tells two builds of one version apart, and an edited loop from what was asked of
+    it before. NO_EXTENSIONS where none is built."""
     digest, found = hashlib.sha256(), False
+    package = importlib.import_module("loopgauge.loops")
     for name in EXTENSIONS:
         with contextlib.suppress(ImportError, ValueError, OSError):
             spec = importlib.util.find_spec(name)
@@ -77,6 +79,8 @@ def extensions_hash() -> str:
                 found = True
                 for backend in sorted(Path(spec.origin).parent.glob(BACKENDS)):
                     digest.update(backend.read_bytes())
+    for source in sorted((Path(package.__path__[0]) / "epoll").glob("*.py")):
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:12] if found else NO_EXTENSIONS
 
 

@@ -138,7 +138,7 @@ class Interpreter(msgspec.Struct, kw_only=True):
     build_kind: str = ""
     libc: str = ""
     loopgauge: str = ""
-    build_hash: str = ""  # of the extension modules: two builds of one version differ here
+    build_hash: str = ""  # of extension modules and built-in loop: two builds of one version differ
     engine: str = ""  # Google Benchmark's version, where known
     path: list[str] = []  # additions to sys.path of its workers, behind Header.path
 
