@@ -8,6 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from postgres_testing import postgres, postgres_url  # noqa: F401
+
 if TYPE_CHECKING:
     from plugin_testing.project import Project
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness" / "tests"))
+
+from postgres_testing import postgres, postgres_url  # noqa: F401
 
 
 # Not for the session: Playwright keeps an event loop running in this thread as long as it lives,

@@ -22,12 +22,15 @@ COUNTING = {"valgrind": "valgrind", "strace": "strace"}
 # Without one those tests are skipped.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = "chromium"
+# What the tests of shared histories start a server of. Debian keeps its programs off the PATH.
+DATABASE = "postgresql"
+DATABASE_PROGRAMS = Path("/usr/lib/postgresql")
 
 
 def missing(*, tests: bool) -> list[str]:
     """Debian packages of which the build finds no trace. Benchmark and GoogleTest are optional:
     CMake fetches a pinned release when they are absent. So are those of NATIVE_LOOPS and of
-    COUNTING, and the browser."""
+    COUNTING, the browser and the database."""
     wanted = []
     if not (shutil.which("c++") or shutil.which("g++")):
         wanted.append("g++")
@@ -43,6 +46,8 @@ def missing(*, tests: bool) -> list[str]:
         wanted += [package for command, package in COUNTING.items() if not shutil.which(command)]
         if not any(map(shutil.which, BROWSERS)):
             wanted.append(BROWSER)
+        if not any(DATABASE_PROGRAMS.glob("*/bin/initdb")):
+            wanted.append(DATABASE)
     return wanted + [package for header, package in NATIVE_LOOPS.items() if not _header(header)]
 
 
@@ -52,7 +57,7 @@ def ensure(*, tests: bool) -> None:
     if not wanted:
         return
     fetchable = {"libbenchmark-dev", "libgtest-dev"}
-    optional = fetchable.union(NATIVE_LOOPS.values(), COUNTING.values(), [BROWSER])
+    optional = fetchable.union(NATIVE_LOOPS.values(), COUNTING.values(), [BROWSER, DATABASE])
     if _apt() is None and optional.issuperset(wanted) and shutil.which("git"):
         fetched = sorted(fetchable.intersection(wanted))
         if fetched:

@@ -9,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(ROOT / "harness" / "tests"))
+
+from postgres_testing import postgres, postgres_url  # noqa: F401
 
 
 @pytest.fixture(scope="session")

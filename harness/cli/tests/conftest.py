@@ -12,6 +12,10 @@ from typing import IO, Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from postgres_testing import postgres, postgres_url  # noqa: F401
+
 from loopgauge.harness.model import Header, Plan
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary
 
