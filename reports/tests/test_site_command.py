@@ -6,6 +6,8 @@ import lzma
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -349,3 +351,49 @@ def interrupt_and_stay(task: site_pages.Task) -> None:
         os.kill(os.getppid(), signal.SIGINT)
     while True:
         signal.pause()
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from loopgauge.harness.cli import site_folder
+
+setattr(site_folder, sys.argv[2], lambda *of: os.kill(os.getpid(), signal.SIGKILL))
+with site_folder.replacing(Path(sys.argv[1])) as made:
+    (made / "half.html").write_text("half")
+"""
+
+
+def begin_and_die(folder: Path, at: str) -> None:
+    """As the function `at` is called, SIGKILL comes."""
+    done = subprocess.run([sys.executable, "-c", DIES, folder, at], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("at", ["_files", "_swap"])
+def test_what_a_killed_one_was_making_goes_with_the_next(here: Path, run: Path, at: str) -> None:
+    begin_and_die(here / "site", at)
+    assert len([*here.iterdir()]) == 2
+    assert bench_site("runs").exit_code == 0
+    assert sorted(path.name for path in here.iterdir()) == ["runs", "site"]
+
+
+def test_what_a_living_one_is_making_stays(here: Path, run: Path) -> None:
+    with site_folder.replacing(here / "site") as made:
+        assert bench_site("runs").exit_code == 0
+        assert made.is_dir()
+    assert sorted(path.name for path in here.iterdir()) == ["runs", "site"]
+
+
+def test_a_site_that_was_moved_aside_comes_back(here: Path, run: Path) -> None:
+    """Its successor was killed between two renames, and the next one comes to nothing."""
+    assert bench_site("runs").exit_code == 0
+    before = tree(here / "site")
+    begin_and_die(here / "site", "_swap")
+    (left,) = (path for path in here.iterdir() if path.name.startswith("."))
+    (here / "site").rename(left.with_name(f"{left.name}{site_folder.ASIDE}"))
+    (here / "runs/broken.jsonl").write_bytes(b"no run")
+    run.unlink()
+    assert bench_site("runs").exit_code == 7
+    assert tree(here / "site") == before
+    assert sorted(path.name for path in here.iterdir()) == ["runs", "site"]
