@@ -17,7 +17,6 @@ from loopgauge.harness.counted import Counted, tiers_of
 from loopgauge.harness.desk import Desk
 from loopgauge.harness.errors import NothingToMeasure, PlaceTaken, ResumeMismatch, WorkerUnusable
 from loopgauge.harness.isolation import DEATHS, Roster, isolated
-from loopgauge.harness.launch import Launcher
 from loopgauge.harness.model import (
     ALL_BENCHMARKS,
     TIMED,
@@ -29,14 +28,16 @@ from loopgauge.harness.model import (
     Header,
     Sample,
 )
+from loopgauge.harness.orders import Orders
 from loopgauge.harness.pacing import Pace, Pacer
 from loopgauge.harness.probe import Findings, probe
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
+from loopgauge.harness.runner import Local, Runner
 from loopgauge.harness.store import RunFile, RunWriter, open_for_resume
 from loopgauge.harness.units import Recorded, Unit
 from loopgauge.harness.worker.plan import AnyMessage, Begin
-from loopgauge.harness.worker_process import WORKER_MODULE, Outcome
+from loopgauge.harness.worker_process import Outcome
 
 RUNS = Path(".bench/runs")
 FRUITLESS = 3  # processes in a row that brought nothing: then it is the worker, not a loop
@@ -45,30 +46,30 @@ FRUITLESS = 3  # processes in a row that brought nothing: then it is the worker,
 def run(
     request: RunRequest,
     progress: Callable[[Progress], None] = lambda progress: None,
-    *,
-    worker: Sequence[str] = WORKER_MODULE,
+    runner: Runner | None = None,
 ) -> Path:
     """Returns the run file. Raises a HarnessError, or KeyboardInterrupt with everything finished
-    so far in the file (then `--resume` goes on). `worker`: arguments that make an interpreter
-    the worker program."""
+    so far in the file (then `--resume` goes on). `runner`: where the processes are started; None:
+    on this machine."""
+    runner = runner or Local()
     tracker = Tracker(progress, planning.limits_of(request).budget_s)
     if request.resume is not None:
-        return resume(request.resume, tracker, worker)
-    return run_subject(request, subject.resolve(request), tracker, worker)
+        return resume(request.resume, tracker, runner)
+    return run_subject(request, runner.resolve(request), tracker, runner)
 
 
 def run_subject(
     request: RunRequest,
     what: subject.Subject,
     tracker: Tracker,
-    worker: Sequence[str] = WORKER_MODULE,
+    runner: Runner | None = None,
     pacer: MakePacer | None = None,
 ) -> Path:
     """A new run of what was resolved."""
     path = request.out or new_path()
     require_place(path)
-    header, findings = prepare(request, what, path, tracker, worker)
-    return run_header(path, header, findings.events, tracker, worker, pacer)
+    header, findings = prepare(request, what, path, tracker, runner or Local())
+    return run_header(path, header, findings.events, tracker, runner, pacer)
 
 
 def run_header(
@@ -76,27 +77,27 @@ def run_header(
     header: Header,
     events: Sequence[Event],
     tracker: Tracker,
-    worker: Sequence[str] = WORKER_MODULE,
+    runner: Runner | None = None,
     pacer: MakePacer | None = None,
 ) -> Path:
     """A new run that is planned already; `events` are what its probe found."""
     with RunWriter(path) as writer:
         writer.append([header, *(stamped(event) for event in events)])
         run_file = RunFile(path, header, events=list(events))
-        Session(run_file, writer, tracker, worker, pacer).measure()
+        Session(run_file, writer, tracker, runner, pacer).measure()
     return path
 
 
 def resume(
     path: Path,
     tracker: Tracker,
-    worker: Sequence[str] = WORKER_MODULE,
+    runner: Runner | None = None,
     pacer: MakePacer | None = None,
 ) -> Path:
     recorded = open_for_resume(path)
-    require_same_circumstances(recorded.header)
+    require_same_circumstances(recorded.header, runner or Local())
     with RunWriter(path) as writer:
-        session = Session(recorded, writer, tracker, worker, pacer)
+        session = Session(recorded, writer, tracker, runner, pacer)
         session.record(Event(event="resumed"))
         session.measure()
     return path
@@ -107,17 +108,19 @@ def prepare(
     what: subject.Subject,
     path: Path,
     tracker: Tracker,
-    worker: Sequence[str],
+    runner: Runner,
 ) -> tuple[Header, Findings]:
     limits = planning.limits_of(request)
-    launcher = Launcher(
-        what.environment.interpreters, worker, request.path, request.cpus, limits.hang_timeout_s
+    orders = Orders(
+        what.environment.interpreters, request.path, request.cpus, limits.hang_timeout_s
     )
 
     def run_probe(
         arm: Arm, benchmarks: list[Benchmark], listener: Callable[[AnyMessage], None]
     ) -> Outcome:
-        return launcher.probe(arm, benchmarks, limits.slot_s, listener)
+        order = orders.probe(arm, benchmarks, limits.slot_s)
+        (outcome,) = runner.run([order], [listener], [lambda pid: None])
+        return outcome
 
     for arm in what.arms:
         if not arm.available:
@@ -156,7 +159,7 @@ class Session:
         file: RunFile,
         writer: RunWriter,
         tracker: Tracker,
-        worker: Sequence[str],
+        runner: Runner | None = None,
         pacer: MakePacer | None = None,
     ) -> None:
         header = file.header
@@ -169,16 +172,13 @@ class Session:
         self.roster.apply(file.events)
         self.recorded = Recorded(header, file.samples)
         self.process = 1 + max((e.process for e in file.events if e.process is not None), default=0)
-        self.launcher = Launcher(
-            header.environment.interpreters,
-            worker,
-            header.path,
-            header.cpus,
-            header.plan.hang_timeout_s,
+        self.runner = runner or Local()
+        self.orders = Orders(
+            header.environment.interpreters, header.path, header.cpus, header.plan.hang_timeout_s
         )
 
     def measure(self) -> None:
-        before = environment.load()
+        before = self.runner.load()
         self._announce_work()
         try:
             if self._timed:
@@ -188,7 +188,7 @@ class Session:
         except KeyboardInterrupt:
             self.record(Event(event="interrupted", process=self.process))
             raise
-        after = environment.load()
+        after = self.runner.load()
         if not self.recorded and not self.file.metrics:
             raise NothingToMeasure("no sample was recorded", f"{self.file.path} has the reasons")
         end = End(
@@ -231,7 +231,10 @@ class Session:
     def _count(self, tier: Counted) -> None:
         """What is counted instead of timed. A pair's records are on disk before the next pair's."""
         pairs = tier.pending(self.file, self.roster)
-        for records in tier.count(self.header, pairs, self._record_once, self.tracker.counting):
+        counts = self.runner.count(
+            tier, self.header, pairs, self._record_once, self.tracker.counting
+        )
+        for records in counts:
             self._append(records)
             for event in records:
                 if isinstance(event, Event):
@@ -285,10 +288,8 @@ class Session:
         group = self.process if len(together) > 1 else 0
         desks = [self._desk(unit, self.process + n, group) for n, unit in enumerate(together)]
         try:
-            outcomes = self.launcher.measure(
-                self.header,
-                together,
-                [desk.process for desk in desks],
+            outcomes = self.runner.run(
+                self.orders.measure(self.header, together, [desk.process for desk in desks]),
                 [desk.reception for desk in desks],
                 [desk.started for desk in desks],
             )
@@ -443,7 +444,7 @@ def require_place(path: Path) -> None:
         path.unlink()
 
 
-def require_same_circumstances(header: Header) -> None:
+def require_same_circumstances(header: Header, runner: Runner) -> None:
     """Samples of another machine, interpreter or loop version have no like to be paired with."""
     if header.imported:
         raise ResumeMismatch(
@@ -454,10 +455,10 @@ def require_same_circumstances(header: Header) -> None:
     loops = [arm for arm in header.arms if arm.role not in ("floor", "native")]
     names = list(dict.fromkeys(arm.loop for arm in loops))
     differences = []
-    if not environment.same_machine(environment.machine(), header.environment.machine):
+    if not environment.same_machine(runner.machine(), header.environment.machine):
         differences.append("the machine")
     for key, before in header.environment.interpreters.items():
-        now = subject.ask(before.executable, names, [*header.path, *before.path])
+        now = runner.ask(before.executable, names, [*header.path, *before.path])
         if (now.interpreter.version, now.interpreter.build_hash) != (
             before.version,
             before.build_hash,

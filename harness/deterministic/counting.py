@@ -14,8 +14,8 @@ from loopgauge.harness.deterministic.figures import Subject
 from loopgauge.harness.deterministic.plan import How
 from loopgauge.harness.deterministic.tools import NO_TOOL, UNDER, Tool
 from loopgauge.harness.isolation import ENDS_BENCHMARK
-from loopgauge.harness.launch import arm_plan, job_plan
 from loopgauge.harness.model import Arm, Benchmark, Event, Interpreter, Metric
+from loopgauge.harness.orders import arm_plan, job_plan
 from loopgauge.harness.reception import Reception
 from loopgauge.harness.worker.plan import SCHEMA, AnyMessage, Counted
 from loopgauge.harness.worker_process import Launch, Outcome, run_worker

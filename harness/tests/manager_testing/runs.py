@@ -12,6 +12,7 @@ from loopgauge.harness import manager
 from loopgauge.harness.model import Arm, Benchmark, Environment, Interpreter, Sample
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
+from loopgauge.harness.runner import Local
 from loopgauge.harness.store import RunFile, read_run
 from loopgauge.harness.subject import Subject
 
@@ -52,11 +53,11 @@ def run(
     fixed = {"setting": "quick", "rounds": ROUNDS}
     asked = RunRequest(out=out, seed=seed, **{**fixed, **request})
     tracker = Tracker(progress, 75.0, clock)
-    return read_run(manager.run_subject(asked, what, tracker, FAKE_WORKER))
+    return read_run(manager.run_subject(asked, what, tracker, Local(FAKE_WORKER)))
 
 
 def resume(path: Path) -> RunFile:
-    return read_run(manager.run(RunRequest(resume=path), worker=FAKE_WORKER))
+    return read_run(manager.run(RunRequest(resume=path), runner=Local(FAKE_WORKER)))
 
 
 def keys(samples: Sequence[Sample]) -> list[tuple[int, str, str]]:
