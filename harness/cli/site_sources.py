@@ -54,8 +54,9 @@ def _candidates(paths: Iterable[Path]) -> Iterator[Path]:
             yield path.parent if without_packing(path.name) == FILE else path
             continue
         sites = {found.parent for found in path.rglob(MARKER)}
-        gates = {one.parent for one in path.rglob(f"{FILE}*") if without_packing(one.name) == FILE}
-        files = {file for ending in ENDINGS for file in path.rglob(f"*{ending}")}
+        inside = [file for file in path.rglob("*.jsonl*") if not file.is_dir()]
+        gates = {file.parent for file in inside if without_packing(file.name) == FILE}
+        files = {file for file in inside if file.name.endswith(ENDINGS)}
         for place in sorted(gates | files):
             if place.parent not in gates and not sites.intersection(place.parents):
                 yield place

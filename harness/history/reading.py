@@ -28,15 +28,15 @@ def sources(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path.parent if without_packing(path.name) == GATE_FILE else path
             continue
-        gates = {found.parent for name in names_of(GATE_FILE) for found in path.rglob(name)}
-        found = (file for name in names_of("*.jsonl") for file in path.rglob(name))
-        files = {file for file in found if is_run(file, gates)}
+        gates = {found.parent for found in files_called(GATE_FILE, path)}
+        files = {file for file in files_called("*.jsonl", path) if is_run(file, gates)}
         yield from sorted(gates | files)
 
 
-def names_of(name: str) -> list[str]:
-    """Plain and packed."""
-    return [name, *(name + ending for ending in ENDINGS)]
+def files_called(name: str, folder: Path) -> Iterator[Path]:
+    """Plain and packed; a folder may have any name."""
+    for ending in ("", *ENDINGS):
+        yield from (found for found in folder.rglob(name + ending) if not found.is_dir())
 
 
 def is_run(file: Path, gates: set[Path]) -> bool:

@@ -170,6 +170,16 @@ def test_a_gate_that_is_none(here: Path, run: Path) -> None:
     assert "gate.jsonl, line 1" in done.stderr
 
 
+def test_a_folder_with_the_name_of_a_result(here: Path, run: Path) -> None:
+    (here / "runs/two.jsonl").mkdir()
+    run.rename(here / "runs/two.jsonl/one.jsonl")
+    (here / "runs/gate.jsonl").mkdir()
+    done = bench_site("runs")
+    assert done.exit_code == 0, done.output
+    assert (here / "site/runs/one.html").is_file()
+    assert not (here / "site/gates").exists()
+
+
 def test_nothing_readable_leaves_the_old_site(here: Path, run: Path) -> None:
     assert bench_site("runs").exit_code == 0
     before = tree(here / "site")
