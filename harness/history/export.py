@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import msgspec
 
+from loopgauge.harness.spreadsheet import harmless
+
 COLUMNS = (
     "created", "run", "benchmark", "loop", "arm", "metric", "against", "unit", "direction",
     "value", "low", "high", "processes", "status", "version", "build", "commit",
@@ -26,7 +28,13 @@ def write_csv(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:
     """An empty cell is a figure that there is not."""
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    return sum(1 for _ in map(writer.writerow, rows))
+    return sum(1 for _ in map(writer.writerow, map(_cells, rows)))
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: harmless(value) if isinstance(value, str) else value for name, value in row.items()
+    }
 
 
 def write_json(rows: Iterable[dict[str, Any]], file: IO[str]) -> int:

@@ -169,6 +169,16 @@ def test_exports_hold_every_point(path: Path) -> None:
     assert json.loads(empty.getvalue())["points"] == []
 
 
+def test_no_cell_of_an_export_is_a_formula(path: Path) -> None:
+    history = open_history(path, create=True)
+    history.add([stored(1, -0.5, series=key(loop="=cmd|' /C calc'!A0", benchmark="@SUM(1+1)"))])
+    text = io.StringIO()
+    write_csv(history.rows(Query()), text)
+    (row,) = csv.DictReader(io.StringIO(text.getvalue()))
+    assert (row["loop"], row["benchmark"]) == ("'=cmd|' /C calc'!A0", "'@SUM(1+1)")
+    assert row["value"] == "-0.5"
+
+
 # What breaks
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from loopgauge.harness.spreadsheet import harmless
 from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, Ratio, RunSummary
 
 COLUMNS = [
@@ -76,10 +77,10 @@ def values_text(summaries: Sequence[RunSummary]) -> str:
     writer.writerow(["run", "benchmark", "arm", "what", "unit", *range(1, most + 1)])
     for run, benchmark, arm in everyone:
         unit = benchmark.unit if benchmark.measure == "value" else f"ns/{benchmark.unit}"
-        line = [run.header.run, benchmark.id, arm.arm]
+        line = [harmless(words) for words in (run.header.run, benchmark.id, arm.arm)]
         for what, of, found in (("cost", unit, _values(arm)), ("ratio", "", arm.ratios)):
             if found:
-                writer.writerow([*line, what, of, *map(_exact, found)])
+                writer.writerow([*line, what, harmless(of), *map(_exact, found)])
     return out.getvalue()
 
 
@@ -117,7 +118,7 @@ def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[
     if arm.ratio is not None:
         figures["ratio_sign_low"] = arm.ratio.sign_low
         figures["ratio_sign_high"] = arm.ratio.sign_high
-    return {
+    words = {
         "run": run.header.run,
         "benchmark": benchmark.id,
         "measure": benchmark.measure,
@@ -130,6 +131,9 @@ def _row(run: RunSummary, benchmark: BenchmarkSummary, arm: ArmSummary) -> dict[
         "role": arm.role,
         "status": arm.status,
         "reason": arm.reason,
+    }
+    return {
+        **{name: harmless(value) for name, value in words.items()},
         "processes": len(_values(arm)),
         "among_fastest": int(arm.arm in benchmark.fastest),
         "verdict": arm.verdict,

@@ -7,6 +7,7 @@ import pytest
 from report_testing import samples
 
 from loopgauge.reports import csv_text, markdown, write_csv, write_images
+from loopgauge.reports.exports.csv import values_text
 from loopgauge.reports.exports.markdown import table
 
 FIVE = ["epoll", "asyncio", "asyncio~aa", "uvloop", "uringcore"]
@@ -34,6 +35,16 @@ def test_csv_leaves_missing_figures_empty(run):
     assert (rows[0]["ratio"], rows[0]["ratio_high"]) == ("0.3", "")
     gone = next(row for row in rows if row["arm"] == "uringcore")
     assert (gone["status"], gone["cost"], gone["values"]) == ("unavailable", "", "")
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_no_cell_of_a_csv_file_is_a_formula(run, begin):
+    arm = run.benchmarks[0].arms[0]
+    arm.arm = arm.loop = arm.version = arm.reason = run.benchmarks[0].id = f"{begin}1+1"
+    for text in (csv_text([run]), values_text([run])):
+        cells = [cell for row in csv.reader(StringIO(text)) for cell in row]
+        assert f"'{begin}1+1" in cells
+        assert not [cell for cell in cells if cell.startswith(begin)]
 
 
 def test_csv_file_is_the_text(run, tmp_path):

@@ -26,6 +26,7 @@ ALLOWED = {
         "loopgauge.harness.model",
         "loopgauge.harness.summary",
         "loopgauge.harness.explained",
+        "loopgauge.harness.spreadsheet",
         "loopgauge.harness.whole_file",
         "loopgauge.harness.comparison.model",
         "loopgauge.harness.history.model",
