@@ -19,7 +19,17 @@ import msgspec
 
 from loopgauge.harness.coherence import fault_of_header, fault_of_sample
 from loopgauge.harness.errors import NewerSchema, NotARunFile, PlaceTaken, StoreFull, TruncatedRun
-from loopgauge.harness.model import KIND, SCHEMA, AnyRecord, End, Event, Header, Metric, Sample
+from loopgauge.harness.model import (
+    KIND,
+    SCHEMA,
+    AnyRecord,
+    End,
+    Event,
+    Header,
+    Metric,
+    Record,
+    Sample,
+)
 from loopgauge.harness.packed import content, is_packed
 
 _encoder = msgspec.json.Encoder()
@@ -70,7 +80,7 @@ class RunWriter:
             self.close()
             raise
 
-    def append(self, records: Iterable[AnyRecord], *, sync: bool = True) -> None:
+    def append(self, records: Iterable[Record], *, sync: bool = True) -> None:
         data = b"".join(_encoder.encode(record) + b"\n" for record in records)
         size = os.fstat(self._fd).st_size
         try:

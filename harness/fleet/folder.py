@@ -1,0 +1,151 @@
+"""A fleet run's folder: `fleet.jsonl`, appended to, beside a run file for each host."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.harness import environment
+from loopgauge.harness.errors import NewerSchema, NotARunFile, RunFileError
+from loopgauge.harness.fleet.model import (
+    FLEET_SCHEMA,
+    KIND,
+    AnyFleetRecord,
+    FleetEvent,
+    FleetHeader,
+    FleetHost,
+)
+from loopgauge.harness.packed import content, there
+from loopgauge.harness.store import RunFile, read_whole
+
+FLEETS = Path(".bench/fleets")
+FILE = "fleet.jsonl"
+
+_decoder = msgspec.json.Decoder(AnyFleetRecord)
+
+
+@dataclass
+class FleetFile:
+    """`path` is the folder. `hosts` and `runs` are by key; `problems` says of some of the runs what
+    is wrong with their files."""
+
+    path: Path
+    header: FleetHeader
+    hosts: dict[str, FleetHost] = field(default_factory=dict)
+    events: list[FleetEvent] = field(default_factory=list)
+    runs: dict[str, RunFile] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Every host that was to measure has done so."""
+        wanted = [host for host in self.hosts.values() if host.state != "left_out"]
+        return bool(wanted) and all(host.state == "done" for host in wanted)
+
+    def add(self, record: AnyFleetRecord) -> None:
+        if isinstance(record, FleetHost):
+            self.hosts[record.key] = record
+        elif isinstance(record, FleetEvent):
+            self.events.append(record)
+
+    def run_path(self, host: FleetHost) -> Path:
+        return self.path / host.file
+
+
+def new_folder() -> Path:
+    """Sorts by time; the random part keeps two runs of one second apart."""
+    stamp = environment.utc_now().replace(":", "").replace("-", "")
+    return FLEETS / f"{stamp}-{secrets.token_hex(3)}"
+
+
+def is_fleet(path: Path) -> bool:
+    """A folder of a fleet run, or the file in it that says what was asked."""
+    return fleet_file(path).is_file()
+
+
+def fleet_file(path: Path) -> Path:
+    """Whether it is there or not; `path` may be the folder or the file."""
+    if path.name.startswith(FILE) and not path.is_dir():
+        return path
+    return there(path / FILE)
+
+
+def read_fleet(path: Path) -> FleetFile:
+    """With all runs, of which each is what could be read of it. Raises NotARunFile and
+    NewerSchema."""
+    found = read_register(path)
+    for key, host in found.hosts.items():
+        file = there(found.run_path(host)) if host.file else None
+        if file is None or not file.is_file():
+            continue
+        try:
+            found.runs[key], problem = read_whole(file)
+        except RunFileError as error:
+            problem = error.cause
+        if problem:
+            found.problems[key] = problem
+    return found
+
+
+def read_register(path: Path) -> FleetFile:
+    """Without the runs. A last line that a kill cut is left out: it never counted as recorded."""
+    file = fleet_file(path)
+    try:
+        text = content(file)
+    except OSError as error:
+        raise NotARunFile(
+            f"{file} cannot be read: {error.strerror or error}",
+            "Name the folder of a fleet run (.bench/fleets/...), or latest",
+        ) from error
+    records = list(_records(file, text))
+    if not records or not isinstance(records[0], FleetHeader):
+        raise NotARunFile(f"{file} is no fleet run: it is empty or has no header")
+    found = FleetFile(file.parent, records[0])
+    for record in records[1:]:
+        found.add(record)
+    return found
+
+
+def mend(path: Path) -> None:
+    """Cuts off a line that is not whole, which would spoil the next one."""
+    file = fleet_file(path)
+    text = file.read_bytes()
+    if not text.endswith(b"\n"):
+        os.truncate(file, text.rfind(b"\n") + 1)
+
+
+def _records(file: Path, text: bytes) -> Iterable[AnyFleetRecord]:
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            yield _decode(line)
+        except msgspec.DecodeError as error:
+            if number == len(lines) > 1 and not text.endswith(b"\n"):
+                return
+            raise _refusal(file, number, line, error) from error
+
+
+def _decode(line: bytes) -> AnyFleetRecord:
+    record: AnyFleetRecord = _decoder.decode(line)
+    if record.kind != KIND:
+        raise msgspec.ValidationError(f"a record of kind {record.kind!r}")
+    if isinstance(record, FleetHost) and record.file != Path(record.file).name:
+        raise msgspec.ValidationError(f"a host's file outside of the folder: {record.file!r}")
+    return record
+
+
+def _refusal(file: Path, number: int, line: bytes, error: Exception) -> Exception:
+    try:
+        schema = msgspec.json.decode(line, type=dict[str, object]).get("schema")
+    except msgspec.DecodeError:
+        schema = None
+    if isinstance(schema, int) and schema > FLEET_SCHEMA:
+        return NewerSchema(
+            f"{file} was written by a newer loopgauge (schema {schema})", "Upgrade loopgauge"
+        )
+    return NotARunFile(f"{file}, line {number}: no record of a fleet run ({error})")
