@@ -11,6 +11,7 @@ import click
 from loopgauge.harness.cli import gate_report
 from loopgauge.harness.cli.gate_shown import display_of, keeping, present, say
 from loopgauge.harness.cli.gate_start import calibrate, make_header
+from loopgauge.harness.cli.output import require_writable
 
 if TYPE_CHECKING:
     from loopgauge.harness.gate.model import GateHeader, GateResult, Settings
@@ -157,6 +158,8 @@ def gate(
     if find is not None and not plan:
         raise click.UsageError("--find belongs to --plan.")
     files = {"--markdown": markdown, "--html": html, "--junit": junit}
+    if not plan:
+        require_writable(files)
     if replay is not None:
         folder = find_gate(replay)
         gate_report.require_other_place(folder, files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,36 @@ def require_no_result(file: Path) -> None:
             f"{file} is a result file, which is never overwritten",
             "Choose another place for what is made of it",
         )
+
+
+def require_writable(outputs: Mapping[str, Path | None]) -> None:
+    """Finds out before minutes of measuring, not after them. `outputs`: by their options. Leaves
+    nothing behind. Raises Problem."""
+    from loopgauge.harness.cli.errors import Problem
+    from loopgauge.harness.cli.exit_codes import ExitCode
+
+    for option, file in outputs.items():
+        if file is None:
+            continue
+        require_no_result(file)
+        try:
+            _try_to_write(file)
+        except OSError as error:
+            raise Problem(
+                ExitCode.ENVIRONMENT,
+                f"{option} {file} cannot be written: {error.strerror or error}",
+                "Nothing was measured: choose another place",
+            ) from error
+
+
+def _try_to_write(file: Path) -> None:
+    import tempfile
+
+    if file.is_file():
+        file.open("ab").close()
+    elif file.exists():  # a device, or a pipe whose reader would take this for the end
+        if not os.access(file, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    else:
+        folder = next(one for one in file.absolute().parents if one.exists())
+        tempfile.TemporaryFile(dir=folder).close()

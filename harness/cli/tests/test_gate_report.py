@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import lzma
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from loopgauge.harness.cli import main
+from loopgauge.harness.cli.output import require_writable
 from loopgauge.harness.gate.model import (
     Decision,
     GateHeader,
@@ -173,3 +175,38 @@ def test_a_replay_writes_the_page(folder: Path) -> None:
     assert "html: out/page.html" in done.output
     assert (folder / "out" / "page.html").read_text().startswith("<!doctype html>")
     assert (folder / "out" / "c.md").read_text().startswith("<!-- loopgauge gate -->")
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown", "--junit"])
+@pytest.mark.parametrize(
+    ("place", "says"), [("file/out", "Not a directory"), ("/proc/out", "cannot be written")]
+)
+def test_where_nothing_can_be_written_nothing_is_measured(
+    folder: Path, option: str, place: str, says: str
+) -> None:
+    (folder / "file").touch()
+    done = here("gate", "--base", "asyncio", "--head", "asyncio", option, place)
+    assert done.exit_code == 8, done.output
+    assert f"{option} {place} cannot be written" in done.output
+    assert says in done.output
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_place_that_is_tried_stays_as_it_is(folder: Path) -> None:
+    make_gate(folder / "g")
+    (folder / "old").write_text("old")
+    os.mkfifo(folder / "pipe")
+    require_writable({"--html": Path("old"), "--junit": Path("new/deep"), "--markdown": None})
+    require_writable({"--markdown": Path("pipe")})
+    assert (folder / "old").read_text() == "old"
+    assert sorted(path.name for path in folder.iterdir()) == ["g", "old", "pipe"]
+
+
+def test_a_result_of_another_gate_is_not_written_to(folder: Path) -> None:
+    make_gate(folder / "g")
+    other = make_gate(folder / "other") / "gate.jsonl"
+    before = other.read_bytes()
+    done = here("gate", "--replay", "g", "--html", "other/gate.jsonl")
+    assert done.exit_code == 2
+    assert "never overwritten" in done.output
+    assert other.read_bytes() == before
