@@ -130,12 +130,13 @@ def by_python(run: RunFile, whole: RunSummary, verdicts: Verdicts) -> Iterator[R
 
     from loopgauge.harness.history.families import of_one_python
     from loopgauge.harness.summary import summarise
+    from loopgauge.reports.conformance.matrix import numbers
 
     pythons = {arm.python for arm in run.header.arms if arm.role in ("candidate", "reference")}
     if len(pythons) < 2:
         yield whole
         return
-    for python in sorted(pythons):
+    for python in sorted(pythons, key=lambda label: (numbers(label), label)):
         part = of_one_python(run, python)
         if part is not None:
             yield changed(

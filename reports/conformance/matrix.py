@@ -141,10 +141,15 @@ def _columns(sources: Sequence[Results]) -> list[Column]:
     for column in found.values():
         column.profiles = standings(column.verdicts.values(), whole=column.whole)
     loops = [*dict.fromkeys(column.loop for column in found.values())]
-    return sorted(found.values(), key=lambda c: (loops.index(c.loop), _number(c.python), c.version))
+    return sorted(found.values(), key=lambda one: (loops.index(one.loop), *_versions(one)))
 
 
-def _number(version: str) -> list[int]:
+def _versions(column: Column) -> tuple[object, ...]:
+    return numbers(column.python), numbers(column.version), column.version
+
+
+def numbers(version: str) -> list[int]:
+    """What versions are put in order by: 3.9 comes before 3.14."""
     return [int(part) for part in re.findall(r"\d+", version)]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from loopgauge.harness.history.model import FamilyPoint, MachineKind
 from loopgauge.harness.summary import ArmPromises, FamilySummary
 from loopgauge.reports import wording
-from loopgauge.reports.conformance.matrix import file_name
+from loopgauge.reports.conformance.matrix import file_name, numbers
 from loopgauge.reports.plots.families import absent
 from loopgauge.reports.run import answers
 from loopgauge.reports.run.answers import Answer
@@ -179,11 +179,15 @@ def _section(machine: MachineKind, against: str, known: Sequence[Known]) -> Sect
                 run, point = here[0] if here else _best(candidates)
                 row.cells[column] = Cell(run, point, elsewhere=not here)
     shown = [row for row in rows if _was_loaded(row)]
-    shown.sort(key=lambda row: (row.loop != "asyncio", row.loop, _elsewhere(row), row.version))
+    shown.sort(key=_order)
     runs = [*{run.name: run for run, _ in known}.values()]
     costs = [one.family for one in told if one.column[1] == "cost" and one.family.fastest]
     headline = answers.headline(costs, against) if costs else ""
     return Section(machine, against, columns, shown, told, headline, runs)
+
+
+def _order(row: Row) -> tuple[object, ...]:
+    return row.loop != REFERENCE, row.loop, _elsewhere(row), numbers(row.version), row.version
 
 
 def _build(point: FamilyPoint) -> Build:

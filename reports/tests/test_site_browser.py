@@ -93,6 +93,15 @@ def test_sorts_the_overview_by_cost(browser, site):
         assert [name.strip() for name in names] == ["epoll", "uvloop", "asyncio"]
 
 
+def test_sorts_pythons_by_their_numbers(browser, site):
+    with browser.tab(site / "index.html") as page:
+        cells = page.locator("table.sortable:not(.speeds) tbody td:nth-child(4)")
+        for number, python in enumerate(("3.14", "3.9")):
+            cells.nth(number).evaluate(f"cell => {{ cell.textContent = '{python}' }}")
+        page.click("table.sortable:not(.speeds) thead button:has-text('Python')")
+        assert cells.all_text_contents() == ["3.9", "3.14"]
+
+
 def test_reads_without_script(browser, site):
     with browser.tab(site / "index.html", script=False) as page:
         assert not page.is_visible("#search")

@@ -107,6 +107,7 @@ const filters = (() => {
   const form = make("form", {}, search);
   const panel = make("details", { className: "filter" }, label, form);
 
+  const numbered = new Intl.Collator("en", { numeric: true }); // epoll@3.9 before epoll@3.14
   // Families have names of their own in the index.
   const words = (name, value) => {
     if (name !== "family") return value;
@@ -119,7 +120,7 @@ const filters = (() => {
     known ??= learn();
     if (form.elements.length > 1) return;
     for (const name of several) {
-      const chips = [...known[name]].sort().map((value) => {
+      const chips = [...known[name]].sort(numbered.compare).map((value) => {
         const box = make("input", { type: "checkbox", name, value });
         return make("label", { className: "pick" }, box, words(name, value));
       });

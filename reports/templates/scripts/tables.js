@@ -1,7 +1,8 @@
 "use strict";
 // Every table.sortable: a click on a heading sorts, up, down, and back to the order of the file.
-// A cell's data-v is what it is sorted by, else its text. The order of a table with an id is kept
-// in the address: sort=ID:COLUMN:up
+// A cell's data-v is what it is sorted by, else its text. A heading with data-versions has numbers
+// between dots below it: 3.9 comes before 3.14. The order of a table with an id is kept in the
+// address: sort=ID:COLUMN:up
 (() => {
   const ways = { up: "ascending", down: "descending" };
   const words = new Intl.Collator("en", { numeric: true });
@@ -17,11 +18,12 @@
     const found = Number((number || "").replaceAll("\u202f", "") || NaN);
     return Number.isNaN(found) ? text : found * (units[unit] || 1);
   };
-  const value = (row, column) => {
+  const value = (heads, row, column) => {
     const cell = row.cells[column];
     if (!cell) return null;
     const text = cell.dataset.v ?? cell.textContent.trim();
     if (text === "" || text === "–" || text === "nan") return null;
+    if ("versions" in heads[column].dataset) return text;
     const number = Number(text.replace(/[\s\u202f,%×]/g, ""));
     return Number.isNaN(number) ? amount(text) : number;
   };
@@ -34,7 +36,7 @@
     for (const { body, rows } of table.bodies) {
       let wanted = rows;
       if (way) {
-        const keyed = rows.map((row) => ({ row, key: value(row, column) }));
+        const keyed = rows.map((row) => ({ row, key: value(table.heads, row, column) }));
         const sign = way === "down" ? -1 : 1;
         // What is missing stays at the end, whichever way.
         keyed.sort((one, other) => {
