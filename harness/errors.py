@@ -74,6 +74,10 @@ class TruncatedRun(RunFileError):
         self.whole = whole
 
 
+class BadWheel(HarnessError):
+    """A file that is to be sent to other machines is no wheel, or contradicts another one."""
+
+
 class StoreFull(HarnessError):
     """The disk has no room for the run file (or does not let it be written). What was recorded
     before is intact."""

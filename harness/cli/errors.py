@@ -124,7 +124,8 @@ def harness_code(error: Exception) -> ExitCode:
 
     if isinstance(error, harness.RunFileError):
         return ExitCode.UNREADABLE
-    if isinstance(error, harness.PlaceTaken | harness.BadSettings | harness.UnknownSide):
+    mistaken = harness.PlaceTaken | harness.BadSettings | harness.UnknownSide | harness.BadWheel
+    if isinstance(error, mistaken):
         return ExitCode.USAGE
     # A run that cannot be taken up again is design.md's "baseline missing or incompatible".
     if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch):

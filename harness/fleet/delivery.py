@@ -1,0 +1,138 @@
+"""Brings wheels to the workers of a fleet, and has each make its environment of them.
+
+What runs over there is environments.py. How it gets there is the caller's: `call` is given a
+worker's address, a function of that file and its arguments, and answers with its bytes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from loopgauge.harness.errors import HarnessError
+from loopgauge.harness.fleet import environments
+from loopgauge.harness.fleet.wheels import Wheel, candidates
+from loopgauge.harness.gate import behind
+
+PIECE = 4 << 20  # bytes; Dask warns of tasks that bring more than 10 MB along
+AT_ONCE = 16  # workers that are served at the same time
+PROJECT = "loopgauge"
+BUILD_ONE = "Give one that was built there, too: scripts/dev wheel, then --wheel FILE"
+
+Call = Callable[..., bytes]  # (worker, function, *arguments)
+Told = TypeVar("Told")
+
+
+class Unfitting(msgspec.Struct, frozen=True):
+    project: str
+    words: str
+
+
+class Package(msgspec.Struct, frozen=True):
+    """What is in an environment; the hash is that of the wheel it was installed from."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class Survey(msgspec.Struct, frozen=True):
+    fit: list[str]
+    missing: list[str]
+    unfitting: list[Unfitting]
+    cause: str
+    cure: str
+
+
+class Received(msgspec.Struct, frozen=True):
+    cause: str
+    cure: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one worker. A cause says why there is none; then `python` is ""."""
+
+    python: str = ""
+    key: str = ""
+    installed: list[Package] = []
+    made: bool = False
+    cause: str = ""
+    cure: str = ""
+    unfitting: list[Unfitting] = []
+
+
+class Undeliverable(Exception):
+    """Cause and cure of what one worker cannot have."""
+
+
+def deliver(
+    wheels: Sequence[Wheel], index: str, workers: Sequence[str], call: Call
+) -> dict[str, Environment]:
+    """The environment of each worker, all served beside each other. What goes wrong on one is in
+    its environment, and stops no other."""
+
+    def served(worker: str) -> Environment:
+        try:
+            return serve(wheels, index, worker, call)
+        except Undeliverable as error:
+            cause, cure = error.args
+            return Environment(cause=cause, cure=cure)
+        except HarnessError as error:
+            return Environment(cause=error.cause, cure=error.cure)
+        except (OSError, msgspec.MsgspecError) as error:
+            return Environment(cause=f"no environment was made: {error}")
+
+    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(workers) or 1)) as pool:
+        return dict(zip(workers, pool.map(served, workers), strict=True))
+
+
+def serve(wheels: Sequence[Wheel], index: str, worker: str, call: Call) -> Environment:
+    """Asks what fits and what is missing, sends that, and has the environment made. Raises
+    Undeliverable, msgspec.MsgspecError for an answer that is none of ours, and what `call`
+    raises."""
+    request = msgspec.json.encode({"wheels": wheels})
+    survey = answer(call(worker, environments.survey, request), Survey)
+    words = {entry.project: entry.words for entry in survey.unfitting}
+    if PROJECT in words:
+        raise Undeliverable(words[PROJECT], BUILD_ONE)
+    for wheel in wheels:
+        if wheel.sha256 in survey.missing:
+            send(wheel, worker, call)
+    asked = {
+        "wheels": [wheel for wheel in wheels if wheel.sha256 in survey.fit],
+        "left_out": [
+            {**msgspec.to_builtins(wheel), "words": words[wheel.project]}
+            for wheel in {wheel.project: wheel for wheel in candidates(wheels)}.values()
+            if wheel.project in words
+        ],
+        "index": index,
+        "behind": Path(behind.__file__).read_text(encoding="utf-8"),
+    }
+    made = answer(call(worker, environments.make, msgspec.json.encode(asked)), Environment)
+    return msgspec.structs.replace(made, unfitting=survey.unfitting)
+
+
+def send(wheel: Wheel, worker: str, call: Call) -> None:
+    token = uuid.uuid4().hex
+    for offset, piece in pieces(Path(wheel.path)):
+        arguments = (wheel.sha256, wheel.file, token, offset, wheel.size, piece)
+        answer(call(worker, environments.receive, *arguments), Received)
+
+
+def pieces(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as content:
+        while piece := content.read(PIECE):
+            yield content.tell() - len(piece), piece
+
+
+def answer(told: bytes, kind: type[Told]) -> Told:
+    decoded: Any = msgspec.json.decode(told, type=kind)
+    if decoded.cause:
+        raise Undeliverable(decoded.cause, decoded.cure)
+    found: Told = decoded
+    return found
