@@ -1,0 +1,62 @@
+"""Processes of Dask's commands, each with everything it starts, ended when the tests end."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+START_S = 120.0  # a busy machine takes seconds to import Dask
+
+
+class Service:
+    """A running command, and what it has printed so far."""
+
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=log.parent
+            )
+
+    def says(self, pattern: str) -> str:
+        """What the first group of `pattern` is in the output, as soon as it is there."""
+        deadline = time.monotonic() + START_S
+        while (found := re.search(pattern, self.log.read_text(encoding="utf-8"))) is None:
+            assert self.process.poll() is None, f"it ended:\n{self.log.read_text()}"
+            assert time.monotonic() < deadline, f"it never says {pattern}:\n{self.log.read_text()}"
+            time.sleep(0.05)
+        return found[1]
+
+    def processes(self) -> list[psutil.Process]:
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
+
+    def end(self) -> None:
+        """As a container is stopped, and what would remain is killed."""
+        everything = self.processes() if self.process.poll() is None else []
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(20)
+        for process in everything:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+
+
+def scheduler(command: Sequence[str], log: Path) -> tuple[Service, str]:
+    """Started, and its address."""
+    service = Service(command, log)
+    return service, service.says(r"Scheduler at:\s+(\S+)")
+
+
+def worker(command: Sequence[str], log: Path) -> Service:
+    """Started, and known to its scheduler."""
+    service = Service(command, log)
+    service.says(r"(Registered to):")
+    return service
