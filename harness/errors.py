@@ -97,3 +97,43 @@ class StoreBusy(HarnessError):
 
 class StoreUnusable(HarnessError):
     """The store can be neither opened nor written, for a reason of the system."""
+
+
+class BadPlace(HarnessError):
+    """`--on` names no place that there can be."""
+
+
+class FleetError(HarnessError):
+    """Something went wrong with the cluster, and not with what is measured on it."""
+
+
+class NoScheduler(FleetError):
+    """Nothing that is a Dask scheduler answers at the address."""
+
+
+class SchedulerLost(FleetError):
+    """The connection to the scheduler broke off. What has come back is kept."""
+
+
+class NoHost(FleetError):
+    """The cluster has no worker that can be used."""
+
+
+class HostLost(FleetError):
+    """`name` has had no worker for so long that we have stopped waiting for one."""
+
+    def __init__(self, name: str, cause: str, cure: str = "") -> None:
+        super().__init__(cause, cure)
+        self.name = name
+
+
+class CallFailed(FleetError):
+    """What was called on a host raised there. `kind` is the class of the error, `words` what it
+    said, `trace` where it came from, as text: objects of other machines are not believed."""
+
+    def __init__(self, name: str, kind: str, words: str, trace: str = "") -> None:
+        super().__init__(f"{name}: {words}")
+        self.name = name
+        self.kind = kind
+        self.words = words
+        self.trace = trace

@@ -42,7 +42,7 @@ def describe() -> dict[str, Any]:
         "debug": hasattr(sys, "gettotalrefcount"),
         "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         "libc": " ".join(platform.libc_ver()),
-        "loopgauge": _own_version(),
+        "loopgauge": own_version(),
         "build_hash": extensions_hash(),
     }
     return {**facts, "build_kind": build_kind(facts)}
@@ -90,7 +90,7 @@ def _jit_enabled() -> bool:
     return bool(jit is not None and jit.is_enabled())
 
 
-def _own_version() -> str:
+def own_version() -> str:
     try:
         return version("loopgauge")
     except PackageNotFoundError:

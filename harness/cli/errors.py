@@ -124,11 +124,11 @@ def harness_code(error: Exception) -> ExitCode:
 
     if isinstance(error, harness.RunFileError):
         return ExitCode.UNREADABLE
-    mistaken = harness.PlaceTaken | harness.BadSettings | harness.UnknownSide | harness.BadWheel
-    if isinstance(error, mistaken):
+    mistaken = harness.PlaceTaken | harness.BadSettings | harness.UnknownSide
+    if isinstance(error, mistaken | harness.BadWheel | harness.BadPlace):
         return ExitCode.USAGE
     # A run that cannot be taken up again is design.md's "baseline missing or incompatible".
-    if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch):
+    if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch | harness.NoHost):
         return ExitCode.NOTHING_MEASURED
     return ExitCode.ENVIRONMENT
 

@@ -1,0 +1,268 @@
+"""Calls on their way, and who watches over them.
+
+A call is a Dask task that may run on the workers of its hosts. Dask runs it again when its worker
+dies. Only when a host comes back under another address is the task made anew, because Dask ties it
+to addresses. Each call is answered once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loopgauge.harness.errors import CallFailed, FleetError, HostLost
+from loopgauge.harness.fleet import envelope
+from loopgauge.harness.fleet.hosts import Host, WorkerSeen
+from loopgauge.harness.fleet.place import Place
+from loopgauge.harness.fleet.roll_call import addresses, muster
+
+if TYPE_CHECKING:
+    from loopgauge.harness.fleet.connection import Connection
+
+LOOK_S = 0.5  # between two looks at who is there
+# A call whose agent died (the kernel was out of memory, somebody killed it) is tried so often.
+ATTEMPTS = 3
+AGAIN = frozenset({"Died", "Unwanted"})
+
+
+@dataclass(eq=False)
+class _Call:
+    hosts: list[Host]
+    function: str
+    payload: bytes
+    exclusive: bool
+    future: Future[bytes] = field(default_factory=Future)
+    on: list[Host] = field(default_factory=list)  # where its task may run now
+    task: Any = None
+    sent_to: set[str] = field(default_factory=set)
+    attempts: int = 0
+
+
+class Calls:
+    """Owns two threads: one hands out answers, the other looks who is there."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        session: str,
+        hosts: list[Host],
+        told: Callable[[str], None],
+        patience_s: float,
+    ) -> None:
+        self._connection = connection
+        self._session = session
+        self._hosts = hosts
+        self._told = told
+        self._patience_s = patience_s
+        self._lock = threading.RLock()
+        self._open: list[_Call] = []
+        self._measuring: dict[str, _Call] = {}  # by boot id: the one exclusive call of a machine
+        self._gone: dict[str, float] = {}  # host key -> since when it has no worker
+        self._known = addresses(hosts)
+        self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        for work in (self._hand_out, self._watch):
+            threading.Thread(target=work, daemon=True).start()
+
+    def submit(
+        self, hosts: Sequence[Host], function: str, payload: bytes, *, exclusive: bool
+    ) -> Future[bytes]:
+        call = _Call([*hosts], function, payload, exclusive)
+        call.future.add_done_callback(lambda future: self._forget(call))
+        with self._lock:
+            self._open.append(call)
+            if self._closing.is_set():
+                _fail(call, FleetError("the fleet is closed"))
+            else:
+                self._start_what_can()
+        return call.future
+
+    def close(self) -> None:
+        """Ends what still runs for this session, here and on the hosts."""
+        with self._lock:
+            self._closing.set()
+            calls = [*self._open]
+        self._done.put(None)
+        for call in calls:
+            call.future.cancel()
+        if self._connection.alive():
+            with contextlib.suppress(FleetError):
+                self._connection.ask(addresses(self._hosts), "end", self._session)
+
+    def _start_what_can(self) -> None:
+        """Whoever waits for its machine, in the order of asking."""
+        for call in [*self._open]:
+            if call.task is None and not call.future.done():
+                call.on = self._free(call)
+                if where := sorted(addresses(call.on)):
+                    self._start(call, where)
+
+    def _free(self, call: _Call) -> list[Host]:
+        present = [host for host in call.hosts if host.workers]
+        if not call.exclusive:
+            return present
+        for host in present:
+            if self._measuring.get(host.facts.boot_id, call) is call:
+                self._measuring[host.facts.boot_id] = call
+                return [host]
+        return []
+
+    def _start(self, call: _Call, where: list[str]) -> None:
+        call.sent_to = set(where)
+        share = 1.0 if call.exclusive else 0.999 / max(host.threads for host in call.on)
+        request = envelope.request(
+            call.on[0].executable,
+            call.function,
+            call.payload,
+            lock="exclusive" if call.exclusive else "shared",
+            session=self._session,
+        )
+        call.task = self._connection.start(where, share, request, self._done.put)
+
+    def _forget(self, call: _Call) -> None:
+        """It is answered, or nobody wants the answer: Dask drops it, and its machine is free."""
+        with self._lock:
+            self._take_back(call)
+            if call in self._open:
+                self._open.remove(call)
+            self._start_what_can()
+
+    def _take_back(self, call: _Call) -> None:
+        if call.task is not None:
+            call.task.release()
+            call.task = None
+        for boot, one in [*self._measuring.items()]:
+            if one is call:
+                del self._measuring[boot]
+
+    def _hand_out(self) -> None:
+        while (task := self._done.get()) is not None:
+            with self._lock:
+                call = next((one for one in self._open if one.task is task), None)
+            if call is not None:
+                self._settle(call, task)
+
+    def _settle(self, call: _Call, task: Any) -> None:
+        from loopgauge.harness.fleet.connection import DiedTooOften
+
+        name = call.on[0].name
+        try:
+            answer = envelope.parse(self._connection.answer(task))
+        except DiedTooOften:
+            reason = "the workers died of it, one after the other"
+            _fail(call, CallFailed(name, "DiedTooOften", reason))
+            return
+        except Exception as error:
+            if self._connection.alive():
+                words = f"its answer did not arrive ({type(error).__name__}: {error})"
+                _fail(call, CallFailed(name, "Unanswered", words))
+            return  # otherwise the watch says that the scheduler is lost
+        if answer.ok:
+            with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
+                call.future.set_result(answer.payload)
+        elif answer.kind in AGAIN and call.attempts + 1 < ATTEMPTS:
+            self._again(call)
+        else:
+            _fail(call, CallFailed(name, answer.kind, answer.words, answer.trace))
+
+    def _again(self, call: _Call) -> None:
+        with self._lock:
+            call.attempts += 1
+            self._take_back(call)
+            self._start_what_can()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(LOOK_S):
+            try:
+                self._look()
+            except FleetError as error:
+                if not self._closing.is_set():
+                    self._give_up(error)
+                return
+
+    def _look(self) -> None:
+        from loopgauge.harness.fleet.connection import lost
+
+        if not self._connection.alive():
+            raise lost()
+        workers = {worker.address: worker for worker in self._connection.workers()}
+        self._drop_missing(set(workers))
+        if new := [workers[address] for address in workers.keys() - self._known]:
+            self._welcome(new)
+        with self._lock:
+            self._move_stranded()
+            self._start_what_can()
+            self._lose_patience(time.monotonic())
+
+    def _drop_missing(self, present: set[str]) -> None:
+        with self._lock:
+            self._known &= present
+            for host in self._hosts:
+                missing = [address for address in host.workers if address not in present]
+                if not missing:
+                    continue
+                host.workers = [address for address in host.workers if address in present]
+                left = len(host.workers)
+                what = f"{left} left" if left else f"waiting {self._patience_s:g} s for another"
+                self._told(f"{host.name}: lost a worker; {what}")
+
+    def _welcome(self, workers: Sequence[WorkerSeen]) -> None:
+        """New workers of hosts that we know. A machine that joins now is of no use to a plan that
+        was made without it."""
+        hosts = [Host(h.key, h.name, h.facts, h.executable, h.threads) for h in self._hosts]
+        known = len(hosts)
+        muster(self._connection, self._session, workers, hosts, Place(address=""))
+        with self._lock:
+            self._known |= {worker.address for worker in workers}
+            for host, found in zip(self._hosts, hosts[:known], strict=True):
+                fresh = [address for address in found.workers if address not in host.workers]
+                if fresh:
+                    host.workers = sorted([*host.workers, *fresh])
+                    self._told(f"{host.name}: has another worker")
+        for host in hosts[known:]:
+            self._told(f"{host.name}: joined too late, and is not used")
+
+    def _move_stranded(self) -> None:
+        """Calls that are tied to addresses which are all gone."""
+        alive = addresses(self._hosts)
+        for call in self._open:
+            if call.task is not None and not call.sent_to & alive:
+                self._take_back(call)
+
+    def _lose_patience(self, now: float) -> None:
+        for host in self._hosts:
+            if host.workers:
+                self._gone.pop(host.key, None)
+            else:
+                self._gone.setdefault(host.key, now)
+        lost = {key for key, since in self._gone.items() if now - since >= self._patience_s}
+        for call in [*self._open]:
+            if all(host.key in lost for host in call.hosts):
+                _fail(call, host_lost(call.hosts, self._patience_s))
+
+    def _give_up(self, error: FleetError) -> None:
+        with self._lock:
+            self._closing.set()
+            calls = [*self._open]
+        for call in calls:
+            _fail(call, error)
+
+
+def host_lost(hosts: Iterable[Host], patience_s: float) -> HostLost:
+    name = ", ".join(host.name for host in hosts)
+    return HostLost(
+        name,
+        f"{name} has had no worker for {patience_s:g} s",
+        "Start it again, and go on with --resume",
+    )
+
+
+def _fail(call: _Call, error: Exception) -> None:
+    with contextlib.suppress(InvalidStateError):
+        call.future.set_exception(error)

@@ -1,0 +1,250 @@
+"""The command's end of a Dask cluster. The one module that imports `distributed` on this side.
+
+Only bytes are taken from workers, and no pickle of theirs is opened here as far as Dask lets us:
+results are asked for as msgpack, and an error that a worker reports is told by its kind alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import uuid
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import dask
+from distributed import Client, Future, LocalCluster, Security
+from distributed.protocol import pickle
+
+from loopgauge.harness.errors import NoScheduler, SchedulerLost
+from loopgauge.harness.fleet import sending
+from loopgauge.harness.fleet.hosts import WorkerSeen, display_name
+from loopgauge.harness.fleet.place import DASK, Place, Tls
+
+CONNECT_S = 10.0
+GATHER_S = 120.0  # for the bytes of one answer to arrive
+RESOURCE = "loopgauge"
+# What Dask's own machinery would do on a core that measures: look at the stacks of its threads a
+# hundred times a second.
+QUIET_WORKERS = {"distributed.worker.profile.enabled": False}
+
+
+class DiedTooOften(Exception):
+    """Dask gave up: the task had been on four workers that died."""
+
+
+class Refused(Exception):
+    """A worker reports that the task raised. Ours never do."""
+
+
+class _Client(Client):  # type: ignore[misc]
+    def _handle_task_erred(
+        self, key: Any = None, exception: Any = None, traceback: Any = None
+    ) -> None:
+        """The exception is a pickle made by a worker: it is not opened. One that the scheduler made
+        because workers died names its class."""
+        died = isinstance(exception, bytes | bytearray) and b"KilledWorker" in exception
+        error = DiedTooOften() if died else Refused()
+        super()._handle_task_erred(key, error, None)
+
+
+class Connection:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def alive(self) -> bool:
+        return bool(self._client.status == "running")
+
+    def workers(self) -> list[WorkerSeen]:
+        """Raises SchedulerLost."""
+        with _or_lost():
+            found = self._client.scheduler_info(n_workers=-1)["workers"]
+        return [
+            WorkerSeen(
+                address=address,
+                name=display_name(worker["name"], address),
+                threads=int(worker["nthreads"]),
+                resources=dict(worker["resources"]),
+            )
+            for address, worker in found.items()
+        ]
+
+    def ask(self, workers: Collection[str], function: str, *arguments: Any) -> dict[str, Any]:
+        """What a function of bootstrap.py says on each of these workers, at once and beside
+        whatever they do. Who does not answer is missing. Raises SchedulerLost."""
+        message = {
+            "op": "run",
+            "function": pickle.dumps(eval),
+            "args": pickle.dumps(sending.evaluation(function, *arguments)),
+            "kwargs": pickle.dumps({}),
+            "wait": True,
+        }
+        with _or_lost():
+            answers = self._client.sync(
+                self._client.scheduler.broadcast,
+                msg=message,
+                workers=list(workers),
+                on_error="return_pickle",
+                serializers=["msgpack"],
+            )
+        return {
+            address: answer["result"]
+            for address, answer in answers.items()
+            if isinstance(answer, dict) and answer.get("status") == "OK"
+        }
+
+    def start(
+        self, workers: Collection[str], share: float, request: bytes, done: Callable[[Future], None]
+    ) -> Future:
+        """A task on any one of these workers. `share` of the resource is taken while it runs."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a large graph: the request may be some MB
+            task = self._client.submit(
+                eval,
+                *sending.evaluation("call", request),
+                key=f"loopgauge-{uuid.uuid4().hex}",
+                workers=list(workers),
+                allow_other_workers=False,
+                resources={RESOURCE: share},
+                pure=False,
+            )
+        task.add_done_callback(done)
+        return task
+
+    def answer(self, task: Future) -> bytes:
+        """Of a task that is done. Raises DiedTooOften, Refused, or whatever Dask has to say."""
+        found = task.result(timeout=GATHER_S)
+        if not isinstance(found, bytes):
+            raise Refused
+        return found
+
+    def close(self) -> None:
+        self._client.close(timeout=5)
+
+
+@contextlib.contextmanager
+def connected(place: Place) -> Iterator[Connection]:
+    """Raises NoScheduler."""
+    with quiet(), contextlib.ExitStack() as stack:
+        if place.local_workers:
+            address: Any = stack.enter_context(local_cluster(place.local_workers))
+            security = None
+        else:
+            require_listener(place)
+            address, security = place.scheduler, security_of(place.tls)
+        client = client_of(address, security, place)
+        connection = Connection(client)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def require_listener(place: Place) -> None:
+    """Dask would try again for a while before it says that nobody listens."""
+    host, _, port = place.address.removeprefix(DASK).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except OSError as error:
+        raise no_scheduler(place, error.strerror or str(error)) from error
+
+
+def client_of(address: Any, security: Security | None, place: Place) -> Client:
+    try:
+        return _Client(
+            address,
+            timeout=CONNECT_S,
+            security=security,
+            set_as_default=False,
+            direct_to_workers=False,
+            deserializers=["msgpack"],
+            name="loopgauge",
+        )
+    except (OSError, TimeoutError, ValueError) as error:
+        raise no_scheduler(place, str(error.__cause__ or error) or "it says nothing") from error
+
+
+def no_scheduler(place: Place, said: str) -> NoScheduler:
+    others = "whether it asks for TLS" if place.tls is None else "the certificates"
+    return NoScheduler(
+        f"no Dask scheduler answers at {place.address} ({said.splitlines()[0][:200]})",
+        f"Start one with `dask scheduler`, or check the address and {others}",
+    )
+
+
+def security_of(tls: Tls | None) -> Security | None:
+    if tls is None:
+        return None
+    return Security(
+        tls_ca_file=tls.ca,
+        tls_client_cert=tls.cert,
+        tls_client_key=tls.key,
+        require_encryption=True,
+    )
+
+
+@contextlib.contextmanager
+def local_cluster(workers: int) -> Iterator[LocalCluster]:
+    """Workers in processes of their own; everything listens on the loopback alone."""
+    with dask.config.set(QUIET_WORKERS), ctrl_c_is_ours():
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            scheduler_port=0,
+            dashboard_address=None,
+            worker_dashboard_address=None,
+            memory_limit=0,
+            resources={RESOURCE: 1},
+            silence_logs=logging.CRITICAL,
+        )
+    try:
+        yield cluster
+    finally:
+        cluster.close(timeout=10)
+
+
+@contextlib.contextmanager
+def ctrl_c_is_ours() -> Iterator[None]:
+    """What is started within it never meets SIGINT: a terminal sends it to all of a command's
+    processes, and the workers are to be ended by the command, in order. It waits meanwhile."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Dask tells of everything that happens to a cluster, and of every version that differs; what
+    the user must know of it, the fleet says."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="distributed")
+            warnings.filterwarnings("ignore", message="Mismatched versions")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextlib.contextmanager
+def _or_lost() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError, RuntimeError) as error:
+        raise lost() from error
+
+
+def lost() -> SchedulerLost:
+    return SchedulerLost(
+        "the connection to the Dask scheduler broke off",
+        "Everything that had come back is kept; start the scheduler and go on with --resume",
+    )

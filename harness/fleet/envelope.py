@@ -1,0 +1,33 @@
+"""Requests to an agent and answers of one: a line of JSON, then bytes."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from loopgauge.harness.fleet.machine_lock import Lock
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    ok: bool
+    kind: str = ""
+    words: str = ""
+    trace: str = ""
+    payload: bytes = b""
+
+
+def request(python: str, function: str, payload: bytes, *, lock: Lock, session: str) -> bytes:
+    head = {"python": python, "function": function, "lock": lock, "session": session}
+    return json.dumps(head).encode() + b"\n" + payload
+
+
+def parse(data: bytes) -> Answer:
+    """Whatever came, made an answer of."""
+    head, _, payload = data.partition(b"\n")
+    try:
+        answer = msgspec.json.decode(head, type=Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Answer(ok=False, kind="Garbage", words=f"the answer makes no sense: {error}")
+    answer.payload = payload
+    return answer
