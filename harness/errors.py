@@ -137,3 +137,7 @@ class CallFailed(FleetError):
         self.kind = kind
         self.words = words
         self.trace = trace
+
+
+class NonsenseFromHost(FleetError):
+    """A host answered what cannot be an answer."""

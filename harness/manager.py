@@ -133,7 +133,7 @@ def prepare(
         announce(tracker, event)
     seed = secrets.randbits(32) if request.seed is None else request.seed
     header = Header(
-        run=path.stem,
+        run=request.run or path.stem,
         created=environment.utc_now(),
         command=list(request.command),
         setting=request.setting,

@@ -9,6 +9,9 @@ import msgspec
 
 from loopgauge.harness.worker.plan import AnyMessage, Samples
 
+MOST = 10**18  # in nanoseconds 30 years: beyond it figures stop being exact, or to fit their arrays
+MOST_SLOTS = 10**9
+
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
 
@@ -42,3 +45,8 @@ def check_samples(message: Samples, slots: int) -> None:
         raise ProtocolError(f"{where}: the same slot twice")
     if min(message.n) < 1 or min(message.wall_ns) <= 0 or min(message.process_ns) < 0:
         raise ProtocolError(f"{where}: no operations, or no time passed")
+    times = (message.wall_ns, message.process_ns, message.thread_ns)
+    if any(max(map(abs, array)) > MOST for array in (message.n, *times)):
+        raise ProtocolError(f"{where}: more than {MOST} operations or nanoseconds in a slot")
+    if any(not 0 <= place <= MOST_SLOTS for place in (*message.block, *message.slot)):
+        raise ProtocolError(f"{where}: a slot at no place of the schedule")

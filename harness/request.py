@@ -27,6 +27,7 @@ class RunRequest:
     cpus: Sequence[int] | None = None  # pin workers to these; None: all
     pythons: Sequence[str] = ()  # paths or versions; (): this one. Two or more: arms loop@python
     out: Path | None = None  # None: .bench/runs/<utc>-<id>.jsonl
+    run: str = ""  # the run's name; "": that of its file
     resume: Path | None = None  # everything but this is then taken from the file
     path: Sequence[str] = ()  # additions to sys.path of the workers
     command: Sequence[str] = ()  # how the user asked for it; recorded

@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, kw_only=True):
     tiers: list[Tier]
     natives: list[str] = []
     cpus: list[int] | None = None
+    rounds: int | None = None  # None: by setting and budget
 
 
 class FleetHeader(Record, tag="header", kw_only=True):
