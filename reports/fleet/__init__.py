@@ -1,0 +1,1 @@
+"""What many hosts say: words, Markdown and the page."""
