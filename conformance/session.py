@@ -1,18 +1,25 @@
-"""One conformance run: every chosen loop is asked every chosen question, stock asyncio first."""
+"""One conformance run: every chosen loop is asked every chosen question, stock asyncio first.
+
+Where that happens is the business of `asking`. A run that was interrupted goes on with the loops
+and questions of its file; what was answered is not asked again.
+"""
 
 from __future__ import annotations
 
 import platform
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
 from loopgauge.conformance import expectations, lanes
+from loopgauge.conformance.asking import Asking
 from loopgauge.conformance.lanes import Question
 from loopgauge.conformance.model import (
     FAILING,
@@ -25,8 +32,7 @@ from loopgauge.conformance.model import (
     Verdict,
 )
 from loopgauge.conformance.runner.messages import Outcome, Target
-from loopgauge.conformance.runner.pool import Pool
-from loopgauge.conformance.store import Writer
+from loopgauge.conformance.store import Results, Writer
 
 STOCK = "asyncio"
 
@@ -68,16 +74,26 @@ class Listener(Protocol):
 
     def verdict(self, verdict: Verdict) -> None: ...
 
-    def missing(self, lane: Lane, reason: str) -> None: ...
+    def missing(self, lane: Lane, reason: str) -> None:
+        """The lane, or a part of it, could not be asked."""
 
 
-def chosen(selection: Sequence[str], lane_names: Sequence[Lane]) -> dict[Lane, list[Question]]:
-    """The questions of each lane that `selection` names. Lanes that cannot be listed here are
+def here(lane: Lane) -> list[Question]:
+    """What can be asked on this machine. Raises LaneMissing."""
+    return lanes.lane_module(lane).questions(sys.version_info[:3])
+
+
+def chosen(
+    selection: Sequence[str],
+    lane_names: Sequence[Lane],
+    questions: Callable[[Lane], list[Question]] = here,
+) -> dict[Lane, list[Question]]:
+    """The questions of each lane that `selection` names. Lanes that cannot be listed are
     left out; raises UnknownCases for a pattern that matches nothing anywhere."""
     listed: dict[Lane, list[Question]] = {}
     for lane in lane_names:
         try:
-            listed[lane] = lanes.lane_module(lane).questions(sys.version_info[:3])
+            listed[lane] = questions(lane)
         except lanes.LaneMissing:
             continue
     for pattern in selection:
@@ -102,57 +118,128 @@ def _names_of(question: Question) -> tuple[str, ...]:
     return question.rule.partition("-")[0], question.rule, question.id
 
 
-def run(request: Request, pool: Pool, writer: Writer, listener: Listener) -> None:
-    """Asks, judges and writes; the file is whole after every verdict. KeyboardInterrupt passes,
-    after the end record that says so."""
-    writer.write(request.header)
+def run(
+    request: Request,
+    asking: Asking,
+    writer: Writer,
+    listener: Listener,
+    earlier: Results | None = None,
+) -> None:
+    """Asks, judges and writes; the file is whole after every verdict. `earlier`: what the file
+    holds of an interrupted run, whose header is the request's. KeyboardInterrupt passes, after the
+    end record that says so."""
+    if earlier is None:
+        writer.write(request.header)
     end = End(complete=False)
+    if earlier is not None and earlier.end is not None:
+        end.duration_s = earlier.end.duration_s
     try:
-        _run_all(request, pool, writer, listener, end)
-        end.complete = True
+        _Session(request, asking, writer, listener, earlier, end).run()
     finally:
         writer.write(end)
 
 
-def _run_all(request: Request, pool: Pool, writer: Writer, listener: Listener, end: End) -> None:
-    questions = chosen(request.selection, request.header.lanes)
-    for lane in request.header.lanes:
-        if lane not in questions:
-            listener.missing(lane, _why_missing(lane))
-    stock: dict[str, Verdict] = {}
-    for subject, target in zip(request.header.subjects, request.targets, strict=True):
-        if not subject.available:
-            continue
+class _Session:
+    def __init__(
+        self,
+        request: Request,
+        asking: Asking,
+        writer: Writer,
+        listener: Listener,
+        earlier: Results | None,
+        end: End,
+    ) -> None:
+        self.request, self.asking, self.writer = request, asking, writer
+        self.listener, self.end = listener, end
+        self.questions = chosen(request.selection, request.header.lanes, asking.questions)
+        self.answered: dict[str, dict[str, Verdict]] = {s.loop: {} for s in request.header.subjects}
+        for verdict in earlier.verdicts if earlier else ():
+            self.answered.setdefault(verdict.loop, {})[verdict.case] = verdict
+            times = verdict.tries.get("HANG", verdict.verdict == "HANG")
+            asking.hangs[verdict.lane, verdict.loop] += times
+        self.unanswered = False
+        self.lock = threading.Lock()  # for whatever loops that are asked together share
+
+    def run(self) -> None:
+        for lane in self.request.header.lanes:
+            if lane not in self.questions:
+                self.listener.missing(lane, self._why_missing(lane))
+        subjects = zip(self.request.header.subjects, self.request.targets, strict=True)
+        available = [(subject, target) for subject, target in subjects if subject.available]
+        stock = [one for one in available if one[0].loop == STOCK]
+        others = [one for one in available if one[0].loop != STOCK]
+        for some in (stock, others):  # stock's verdicts are needed for all others
+            self._ask_together(some)
+        self.end.complete = not self.unanswered
+
+    def _why_missing(self, lane: Lane) -> str:
+        try:
+            self.asking.questions(lane)
+        except lanes.LaneMissing as error:
+            return str(error)
+        return ""
+
+    def _ask_together(self, loops: Sequence[tuple[Subject, Target]]) -> None:
+        if self.asking.together == 1:
+            for one in loops:
+                self._ask(*one)
+            return
+        with ThreadPoolExecutor(self.asking.together) as threads:
+            asked = [threads.submit(self._ask, *one) for one in loops]
+            try:
+                for done in as_completed(asked):
+                    done.result()
+            except BaseException:
+                self.asking.stop()
+                raise
+
+    def _ask(self, subject: Subject, target: Target) -> None:
+        """One loop, lane after lane."""
         started = time.monotonic()
         known = expectations.read(
-            request.expectations.get(subject.loop) or expectations.path_of(subject.loop)
+            self.request.expectations.get(subject.loop) or expectations.path_of(subject.loop)
         )
-        for lane, asked in questions.items():
-            asked = [q for q in asked if request.only is None or q.id in request.only]
-            listener.begin(subject.loop, lane, len(asked) * request.repeat)
-            judge = _Judge(request, subject, lane, known, stock)
+        try:
+            for lane, questions in self.questions.items():
+                self._ask_lane(subject, target, lane, questions, known)
+        finally:
+            with self.lock:
+                spent = self.end.duration_s.get(subject.loop, 0.0)
+                self.end.duration_s[subject.loop] = spent + time.monotonic() - started
 
-            def done(question: Question, outcome: Outcome, judge: _Judge = judge) -> None:
+    def _ask_lane(
+        self,
+        subject: Subject,
+        target: Target,
+        lane: Lane,
+        questions: Iterable[Question],
+        known: expectations.Expectations,
+    ) -> None:
+        request, answered = self.request, self.answered[subject.loop]
+        asked = [q for q in questions if request.only is None or q.id in request.only]
+        left = [question for question in asked if question.id not in answered]
+        if asked and not left:
+            return
+        with self.lock:
+            self.listener.begin(subject.loop, lane, len(left) * request.repeat)
+        stock = {} if subject.loop == STOCK else self.answered.get(STOCK, {})
+        judge = _Judge(request, subject, lane, known, stock)
+
+        def done(question: Question, outcome: Outcome) -> None:
+            with self.lock:
                 verdict = judge.add(question, outcome)
                 if verdict is None:
-                    listener.tried(question)
+                    self.listener.tried(question)
                     return
-                writer.write(verdict)
-                listener.verdict(verdict)
+                self.writer.write(verdict)
+                answered[question.id] = verdict
+                self.listener.verdict(verdict)
 
-            for _ in range(request.repeat):
-                lanes.lane_module(lane).answer(asked, target, pool, done)
-            if subject.loop == STOCK:
-                stock.update(judge.verdicts)
-        end.duration_s[subject.loop] = time.monotonic() - started
-
-
-def _why_missing(lane: Lane) -> str:
-    try:
-        lanes.lane_module(lane).questions(sys.version_info[:3])
-    except lanes.LaneMissing as error:
-        return str(error)
-    return ""
+        for _ in range(request.repeat):
+            for reason in self.asking.answer(lane, left, target, done):
+                with self.lock:
+                    self.unanswered = True
+                    self.listener.missing(lane, reason)
 
 
 @dataclass
@@ -165,7 +252,6 @@ class _Judge:
     lane: Lane
     known: expectations.Expectations
     stock: dict[str, Verdict]
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
     _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
 
     def add(self, question: Question, outcome: Outcome) -> Verdict | None:
@@ -174,9 +260,7 @@ class _Judge:
         outcomes.append(outcome)
         if len(outcomes) < self.request.repeat:
             return None
-        verdict = self._verdict(question, outcomes)
-        self.verdicts[question.id] = verdict
-        return verdict
+        return self._verdict(question, outcomes)
 
     def _verdict(self, question: Question, outcomes: Sequence[Outcome]) -> Verdict:
         header, subject = self.request.header, self.subject

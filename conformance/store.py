@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import lzma
 import os
@@ -44,13 +45,33 @@ class Results:
         return [verdict for verdict in self.verdicts if verdict.loop == loop]
 
 
+class ResultTaken(Exception):
+    """Another process is writing this file; `cause` and `cure` are one line each."""
+
+    def __init__(self, path: Path) -> None:
+        self.cause = f"{path} is being written by another bench conformance"
+        self.cure = "Wait until it has ended"
+        super().__init__(f"{self.cause}. {self.cure}")
+
+
 class Writer:
-    """Appends records; each line is whole when `write` returns."""
+    """Appends records; each line is whole when `write` returns. What a killed writer left of a line
+    is cut off. Raises ResultTaken."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = path.open("ab")
+        self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ResultTaken(path) from None
+        self._file.seek(0)
+        found = self._file.read()
+        whole = found.rfind(b"\n") + 1
+        if whole < len(found):
+            self._file.truncate(whole)
 
     def write(self, record: AnyRecord) -> None:
         self._file.write(_encoder.encode(record) + b"\n")

@@ -17,7 +17,8 @@ from loopgauge.conformance.runner.pool import Pool
 @dataclass(frozen=True)
 class Question:
     """One thing a loop is asked. In the rules lane `id` is a case's; elsewhere it starts with the
-    lane's name and a colon, and `rule`, `level` and `profile` are ""."""
+    lane's name and a colon, and `rule`, `level` and `profile` are "". Questions of one `group` are
+    asked in one process, and only together say whether it was the loop that was asked."""
 
     id: str
     description: str
@@ -25,6 +26,7 @@ class Question:
     rule: str = ""
     level: str = ""
     profile: str = ""
+    group: str = ""
 
 
 Done = Callable[[Question, Outcome], None]
@@ -41,9 +43,27 @@ class LaneModule(Protocol):
         """Asks a loop; calls `done` once per question, from the calling thread."""
         ...
 
+    def keep(self, question: Question, target: Target, outcome: Outcome) -> None:
+        """Stores what is worth it beside the results, and says so in the evidence. Done where the
+        command runs, wherever the question was asked."""
+        ...
+
+    def luggage(self) -> dict[str, str]:
+        """Files below the working folder that the lane looks at, oldest first: path and text."""
+        ...
+
 
 class LaneMissing(Exception):
     """The lane needs something that is not installed here; the message says what and the cure."""
+
+
+def keep_nothing(question: Question, target: Target, outcome: Outcome) -> None:
+    """For a lane that leaves only its evidence."""
+
+
+def no_luggage() -> dict[str, str]:
+    """For a lane that looks at no file."""
+    return {}
 
 
 def questions_of(programs: Sequence[Case]) -> list[Question]:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from loopgauge.conformance.case import Case, all_cases
-from loopgauge.conformance.lanes import Done, Question
+from loopgauge.conformance.lanes import Done, Question, keep_nothing, no_luggage
 from loopgauge.conformance.runner.messages import Outcome, Target
 from loopgauge.conformance.runner.pool import Pool
+
+keep, luggage = keep_nothing, no_luggage
 
 
 def questions(python: tuple[int, ...]) -> list[Question]:

@@ -47,9 +47,9 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def encoded(outcome: Outcome) -> bytes:
-    """As JSON. A loop may say anything in its messages, half a surrogate pair too: UTF-8 has no way
-    to write one, so it becomes an escape."""
+def encoded(outcome: Any) -> bytes:
+    """An outcome, or what holds some, as JSON. A loop may say anything in its messages, half a
+    surrogate pair too: UTF-8 has no way to write one, so it becomes an escape."""
     try:
         return msgspec.json.encode(outcome)
     except UnicodeEncodeError:

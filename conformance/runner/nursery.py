@@ -24,13 +24,11 @@ from loopgauge.conformance import case as declared
 from loopgauge.conformance.model import Evidence
 from loopgauge.conformance.runner.body import LONGEST, perform
 from loopgauge.conformance.runner.messages import Order, Outcome, encoded, signal_name
+from loopgauge.conformance.runner.patience import KILL_AFTER_S
 
 OUTCOME = "outcome.json"
 STACK = "stack.txt"
 OUTPUT = "output.txt"
-
-#: From the stack's being written to the kill.
-KILL_AFTER_S = 1.0
 
 
 def main() -> int:

@@ -10,21 +10,19 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from loopgauge.conformance.case import Case
-from loopgauge.conformance.model import GOOD
+from loopgauge.conformance.model import GOOD, Lane
 from loopgauge.conformance.runner.messages import Order, Outcome, Target
+from loopgauge.conformance.runner.patience import case_seconds
 
 #: Without the current folder: the user's modules come by `path`, after the suite's own imports.
 NURSERY = ("-P", "-m", "loopgauge.conformance.runner.nursery")
-
-#: A loop that has hung so often gets so many seconds and no more: it would take for ever. The first
-#: step is longer than `Trial.until` waits, so that what it calls a FAIL does not become a HANG.
-PATIENCE = ((8, 6.5), (60, 2.5))
 
 #: What a case may find set and must not, unless the user asked for it.
 REMOVED = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONHASHSEED")
@@ -33,12 +31,19 @@ REMOVED = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONHASHS
 class Pool:
     """Up to `jobs` nurseries, started when needed, ended by `close`. `variables` are added to
     their environment, `path` to their module search path; the processes of other lanes take the
-    same `environment` and `jobs`."""
+    same `environment` and `jobs`. The cases' working folder is `folder`, or ours. `hangs`: how
+    often a loop has hung in a lane, which makes it be waited for less; whoever goes on with what
+    somebody else began says what it was."""
 
     def __init__(
-        self, jobs: int, variables: Mapping[str, str] | None = None, path: Sequence[str] = ()
+        self,
+        jobs: int,
+        variables: Mapping[str, str] | None = None,
+        path: Sequence[str] = (),
+        folder: Path | None = None,
     ) -> None:
         self.jobs = jobs
+        self._folder = folder
         self.environment = {k: v for k, v in os.environ.items() if k not in REMOVED}
         self._own_environment = {**self.environment, **(variables or {})}  # of the nurseries
         before = [self.environment["PYTHONPATH"]] if "PYTHONPATH" in self.environment else []
@@ -49,7 +54,7 @@ class Pool:
         self._all: list[_Nursery] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._hangs: dict[str, int] = {}
+        self.hangs: Counter[tuple[Lane, str]] = Counter()
 
     def run(
         self, cases: Sequence[Case], target: Target, done: Callable[[Case, Outcome], None]
@@ -103,8 +108,9 @@ class Pool:
         """The case; once more where it seems to leak, since a library may keep something for the
         whole process, which only the second round in a process can tell from a leak."""
         outcome = nursery.ask(case, target, self._seconds(case, target), twice=False)
-        if outcome.verdict == "HANG":
-            self._hangs[target.name] = self._hangs.get(target.name, 0) + 1
+        if outcome.verdict == "HANG" and case.rule.id:
+            with self._lock:
+                self.hangs["rules", target.name] += 1
         if outcome.verdict == "LEAK":
             again = nursery.ask(case, target, self._seconds(case, target), twice=True)
             if again.verdict in GOOD:
@@ -113,9 +119,9 @@ class Pool:
 
     def _seconds(self, case: Case, target: Target) -> float:
         """Programs of other lanes are few, and long: they keep their time."""
-        hangs = self._hangs.get(target.name, 0) if case.rule.id else 0
-        limits = [seconds for enough, seconds in PATIENCE if hangs >= enough]
-        return min([case.seconds, *limits])
+        if not case.rule.id:
+            return case.seconds
+        return case_seconds(case.seconds, self.hangs["rules", target.name])
 
     @contextlib.contextmanager
     def _nursery(self) -> Iterator[_Nursery]:
@@ -125,7 +131,7 @@ class Pool:
             with self._lock:  # so that `close` knows of every one that was begun
                 if self._stopped.is_set():
                     raise  # nothing to do any more, as with an empty queue
-                nursery = _Nursery(self._own_environment, self._path)
+                nursery = _Nursery(self._own_environment, self._path, self._folder)
                 self._all.append(nursery)
         try:
             yield nursery
@@ -169,9 +175,12 @@ class InProcess(Pool):
 class _Nursery:
     """One nursery process and the folder for the evidence of its cases. Restarted if it dies."""
 
-    def __init__(self, environment: Mapping[str, str], path: Sequence[str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], path: Sequence[str], cwd: Path | None = None
+    ) -> None:
         self._environment = dict(environment)
         self._path = path
+        self._cwd = cwd
         self._folder = Path(tempfile.mkdtemp(prefix="lg-"))
         self._process = self._start()
         self._number = 0
@@ -184,6 +193,7 @@ class _Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=self._environment,
+            cwd=self._cwd,
             start_new_session=True,  # Ctrl-C is the runner's, which then ends this
         )
 

@@ -53,6 +53,7 @@ def ask(pool: Pool, factory: str, wanted: str) -> Outcome:
     target = Target(name=factory, factory=factory)
     lane.answer(questions, target, pool, lambda question, outcome: seen.append(outcome))
     (outcome,) = seen
+    lane.keep(questions[0], target, outcome)
     return outcome
 
 

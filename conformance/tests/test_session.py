@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopgauge.conformance import session, store
+from loopgauge.conformance.asking import Here
 from loopgauge.conformance.case import Case
 from loopgauge.conformance.model import Header, Kind, Subject, Verdict
 from loopgauge.conformance.runner.messages import Outcome, Target
@@ -56,7 +57,7 @@ def run(tmp_path: Path, repeat: int = 1, **answers: list[Kind]) -> store.Results
     request = Request(header=header, targets=targets, selection=[CASE])
     path = tmp_path / "result.jsonl"
     with store.Writer(path) as writer:
-        session.run(request, Scripted(answers), writer, Quiet())
+        session.run(request, Here(Scripted(answers)), writer, Quiet())
     return store.read(path)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loopgauge.conformance import session, store
+from loopgauge.conformance.asking import Here
 from loopgauge.conformance.catalogue import areas
 from loopgauge.conformance.model import FAILING, Verdict
 from loopgauge.conformance.runner.pool import Pool
@@ -45,7 +46,7 @@ def told(verdicts: Iterable[Verdict]) -> list[str]:
 def test_area(pool: Pool, tmp_path: Path, area: str) -> None:
     request = questions.make_request([area], ["epoll"], ["rules"])
     with store.Writer(tmp_path / "result.jsonl") as writer:
-        session.run(request, pool, writer, Quiet())
+        session.run(request, Here(pool), writer, Quiet())
     verdicts = store.read(writer.path).verdicts
     assert {one.loop for one in verdicts} == {STOCK, "epoll"}
     assert told(one for one in verdicts if one.status != "expected") == []

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
 from loopgauge.harness.cli.exit_codes import ExitCode
-from loopgauge.harness.cli.run import RunCommand
+from loopgauge.harness.cli.run import RunCommand, refuse_beside_resume
 
 if TYPE_CHECKING:
     from loopgauge.conformance.model import Verdict
     from loopgauge.conformance.session import Request
+    from loopgauge.conformance.store import Results
 
 DEFAULT_LOOPS = ("epoll",)
+T = TypeVar("T")
 
 EPILOG = """\b
 Examples:
@@ -25,12 +27,14 @@ Examples:
   bench conformance TIME --loop uvloop
   bench conformance 'SOCK-02*' --loop my_pkg:new_event_loop --repeat 5
   bench conformance --last-failed
+  bench conformance --resume latest
   bench conformance --loop my_pkg:new_event_loop --expectations known.toml
   bench conformance SOON-001.three --loop uvloop --in-process
 
 \b
 Stock asyncio is always asked first: where it fails in a way that is not known,
 the case is wrong, and the verdict HARNESS. Each case has a process of its own.
+--resume asks what an interrupted run did not get to; give --env again.
 Known faults of a loop stand in its expectation file; the exit code is about
 what is not in there. The result is kept under .bench/conformance.
 
@@ -46,7 +50,7 @@ conformance/schema.
 Exit codes:
   0    every verdict is expected
   2    usage: an option or a name is wrong
-  4    no loop could be asked
+  4    no loop could be asked, or the run cannot go on here
   5    conformance: an unexpected verdict, or a known fault that is gone
   6    finished, but a lane or a loop was left out
   8    environment: disk, result store
@@ -98,6 +102,7 @@ Exit codes:
     is_flag=True,
     help="Run the cases in this process, one after the other, for a debugger; stock is not asked.",
 )
+@click.option("--resume", metavar="FILE|latest", help="Go on with a run that was interrupted.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON (see below).")
 @click.option(
@@ -126,6 +131,7 @@ def conformance(
     expected: Path | None,
     update_expectations: bool,
     in_process: bool,
+    resume: str | None,
     out: Path | None,
     as_json: bool,
     junit: Path | None,
@@ -134,22 +140,33 @@ def conformance(
 ) -> None:
     """Say which promises of asyncio a loop keeps, with the evidence."""
     from loopgauge.conformance import session, store
+    from loopgauge.conformance.asking import Here
     from loopgauge.conformance.runner.pool import InProcess, Pool
-    from loopgauge.harness.cli import questions
+    from loopgauge.harness.cli import questions, resuming
     from loopgauge.harness.cli.runs import import_from_here
     from loopgauge.harness.cli.verdicts_shown import Shown, present, say_what_is_kept
     from loopgauge.loops.registry import known_loops
 
     here = str(import_from_here())
-    names, only, asked = [*loops] or [*DEFAULT_LOOPS], None, questions.chosen_lanes(lanes)
-    if last_failed:
-        names, only, asked = questions.last_failed(what, loops, lanes)
-    request = questions.make_request(what, names, asked, with_stock=not in_process)
-    questions.refuse_nobody(request)
-    request.only = only
-    if only is not None:
-        request.header.selection = sorted(only)
-    request.header.repeat = repeat
+    earlier: Results | None = None
+    if resume is not None:
+        taken = {"last-failed": last_failed or None, "in-process": in_process or None}
+        refuse_beside_resume(what=what, loop=loops, lane=lanes, repeat=given("repeat", repeat),
+                             out=out, **taken)  # fmt: skip
+        earlier = resuming.interrupted(resume)
+        request = resuming.request(earlier)
+        names = [one.loop for one in request.header.subjects if one.loop != session.STOCK]
+        loops = tuple(names)
+    else:
+        names, only, asked = [*loops] or [*DEFAULT_LOOPS], None, questions.chosen_lanes(lanes)
+        if last_failed:
+            names, only, asked = questions.last_failed(what, loops, lanes)
+        request = questions.make_request(what, names, asked, with_stock=not in_process)
+        questions.refuse_nobody(request)
+        request.only = only
+        if only is not None:
+            request.header.selection = sorted(only)
+        request.header.repeat = repeat
     if expected is not None and (len(set(loops)) != 1 or "all" in loops):
         raise click.UsageError("--expectations belongs to one loop; name just one --loop.")
     if update_expectations and expected is None and not known_loops().keys() >= {*names} - {"all"}:
@@ -160,9 +177,9 @@ def conformance(
         raise click.UsageError("--badge belongs to one loop, and to a file that ends in .svg.")
     variables_set = questions.key_values(variables)
     runner = InProcess(variables_set, [here]) if in_process else Pool(jobs, variables_set, [here])
-    shown = Shown()
-    path = out or store.new_path()
-    if path.exists() and path.stat().st_size:
+    shown = Shown(earlier)
+    path = earlier.path if earlier else out or store.new_path()
+    if earlier is None and path.exists() and path.stat().st_size:
         raise Problem(ExitCode.USAGE, f"{path} holds something already", "Name another --out")
     try:
         with (
@@ -171,9 +188,9 @@ def conformance(
             store.Writer(path) as writer,
             shown,
         ):
-            session.run(request, pool, writer, shown)
+            session.run(request, Here(pool), writer, shown, earlier)
     except KeyboardInterrupt:
-        say_what_is_kept(path)
+        say_what_is_kept(path, resumable=not in_process)
         raise
     code = shown.exit_code(request.header)
     present(
@@ -192,6 +209,12 @@ def conformance(
         update(request, [one for one in seen if one.loop != session.STOCK or stock_too])
         return
     raise click.exceptions.Exit(code)
+
+
+def given(option: str, value: T) -> T | None:
+    """The value, unless it is the option's default."""
+    source = click.get_current_context().get_parameter_source(option)
+    return None if source is click.core.ParameterSource.DEFAULT else value
 
 
 def update(request: Request, verdicts: Sequence[Verdict]) -> None:

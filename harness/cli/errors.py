@@ -107,6 +107,8 @@ def explain(error: Exception) -> Problem | None:
         return Problem(ExitCode.USAGE, str(error))
     if isinstance(error, known("loopgauge.conformance.store", "UnreadableResult")):
         return Problem(ExitCode.UNREADABLE, error.cause, error.cure)
+    if isinstance(error, known("loopgauge.conformance.store", "ResultTaken")):
+        return Problem(ExitCode.USAGE, error.cause, error.cure)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return Problem(ExitCode.ENVIRONMENT, f"{where}{error.strerror or error}")

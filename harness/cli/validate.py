@@ -116,6 +116,7 @@ def ask(
 ) -> tuple[Path, list[str]]:
     """The result of all lanes, stock asyncio beside the loop, and what was left out."""
     from loopgauge.conformance import session, store
+    from loopgauge.conformance.asking import Here
     from loopgauge.conformance.runner.pool import Pool
     from loopgauge.harness.cli import questions
     from loopgauge.harness.cli.verdicts_shown import Shown, say_what_is_kept
@@ -132,7 +133,7 @@ def ask(
             store.Writer(path) as writer,
             listener,
         ):
-            session.run(request, pool, writer, listener)
+            session.run(request, Here(pool), writer, listener)
     except KeyboardInterrupt:
         say_what_is_kept(path)
         raise

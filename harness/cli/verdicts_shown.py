@@ -16,13 +16,15 @@ from loopgauge.harness.cli.verdict_progress import verdict_display
 
 if TYPE_CHECKING:
     from loopgauge.conformance.model import Header, Lane, Verdict
+    from loopgauge.conformance.store import Results
 
 
 class Shown:
-    """A listener of a conformance session; live within its `with` block."""
+    """A listener of a conformance session; live within its `with` block. `earlier`: what a run
+    that goes on has found already."""
 
-    def __init__(self, *, counts_only: bool = False) -> None:
-        self.verdicts: list[Verdict] = []
+    def __init__(self, earlier: Results | None = None, *, counts_only: bool = False) -> None:
+        self.verdicts: list[Verdict] = [*earlier.verdicts] if earlier else []
         self.left_out: list[str] = []
         self.display = verdict_display(counts_only=counts_only)
 
@@ -115,6 +117,8 @@ def present(
         click.echo(f"the first of them alone: bench repro {case} --loop {loop}", err=True)
 
 
-def say_what_is_kept(path: Path) -> None:
+def say_what_is_kept(path: Path, *, resumable: bool = True) -> None:
     """After an interruption."""
     click.echo(f"interrupted: the verdicts until then are kept in {shown(path)}", err=True)
+    if resumable:
+        click.echo(f"go on with: bench conformance --resume {shlex.quote(shown(path))}", err=True)

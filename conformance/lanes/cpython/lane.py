@@ -6,20 +6,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from loopgauge.conformance.lanes import Done, LaneMissing, Question
+from loopgauge.conformance.lanes import Done, LaneMissing, Question, keep_nothing, no_luggage
 from loopgauge.conformance.lanes.cpython import parent
 from loopgauge.conformance.lanes.cpython.annotations import excuse, read
 from loopgauge.conformance.lanes.cpython.messages import Ending, Listed
 from loopgauge.conformance.model import Evidence, Kind
 from loopgauge.conformance.runner.body import LONGEST
 from loopgauge.conformance.runner.messages import Outcome, Target
+from loopgauge.conformance.runner.patience import EXCUSED_TEST_S, TEST_S
 from loopgauge.conformance.runner.pool import Pool
 
 PREFIX = "cpython:"
 
-#: Seconds for a test, and for one that may be wrong about the loop. The slowest takes two on an
-#: idle core; what blocks on a wrong assumption blocks for ever.
-PATIENCE, EXCUSED_PATIENCE = 25.0, 8.0
+keep, luggage = keep_nothing, no_luggage
 
 VERDICTS: dict[Ending, Kind] = {
     "passed": "PASS",
@@ -54,6 +53,7 @@ def _question(test: Listed) -> Question:
         id=PREFIX + test.id,
         description=f"CPython's test {test.method} of {test.id.rpartition('.')[0]}.",
         expected="The test passes, as on asyncio's own loop.",
+        group=test.group,
     )
 
 
@@ -71,7 +71,8 @@ def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done
     excuses = {test.id: excuse(test.id, table, probe.foreign) for test in tests}
     judged = [test for test in tests if not excuses[test.id]]
     excused = [test for test in tests if excuses[test.id]]
-    for part, patience in ((judged, PATIENCE), (excused, EXCUSED_PATIENCE)):
+    hangs = pool.hangs["cpython", target.name]
+    for part, patience in ((judged, TEST_S), (excused, EXCUSED_TEST_S)):
         run = parent.Run(
             target,
             part,
@@ -80,6 +81,7 @@ def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done
             environment=pool.environment,
             patience=patience,
             impatient=True,
+            hangs=hangs if part is judged else 0,
         )
         try:
             for batch in run.batches():

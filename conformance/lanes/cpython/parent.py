@@ -32,12 +32,10 @@ from loopgauge.conformance.lanes.cpython.messages import (
     Start,
 )
 from loopgauge.conformance.runner.messages import Target, signal_name
+from loopgauge.conformance.runner.patience import test_seconds
 
 #: Seconds a single test may take; CPython's slowest of these needs about two on an idle core.
 PATIENCE = 120.0
-
-#: What is left of it for a loop that hangs all the time.
-LEAST_PATIENCE = 2.5
 
 #: From a test's time being over to its process being killed, where it does not end by itself.
 KILL_AFTER = 5.0
@@ -109,7 +107,7 @@ class Run:
     """Runs what was selected, `jobs` processes at a time; ask `outcome`, then `close`.
 
     `patience`: the seconds that a test may take. With `impatient` they are halved with every three
-    hangs, because a loop that hangs often would take for ever.
+    hangs, because a loop that hangs often would take for ever; `hangs`: those before this run.
     """
 
     def __init__(
@@ -122,12 +120,13 @@ class Run:
         environment: Mapping[str, str],
         patience: float = PATIENCE,
         impatient: bool = False,
+        hangs: int = 0,
     ) -> None:
         self._target = target
         self._environment = environment
         self._patience = patience
         self._impatient = impatient
-        self._hangs = 0
+        self._hangs = hangs
         self._threads = ThreadPoolExecutor(jobs)
         self._groups: dict[str, Future[dict[str, Outcome]]] = {}
         self._made: dict[str, int] = {}
@@ -174,7 +173,7 @@ class Run:
         """One child; adds at least one outcome."""
         patience = self._patience
         if self._impatient:
-            patience = max(LEAST_PATIENCE, patience / 2 ** (self._hangs // 3))
+            patience = test_seconds(patience, self._hangs)
         order = Order(target=self._target, tier=tier, tests=tests, patience=patience)
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
             events, broken = self._child(order, errors.fileno())

@@ -30,14 +30,14 @@ def questions(python: tuple[int, ...]) -> list[Question]:
 
 
 def answer(questions: Sequence[Question], target: Target, pool: Pool, done: Done) -> None:
-    def keeping(question: Question, outcome: Outcome) -> None:
-        _keep(question, target, outcome)
-        done(question, outcome)
-
-    answer_with(_programs(), questions, target, pool, keeping)
+    answer_with(_programs(), questions, target, pool, done)
 
 
-def _keep(question: Question, target: Target, outcome: Outcome) -> None:
+def luggage() -> dict[str, str]:
+    return kept.files()
+
+
+def keep(question: Question, target: Target, outcome: Outcome) -> None:
     """The program that made the difference, or that the process did not survive."""
     notes = outcome.evidence.notes
     if outcome.verdict in ("HANG", "CRASH"):

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from functools import cache
 
 from loopgauge.conformance.case import Case, programs_of
-from loopgauge.conformance.lanes import Done, Question, answer_with, questions_of
+from loopgauge.conformance.lanes import (
+    Done,
+    Question,
+    answer_with,
+    keep_nothing,
+    no_luggage,
+    questions_of,
+)
 from loopgauge.conformance.runner.messages import Target
 from loopgauge.conformance.runner.pool import Pool
 
 HERE = "loopgauge.conformance.lanes.ecosystem."
 MODULES = ("on_aiohttp", "on_websockets", "on_uvicorn", "on_anyio")
+
+keep, luggage = keep_nothing, no_luggage
 
 
 @cache

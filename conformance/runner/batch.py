@@ -1,0 +1,118 @@
+"""A batch of questions for another process, which may be on another machine: what it is told, how
+it answers, and what of its answer is believed. All of it is JSON."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from loopgauge.conformance import lanes
+from loopgauge.conformance.lanes import Question
+from loopgauge.conformance.model import Lane
+from loopgauge.conformance.runner.messages import Outcome, Target, encoded
+from loopgauge.conformance.runner.pool import Pool
+
+#: Bytes of an answer, per question. The evidence of a case is cut to well below it.
+LARGEST = 4 << 20
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Ask one loop these questions, one after the other. `variables` are set for the cases;
+    `hangs`: how often the loop has hung before (`runner.patience`); `files`: what the lane finds in
+    the working folder, the oldest first."""
+
+    lane: Lane
+    questions: list[str]
+    target: Target
+    variables: dict[str, str] = {}
+    hangs: int = 0
+    files: dict[str, str] = {}
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    question: str
+    outcome: Outcome
+
+
+class BadAnswer(Exception):
+    """What came back is no answer to what was asked; the message says why not."""
+
+
+def perform(payload: bytes) -> bytes:
+    """On the other side: asks a `Batch`, and returns a list of `Answer`. Raises LaneMissing, and
+    LookupError for a question that is not known there."""
+    batch = msgspec.json.decode(payload, type=Batch)
+    module = lanes.lane_module(batch.lane)
+    known = {question.id: question for question in module.questions(sys.version_info[:3])}
+    answers: list[Answer] = []
+
+    def done(question: Question, outcome: Outcome) -> None:
+        answers.append(Answer(question=question.id, outcome=outcome))
+
+    pool, folder = _rooms.of(batch.variables)
+    _unpack(batch.files, folder)
+    pool.hangs.clear()
+    pool.hangs[batch.lane, batch.target.name] = batch.hangs
+    module.answer([known[name] for name in batch.questions], batch.target, pool, done)
+    return encoded(answers)
+
+
+def checked(payload: object, questions: Sequence[str]) -> list[Answer]:
+    """The answers to just these questions, in any order. Raises BadAnswer."""
+    if not isinstance(payload, bytes):
+        raise BadAnswer(f"the answer is no bytes: {type(payload).__name__}")
+    if len(payload) > LARGEST * len(questions):
+        raise BadAnswer(f"the answer has {len(payload)} bytes for {len(questions)} questions")
+    try:
+        answers = msgspec.json.decode(payload, type=list[Answer])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadAnswer(f"the answer cannot be read: {error}") from error
+    named = [answer.question for answer in answers]
+    if sorted(named) != sorted(questions):
+        raise BadAnswer("the answer is about other questions than were asked")
+    for answer in answers:
+        seconds = answer.outcome.duration_s
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise BadAnswer(f"{answer.question} took {seconds:g} s")
+    return answers
+
+
+class _Rooms:
+    """The processes that ask, kept for the next batch: starting them takes longer than a case. Only
+    those with the newest variables are kept. They end with this process, whose end closes their
+    pipes."""
+
+    def __init__(self) -> None:
+        self._variables: dict[str, str] = {}
+        self._room: tuple[Pool, Path] | None = None
+        self._open = contextlib.ExitStack()
+        atexit.register(self._open.close)
+
+    def of(self, variables: dict[str, str]) -> tuple[Pool, Path]:
+        if self._room is None or variables != self._variables:
+            self._room = None
+            self._open.close()
+            folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="lg-")))
+            self._room = self._open.enter_context(Pool(1, variables, folder=folder)), folder
+            self._variables = variables
+        return self._room
+
+
+_rooms = _Rooms()
+
+
+def _unpack(files: dict[str, str], folder: Path) -> None:
+    """Their times are in the order in which they are named: that is what a lane goes by."""
+    for number, (name, text) in enumerate(files.items()):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (number, number))
