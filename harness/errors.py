@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from loopgauge.harness.fleet.hosts import LeftOut
     from loopgauge.harness.store import RunFile
 
 
@@ -116,7 +119,12 @@ class SchedulerLost(FleetError):
 
 
 class NoHost(FleetError):
-    """The cluster has no worker that can be used."""
+    """The cluster has no worker that can be used. `left_out`: those that are there, each with name,
+    reason and cure."""
+
+    def __init__(self, cause: str, cure: str = "", left_out: Sequence[LeftOut] = ()) -> None:
+        super().__init__(cause, cure)
+        self.left_out = [*left_out]
 
 
 class HostLost(FleetError):

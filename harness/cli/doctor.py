@@ -4,39 +4,62 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.on import HELP, on_options, place_from
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from loopgauge.harness.doctor import Finding
 
-EPILOG = """\b
+EPILOG = (
+    """\b
 Examples:
   bench doctor
   bench doctor --json
+  bench doctor --on dask://scheduler:8786
 
 \b
 Exit codes:
-  0  figures taken here can be trusted, as far as can be told
-  8  there is a problem: measuring fails or misleads
+  0  figures taken here (on every host) can be trusted, as far as can be told
+  6  some hosts are not fit, and are named
+  8  there is a problem: measuring fails or misleads (on every host)
 
 \b
 --json prints {"schema": 1, "kind": "doctor", "exit_code": ..., "findings":
 [...]}; a finding has check, level (ok, info, warning, problem), found,
-meaning and cure. Members are added, never removed.
+meaning and cure. With --on there is "hosts" in place of "findings": each has
+name, key, workers, cpu_model, kernel, python, fit, reason, cure and findings;
+and "left_out": name, reason and cure of what cannot be asked. Members are
+added, never removed.
+
 """
+    + HELP
+)
 STYLES = {"ok": "green", "info": "dim", "warning": "yellow", "problem": "bold red"}
 
 
 @click.command(epilog=EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
-def doctor(as_json: bool) -> None:
-    """Say what makes this machine noisy or is missing, and the cure."""
+@on_options
+def doctor(as_json: bool, **elsewhere: Any) -> None:
+    """Say what makes this machine noisy or is missing, and the cure; with --on, of each host
+    whether it is fit to measure, and why not."""
+    place = place_from(**elsewhere)
+    if place is None:
+        code = doctor_here(as_json)
+    else:
+        from loopgauge.harness.cli.doctor_fleet import doctor_fleet
+
+        code = doctor_fleet(place, as_json)
+    click.get_current_context().exit(code)
+
+
+def doctor_here(as_json: bool) -> ExitCode:
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.output import print_json
     from loopgauge.harness.doctor import diagnose
@@ -51,7 +74,7 @@ def doctor(as_json: bool) -> None:
         console = stdout_console()
         console.print(finding_table(findings))
         console.print(verdict(findings), style="bold")
-    click.get_current_context().exit(code)
+    return code
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

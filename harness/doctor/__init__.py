@@ -30,9 +30,10 @@ from loopgauge.harness.model import Interpreter
 __all__ = ["Finding", "Level", "diagnose"]
 
 
-def diagnose() -> list[Finding]:
+def diagnose(results_here: bool = True) -> list[Finding]:
     """Every check, good or bad, in reading order. Takes a few seconds: other work is watched, and
-    valgrind is tried."""
+    valgrind is tried. `results_here`: on the machine that the commands are given on, results are
+    written and revisions are built, too."""
     from loopgauge.loops import registry
 
     facts = msgspec.convert(interpreter.describe(), Interpreter)
@@ -41,8 +42,8 @@ def diagnose() -> list[Finding]:
         *loop_findings(interpreter.loops([*registry.known_loops()])),
         *machine_findings(Files()),
         *variable_findings(os.environ),
-        *store_findings(Path.cwd()),
-        *tool_findings(),
+        *(store_findings(Path.cwd()) if results_here else ()),
+        *(tool_findings() if results_here else ()),
         *counting_findings(tools.ask(facts.executable), missing_counters()),
     ]
 

@@ -16,6 +16,8 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from loopgauge.harness.errors import CallFailed, FleetError, HostLost
 from loopgauge.harness.fleet import envelope
 from loopgauge.harness.fleet.hosts import Host, WorkerSeen
@@ -52,12 +54,15 @@ class Calls:
         connection: Connection,
         session: str,
         hosts: list[Host],
+        place: Place,
         told: Callable[[str], None],
         patience_s: float,
     ) -> None:
         self._connection = connection
         self._session = session
         self._hosts = hosts
+        # Who was fit when the fleet was opened goes on being used.
+        self._place = msgspec.structs.replace(place, unfit=True)
         self._told = told
         self._patience_s = patience_s
         self._lock = threading.RLock()
@@ -217,7 +222,7 @@ class Calls:
         was made without it."""
         hosts = [Host(h.key, h.name, h.facts, h.executable, h.threads) for h in self._hosts]
         known = len(hosts)
-        muster(self._connection, self._session, workers, hosts, Place(address=""))
+        muster(self._connection, self._session, workers, hosts, self._place, self._told)
         with self._lock:
             self._known |= {worker.address for worker in workers}
             for host, found in zip(self._hosts, hosts[:known], strict=True):

@@ -72,13 +72,19 @@ class Connection:
             for address, worker in found.items()
         ]
 
-    def ask(self, workers: Collection[str], function: str, *arguments: Any) -> dict[str, Any]:
-        """What a function of bootstrap.py says on each of these workers, at once and beside
-        whatever they do. Who does not answer is missing. Raises SchedulerLost."""
+    def ask(
+        self,
+        workers: Collection[str],
+        function: str,
+        *arguments: Any,
+        of: str = "bootstrap.py",
+    ) -> dict[str, Any]:
+        """What a function of that file says on each of these workers, at once and beside whatever
+        they do. Who does not answer is missing. Raises SchedulerLost."""
         message = {
             "op": "run",
             "function": pickle.dumps(eval),
-            "args": pickle.dumps(sending.evaluation(function, *arguments)),
+            "args": pickle.dumps(sending.evaluation(function, *arguments, of=of)),
             "kwargs": pickle.dumps({}),
             "wait": True,
         }

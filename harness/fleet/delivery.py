@@ -1,16 +1,18 @@
 """Brings wheels to the workers of a fleet, and has each make its environment of them.
 
-What runs over there is environments.py. How it gets there is the caller's: `call` is given a
-worker's address, a function of that file and its arguments, and answers with its bytes.
+What runs over there is environments.py, and `call` gets there: it is given a worker's address, a
+function of that file and its arguments, and answers with its bytes.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -19,8 +21,14 @@ from loopgauge.harness.fleet import environments
 from loopgauge.harness.fleet.wheels import Wheel, candidates
 from loopgauge.harness.gate import behind
 
+if TYPE_CHECKING:
+    from loopgauge.harness.fleet.connection import Connection
+
 PIECE = 4 << 20  # bytes; Dask warns of tasks that bring more than 10 MB along
 AT_ONCE = 16  # workers that are served at the same time
+FIRST_LOOK_S = 0.01
+LAST_LOOK_S = 0.5
+PATIENCE_S = 1800.0  # of two workers on one machine, one waits for the other's pip
 PROJECT = "loopgauge"
 BUILD_ONE = "Give one that was built there, too: scripts/dev wheel, then --wheel FILE"
 
@@ -68,6 +76,28 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 class Undeliverable(Exception):
     """Cause and cure of what one worker cannot have."""
+
+
+def over(connection: Connection) -> Call:
+    """Calls beside whatever the worker does. They raise Undeliverable for a worker that is gone,
+    and SchedulerLost."""
+
+    def call(worker: str, function: Callable[..., bytes], *arguments: Any) -> bytes:
+        ticket = uuid.uuid4().hex
+        ask = partial(connection.ask, [worker], of="environments.py")
+        ask("begin", ticket, function.__name__, *arguments)
+        pause, until = FIRST_LOOK_S, time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            answers = ask("tell", ticket)
+            if worker not in answers:
+                raise Undeliverable("was lost while wheels were brought to it", "Start it again")
+            if isinstance(answers[worker], bytes):
+                return bytes(answers[worker])
+            time.sleep(pause)
+            pause = min(2 * pause, LAST_LOOK_S)
+        raise Undeliverable(f"made no environment within {PATIENCE_S:g} s", "Look into its log")
+
+    return call
 
 
 def deliver(

@@ -33,6 +33,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,6 +59,28 @@ print(json.dumps({"path": sys.path, "there": there}))
 
 class Refused(Exception):
     """This host cannot have the environment: cause and cure."""
+
+
+_answers: dict[str, bytes] = {}
+
+
+def begin(ticket: str, function: str, *arguments: Any) -> bool:
+    """Does it in a thread of its own: the worker goes on answering its scheduler meanwhile. `tell`
+    has the answer as soon as there is one."""
+
+    def perform() -> None:
+        try:
+            _answers[ticket] = globals()[function](*arguments)
+        except BaseException as error:
+            words = {"cause": f"{type(error).__name__}: {error}", "cure": "Look into its log"}
+            _answers[ticket] = json.dumps(words).encode()
+
+    threading.Thread(target=perform, daemon=True).start()
+    return True
+
+
+def tell(ticket: str) -> bytes | None:
+    return _answers.pop(ticket, None)
 
 
 def survey(request: bytes) -> bytes:

@@ -18,6 +18,7 @@ from loopgauge.harness.fleet.calls import Calls
 from loopgauge.harness.fleet.hosts import Host, LeftOut
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.roll_call import require_one, roll_call
+from loopgauge.harness.fleet.wheels import read_wheels
 
 if TYPE_CHECKING:
     from loopgauge.harness.fleet.connection import Connection
@@ -57,12 +58,13 @@ def open_fleet(
     patience_s: float = PATIENCE_S,
 ) -> Iterator[Fleet]:
     """`told` is given what happens to workers, a line each, from other threads. Raises NoScheduler,
-    NoHost, or FleetError where Dask is not installed."""
+    NoHost, BadWheel, or FleetError where Dask is not installed."""
+    read_wheels(place.wheels)  # what is wrong with them is said before anybody is bothered
     with connected(place) as connection:
         session = secrets.token_hex(8)
-        hosts, left_out = roll_call(connection, session, place)
+        hosts, left_out = roll_call(connection, session, place, told)
         require_one(hosts, left_out, place)
-        calls = Calls(connection, session, hosts, told, patience_s)
+        calls = Calls(connection, session, hosts, place, told, patience_s)
         try:
             yield Fleet(hosts, left_out, calls)
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import msgspec
 
 from loopgauge.harness.errors import NoHost
 from loopgauge.harness.fleet import envelope
+from loopgauge.harness.fleet.fitness import fitness
 from loopgauge.harness.fleet.hosts import Host, HostFacts, LeftOut, WorkerSeen, among, host_key
 from loopgauge.harness.fleet.place import Place
 
@@ -46,12 +47,12 @@ class Candidate:
 
 
 def roll_call(
-    connection: Connection, session: str, place: Place
+    connection: Connection, session: str, place: Place, told: Callable[[str], None]
 ) -> tuple[list[Host], list[LeftOut]]:
     """Hosts in the order of their names. Raises SchedulerLost."""
     workers = _await_workers(connection)
     hosts: list[Host] = []
-    left_out = muster(connection, session, workers, hosts, place)
+    left_out = muster(connection, session, workers, hosts, place, told)
     for host in hosts:
         host.workers.sort()
     return sorted(hosts, key=lambda host: host.name), left_out
@@ -63,18 +64,20 @@ def muster(
     workers: Sequence[WorkerSeen],
     hosts: list[Host],
     place: Place,
+    told: Callable[[str], None],
 ) -> list[LeftOut]:
     """Adds these workers to the hosts that they belong to, or to new ones. Returns the others."""
     left_out = [_without_resource(one) for one in workers if one.resources.get(RESOURCE, 0) < 1]
     asked = [one for one in workers if one.resources.get(RESOURCE, 0) >= 1]
     candidates, silent = _glances(connection, asked)
-    left_out += silent
+    candidates, unserved = _supplied(connection, candidates, place, told)
+    left_out += silent + unserved
     answers = _ask(connection, session, candidates)
     for candidate in sorted(candidates, key=lambda one: one.seen.name):
         facts = _facts(candidate, answers.get(candidate.seen.address))
         reason = facts if isinstance(facts, LeftOut) else unlike_ours(candidate.seen.name, facts)
         if isinstance(facts, HostFacts) and reason is None and not place.unfit:
-            reason = unfit(candidate.seen.name, facts)
+            reason = _unfit(candidate.seen.name, facts)
         if reason is not None or isinstance(facts, LeftOut):
             left_out += [reason] if reason else []
             continue
@@ -92,7 +95,7 @@ def require_one(hosts: Sequence[Host], left_out: Sequence[LeftOut], place: Place
         )
     reasons = "; ".join(f"{one.name} {one.reason}" for one in left_out[:5])
     more = f"; and {len(left_out) - 5} more" if len(left_out) > 5 else ""
-    raise NoHost(f"no worker can be used: {reasons}{more}", left_out[0].cure)
+    raise NoHost(f"no worker can be used: {reasons}{more}", left_out[0].cure, left_out)
 
 
 def _await_workers(connection: Connection) -> list[WorkerSeen]:
@@ -132,6 +135,35 @@ def _glances(
             continue
         candidates.append(Candidate(worker, glance.utc - middle, glance.python))
     return candidates, silent
+
+
+def _supplied(
+    connection: Connection,
+    candidates: Sequence[Candidate],
+    place: Place,
+    told: Callable[[str], None],
+) -> tuple[list[Candidate], list[LeftOut]]:
+    """Where there are wheels to bring, a worker's agents live in an environment made of them."""
+    if not place.wheels or not candidates:
+        return [*candidates], []
+    from loopgauge.harness.fleet.delivery import deliver, over
+    from loopgauge.harness.fleet.wheels import read_wheels
+
+    addresses = [one.seen.address for one in candidates]
+    made = deliver(read_wheels(place.wheels), place.index, addresses, over(connection))
+    served, unserved = [], []
+    for one in candidates:
+        environment = made[one.seen.address]
+        if environment.cause:
+            cause, cure = environment.cause, environment.cure
+            unserved.append(
+                LeftOut(name=one.seen.name, reason=f"lacks the wheels: {cause}", cure=cure)
+            )
+            continue
+        for wheel in environment.unfitting:
+            told(f"{one.seen.name}: {wheel.words}")
+        served.append(Candidate(one.seen, one.offset_s, environment.python))
+    return served, unserved
 
 
 def _ask(
@@ -205,14 +237,15 @@ def unlike_ours(name: str, facts: HostFacts) -> LeftOut | None:
     )
 
 
-def unfit(name: str, facts: HostFacts) -> LeftOut | None:
-    if facts.lock_refused:
-        return LeftOut(
-            name=name,
-            reason=f"cannot take the lock of its machine ({facts.lock_refused})",
-            cure="Name a file that its user may open with LOOPGAUGE_LOCK",
-        )
-    return None
+def _unfit(name: str, facts: HostFacts) -> LeftOut | None:
+    found = fitness(facts)
+    if found is None:
+        return None
+    return LeftOut(
+        name=name,
+        reason=f"is unfit: {found.found}",
+        cure=f"{found.cure}, or use it all the same with --unfit",
+    )
 
 
 def _enlist(candidate: Candidate, facts: HostFacts, hosts: list[Host]) -> None:

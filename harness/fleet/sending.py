@@ -1,4 +1,4 @@
-"""How the text of bootstrap.py gets into a Dask worker that has no loopgauge.
+"""How the text of bootstrap.py and environments.py gets into a Dask worker that has no loopgauge.
 
 A function of ours would travel as a reference to a module that is not there, or as byte code of
 another Python. `eval` is everywhere; what it evaluates is text.
@@ -23,10 +23,12 @@ answer = getattr(module, function)(*arguments)
 EXPRESSION = "[exec(loader), answer][1]"
 
 
-def evaluation(function: str, *arguments: Any) -> tuple[str, dict[str, Any]]:
-    """The arguments of `eval` that call a function of bootstrap.py where they are evaluated. The
+def evaluation(
+    function: str, *arguments: Any, of: str = "bootstrap.py"
+) -> tuple[str, dict[str, Any]]:
+    """The arguments of `eval` that call a function of that file where they are evaluated. The
     module is made once per text and process."""
-    source, name = _bootstrap()
+    source, name = _text(of)
     return EXPRESSION, {
         "loader": LOADER,
         "source": source,
@@ -37,6 +39,6 @@ def evaluation(function: str, *arguments: Any) -> tuple[str, dict[str, Any]]:
 
 
 @functools.cache
-def _bootstrap() -> tuple[str, str]:
-    source = Path(__file__).with_name("bootstrap.py").read_text(encoding="utf-8")
+def _text(file: str) -> tuple[str, str]:
+    source = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return source, f"_loopgauge_{hashlib.sha256(source.encode()).hexdigest()[:12]}"
