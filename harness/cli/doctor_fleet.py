@@ -52,15 +52,14 @@ def doctor_fleet(place: Place, as_json: bool) -> ExitCode:
 
 
 def examined(place: Place) -> tuple[list[HostExamined], list[LeftOut]]:
-    """Machines beside each other, and the hosts of one machine one after the other. Raises
-    FleetError."""
+    """Just those that a run would use, and those that it would leave out. Machines beside each
+    other, and the hosts of one machine one after the other. Raises FleetError."""
     from loopgauge.harness.errors import NoHost
     from loopgauge.harness.fleet.fitness import EXAMINE
     from loopgauge.harness.fleet.fleet import open_fleet
 
-    everybody = msgspec.structs.replace(place, unfit=True)
     try:
-        with open_fleet(everybody) as fleet:
+        with open_fleet(place) as fleet:
             asked = [
                 (host, fleet.submit([host], EXAMINE, b"", exclusive=True)) for host in fleet.hosts
             ]

@@ -11,12 +11,10 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from loopgauge.harness.errors import CallFailed, FleetError, HostLost
 from loopgauge.harness.fleet import envelope
@@ -47,13 +45,15 @@ class _Call:
 
 
 class Calls:
-    """Owns two threads: one hands out answers, the other looks who is there."""
+    """Owns two threads: one hands out answers, the other looks who is there. `seen`: addresses of
+    all workers that have been asked already, whether they are used or not."""
 
     def __init__(
         self,
         connection: Connection,
         session: str,
         hosts: list[Host],
+        seen: Collection[str],
         place: Place,
         told: Callable[[str], None],
         patience_s: float,
@@ -61,15 +61,14 @@ class Calls:
         self._connection = connection
         self._session = session
         self._hosts = hosts
-        # Who was fit when the fleet was opened goes on being used.
-        self._place = msgspec.structs.replace(place, unfit=True)
+        self._place = place
         self._told = told
         self._patience_s = patience_s
         self._lock = threading.RLock()
         self._open: list[_Call] = []
         self._measuring: dict[str, _Call] = {}  # by boot id: the one exclusive call of a machine
         self._gone: dict[str, float] = {}  # host key -> since when it has no worker
-        self._known = addresses(hosts)
+        self._known = {*seen}
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closing = threading.Event()
         for work in (self._hand_out, self._watch):

@@ -18,6 +18,7 @@ import msgspec
 
 from loopgauge.harness.errors import HarnessError
 from loopgauge.harness.fleet import environments
+from loopgauge.harness.fleet.hosts import Package
 from loopgauge.harness.fleet.wheels import Wheel, candidates
 from loopgauge.harness.gate import behind
 
@@ -39,14 +40,6 @@ Told = TypeVar("Told")
 class Unfitting(msgspec.Struct, frozen=True):
     project: str
     words: str
-
-
-class Package(msgspec.Struct, frozen=True):
-    """What is in an environment; the hash is that of the wheel it was installed from."""
-
-    name: str
-    version: str
-    sha256: str
 
 
 class Survey(msgspec.Struct, frozen=True):

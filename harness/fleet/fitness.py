@@ -21,8 +21,15 @@ EXAMINE = "loopgauge.harness.fleet.fitness:examine"
 
 
 def fitness(facts: HostFacts) -> Finding | None:
-    """Why this host is not to be used unless somebody insists; None if it is fit."""
-    return next((found for found in judged(facts) if found.level == "problem"), None)
+    """Why this host is not to be used unless somebody insists, all in one; None if it is fit."""
+    problems = [found for found in judged(facts) if found.level == "problem"]
+    if not problems:
+        return None
+    return msgspec.structs.replace(
+        problems[0],
+        found="; ".join(problem.found for problem in problems),
+        cure="; ".join(problem.cure for problem in problems),
+    )
 
 
 def judged(facts: HostFacts) -> list[Finding]:

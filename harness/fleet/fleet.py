@@ -62,9 +62,9 @@ def open_fleet(
     read_wheels(place.wheels)  # what is wrong with them is said before anybody is bothered
     with connected(place) as connection:
         session = secrets.token_hex(8)
-        hosts, left_out = roll_call(connection, session, place, told)
+        hosts, left_out, seen = roll_call(connection, session, place, told)
         require_one(hosts, left_out, place)
-        calls = Calls(connection, session, hosts, place, told, patience_s)
+        calls = Calls(connection, session, hosts, seen, place, told, patience_s)
         try:
             yield Fleet(hosts, left_out, calls)
         finally:

@@ -27,6 +27,14 @@ class HostFacts(msgspec.Struct, kw_only=True):
     lock_refused: str = ""  # why the machine's lock cannot be taken
 
 
+class Package(msgspec.Struct, frozen=True):
+    """What was installed on a host for us; the hash is that of the wheel it came from."""
+
+    name: str
+    version: str
+    sha256: str
+
+
 class LeftOut(msgspec.Struct, kw_only=True):
     """A worker that is there and is not used."""
 
@@ -46,6 +54,7 @@ class Host:
     executable: str  # the Python of its agents
     threads: int = 1  # of each worker
     workers: list[str] = field(default_factory=list)
+    installed: list[Package] = field(default_factory=list)
 
 
 class WorkerSeen(msgspec.Struct, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +13,15 @@ import msgspec
 from loopgauge.harness.errors import NoHost
 from loopgauge.harness.fleet import envelope
 from loopgauge.harness.fleet.fitness import fitness
-from loopgauge.harness.fleet.hosts import Host, HostFacts, LeftOut, WorkerSeen, among, host_key
+from loopgauge.harness.fleet.hosts import (
+    Host,
+    HostFacts,
+    LeftOut,
+    Package,
+    WorkerSeen,
+    among,
+    host_key,
+)
 from loopgauge.harness.fleet.place import Place
 
 if TYPE_CHECKING:
@@ -44,18 +52,21 @@ class Candidate:
     seen: WorkerSeen
     offset_s: float
     executable: str
+    installed: list[Package] = field(default_factory=list)
 
 
 def roll_call(
     connection: Connection, session: str, place: Place, told: Callable[[str], None]
-) -> tuple[list[Host], list[LeftOut]]:
-    """Hosts in the order of their names. Raises SchedulerLost."""
+) -> tuple[list[Host], list[LeftOut], set[str]]:
+    """Hosts in the order of their names, who is left out, and the addresses of all workers. Raises
+    SchedulerLost."""
     workers = _await_workers(connection)
     hosts: list[Host] = []
     left_out = muster(connection, session, workers, hosts, place, told)
     for host in hosts:
         host.workers.sort()
-    return sorted(hosts, key=lambda host: host.name), left_out
+    seen = {worker.address for worker in workers}
+    return sorted(hosts, key=lambda host: host.name), left_out, seen
 
 
 def muster(
@@ -81,7 +92,8 @@ def muster(
         if reason is not None or isinstance(facts, LeftOut):
             left_out += [reason] if reason else []
             continue
-        _enlist(candidate, facts, hosts)
+        if (elsewhere := _enlist(candidate, facts, hosts)) is not None:
+            left_out.append(elsewhere)
     return left_out
 
 
@@ -162,7 +174,7 @@ def _supplied(
             continue
         for wheel in environment.unfitting:
             told(f"{one.seen.name}: {wheel.words}")
-        served.append(Candidate(one.seen, one.offset_s, environment.python))
+        served.append(replace(one, executable=environment.python, installed=environment.installed))
     return served, unserved
 
 
@@ -248,8 +260,16 @@ def _unfit(name: str, facts: HostFacts) -> LeftOut | None:
     )
 
 
-def _enlist(candidate: Candidate, facts: HostFacts, hosts: list[Host]) -> None:
+def _enlist(candidate: Candidate, facts: HostFacts, hosts: list[Host]) -> LeftOut | None:
+    """A call is made for a host, whichever of its workers takes it: their Python is one."""
     host = among(hosts, facts)
+    if host is not None and host.executable != candidate.executable:
+        return LeftOut(
+            name=candidate.seen.name,
+            reason=f"is the same machine and version of Python as {host.name}, but its Python is "
+            f"{candidate.executable}, not {host.executable}",
+            cure="Start all workers of a machine in one environment, with one XDG_CACHE_HOME",
+        )
     if host is None:
         host = Host(
             key=host_key(facts),
@@ -257,11 +277,13 @@ def _enlist(candidate: Candidate, facts: HostFacts, hosts: list[Host]) -> None:
             facts=facts,
             executable=candidate.executable,
             threads=candidate.seen.threads,
+            installed=candidate.installed,
         )
         hosts.append(host)
     if candidate.seen.address not in host.workers:
         host.workers.append(candidate.seen.address)
     host.threads = min(host.threads, candidate.seen.threads)
+    return None
 
 
 def addresses(hosts: Collection[Host]) -> set[str]:

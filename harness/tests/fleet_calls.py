@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -87,3 +88,8 @@ def signals(payload: bytes) -> bytes:
             "variables": sorted(name for name in os.environ if name.startswith("MALLOC_")),
         }
     ).encode()
+
+
+def version_of(payload: bytes) -> bytes:
+    """Of a module that the agent can import."""
+    return str(importlib.import_module(payload.decode()).VERSION).encode()

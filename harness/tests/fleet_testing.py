@@ -124,13 +124,14 @@ class Cluster:
 
 
 def environment(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """With the calls of tests in reach, and a machine lock of the cluster's own: other tests may
-    run on this machine."""
+    """With the calls of tests in reach, and a machine lock and a cache of the cluster's own: other
+    tests may run on this machine."""
     paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "LOOPGAUGE_LOCK": str(folder / "machine.lock"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         **variables,
     }
 

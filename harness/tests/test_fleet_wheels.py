@@ -15,12 +15,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from fleet_testing import Cluster
 
 from loopgauge.harness.cli.errors import explain
 from loopgauge.harness.cli.exit_codes import ExitCode
 from loopgauge.harness.errors import BadWheel
 from loopgauge.harness.fleet import delivery, environments
 from loopgauge.harness.fleet.delivery import Environment, deliver
+from loopgauge.harness.fleet.fleet import open_fleet
+from loopgauge.harness.fleet.hosts import Package
+from loopgauge.harness.fleet.place import place_of
 from loopgauge.harness.fleet.wheels import Wheel, candidates, read_wheels
 
 LOOP = "import asyncio\n\n\ndef new_loop():\n    return asyncio.SelectorEventLoop()\n"
@@ -336,7 +340,7 @@ def test_a_dependency_comes_from_the_index_that_was_named(workers: Workers, tmp_
     made = workers.deliver(path, index=(tmp_path / "index").as_uri())
     assert inside(made, "import helper, msgspec; print(helper.VERSION)") == "1.0"
     (described,) = read_wheels([str(helper)])
-    assert made.installed[1:] == [delivery.Package("helper", "1.0", described.sha256)]
+    assert made.installed[1:] == [Package("helper", "1.0", described.sha256)]
 
 
 def test_a_wheel_that_does_not_install_is_named_with_the_words_of_pip(
@@ -411,3 +415,43 @@ def test_old_environments_and_wheels_are_deleted(
     environments.clean(keep=homes["now"])
     assert {name for name, home in homes.items() if home.exists()} == {"now", "recent"}
     assert {name for name, wheel in wheels.items() if wheel.exists()} == {"now", "recent"}
+
+
+# --- to workers of a cluster ----------------------------------------------------------------
+
+
+def test_workers_measure_in_environments_of_the_wheels_they_were_sent(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Through Dask, to processes that have nothing of it; what does not fit is named."""
+    foreign = wheel_file(tmp_path, name="elsewhere", tag=FOREIGN)
+    wheels = (str(wheel_file(tmp_path)), str(foreign))
+    told: list[str] = []
+    with open_fleet(place_of(cluster.on, wheels=wheels), told.append) as fleet:
+        (host,) = fleet.hosts
+        made = fleet.call(host, "fleet_calls:version_of", b"tinyloop", exclusive=True)
+    assert made == b"1.0"
+    assert host.executable != sys.executable
+    assert len(host.workers) == 2
+    assert [(one.name, one.version) for one in host.installed] == [("tinyloop", "1.0")]
+    words = f"{foreign.name} does not fit {environments.here()}"
+    assert sorted(told) == [f"one: {words}", f"two: {words}"]
+    with open_fleet(place_of(cluster.on)) as fleet:  # those that were sent nothing have nothing
+        assert fleet.hosts[0].executable == sys.executable
+
+
+def test_a_worker_that_cannot_have_the_wheels_is_left_out(
+    empty_cluster: Cluster, tmp_path: Path
+) -> None:
+    """The other goes on."""
+    (empty_cluster.folder / "full").write_text("a file")
+    empty_cluster.start_worker("good")
+    empty_cluster.start_worker("bad", variables={"XDG_CACHE_HOME": str(tmp_path / "full")})
+    empty_cluster.ready(2)
+    wheel = str(wheel_file(tmp_path))
+    with open_fleet(place_of(empty_cluster.on, wheels=[wheel])) as fleet:
+        assert [host.name for host in fleet.hosts] == ["good"]
+        (left_out,) = fleet.left_out
+    assert left_out.name == "bad"
+    assert left_out.reason.startswith("lacks the wheels: ")
+    assert "XDG_CACHE_HOME" in left_out.cure
