@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(ROOT / "harness" / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness" / "tests"))
 
 from postgres_testing import postgres, postgres_url  # noqa: F401
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
