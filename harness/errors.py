@@ -149,3 +149,11 @@ class CallFailed(FleetError):
 
 class NonsenseFromHost(FleetError):
     """A host answered what cannot be an answer."""
+
+
+class StoreLost(StoreUnusable):
+    """The connection to the database of a store broke. What was stored before is intact."""
+
+
+class BadStore(HarnessError):
+    """What was named as a store is neither a file nor the URL of a database we know."""

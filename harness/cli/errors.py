@@ -127,7 +127,7 @@ def harness_code(error: Exception) -> ExitCode:
     if isinstance(error, harness.RunFileError):
         return ExitCode.UNREADABLE
     mistaken = harness.PlaceTaken | harness.BadSettings | harness.UnknownSide
-    if isinstance(error, mistaken | harness.BadWheel | harness.BadPlace):
+    if isinstance(error, mistaken | harness.BadWheel | harness.BadPlace | harness.BadStore):
         return ExitCode.USAGE
     # A run that cannot be taken up again is design.md's "baseline missing or incompatible".
     if isinstance(error, harness.NothingToMeasure | harness.ResumeMismatch | harness.NoHost):

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from loopgauge.harness.history.model import History, Query
 
 STORE = Path(".bench/history.sqlite")
+STORE_VARIABLE = "LOOPGAUGE_STORE"
+EVERYTHING = [Path(".bench", name) for name in ("runs", "fleets", "gates")]
 LAST = 20  # points of a trend
+APPEND = "loopgauge_append"
+READ = "loopgauge_read"
 STEPS_LAST = 200  # points in which steps are looked for
 
 EPILOG = f"""\b
@@ -55,11 +59,12 @@ def store_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--store",
-            type=click.Path(dir_okay=False, path_type=Path),
-            default=STORE,
+            default=str(STORE),
             show_default=True,
-            metavar="FILE",
-            help="The store.",
+            envvar=STORE_VARIABLE,
+            show_envvar=True,
+            metavar="FILE|URL",
+            help="The store: an SQLite file, or postgresql://USER@HOST/DATABASE.",
         ),
     ):
         function = option(function)
@@ -104,6 +109,45 @@ def history() -> None:
 @history.command(
     epilog=f"""\b
 Examples:
+  bench history init --store postgresql://owner@server/loopgauge
+
+\b
+Two roles of the database are made, or used if they are there; its owner grants
+them: GRANT {APPEND} TO runner. Who has {APPEND} may import, and can
+neither change nor delete what is stored. Who has {READ} may look.
+A password comes from PGPASSWORD or ~/.pgpass, and is never shown.
+
+\b
+--json prints one object: schema, kind ("history-init"), exit_code, store,
+before and now (schemas; before is 0 where there was nothing), roles, missing
+(roles that could not be made). Members are added, never removed.
+
+{exit_codes.HELP}"""
+)
+@store_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
+def init(store: str, wait: float, as_json: bool) -> None:
+    """Make a store, or bring one up to date. Its owner does this, once a version.
+
+    An SQLite file needs none of it: whoever opens it does it.
+    """
+    from loopgauge.harness.cli.history_init import print_made
+    from loopgauge.harness.cli.output import print_json
+    from loopgauge.harness.history.opening import init_store, shown
+
+    made, name = init_store(store, wait), shown(store)
+    exit_code = ExitCode.LEFT_OUT if made.missing else ExitCode.OK
+    if as_json:
+        head = {"schema": 1, "kind": "history-init", "exit_code": exit_code, "store": name}
+        print_json({**head, **made.as_dict()})
+    else:
+        print_made(made, name)
+    click.get_current_context().exit(exit_code)
+
+
+@history.command(
+    epilog=f"""\b
+Examples:
   bench history
   bench history throughput --loop epoll --last 50
   bench history show import        # a benchmark that is called like a command
@@ -133,7 +177,7 @@ def show(
     metrics: tuple[str, ...],
     machines: tuple[str, ...],
     last: int,
-    store: Path,
+    store: str,
     wait: float,
     as_json: bool,
 ) -> None:
@@ -160,10 +204,12 @@ Examples:
   bench history import --all
   bench history import .bench/runs/RUN.jsonl --commit "$(git rev-parse HEAD)"
   bench history import machine-a/ machine-b/ --store /srv/history.sqlite
+  bench history import .bench/fleets --store postgresql://me@server/loopgauge
 
 \b
-A FOLDER is searched for run files and gates. A run that is there already is
-not stored twice; one that was resumed since replaces what was stored of it.
+A FOLDER is searched for run files, fleets and gates. A run that is there
+already is not stored twice; of one that was resumed since, the new figures
+are shown.
 
 \b
 --json prints one object: schema, kind ("history-import"), exit_code, store,
@@ -172,7 +218,9 @@ runs (how many were added, known, grown, differs), problems.
 {exit_codes.HELP}""",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE | FOLDER]...")
-@click.option("--all", "everything", is_flag=True, help="All of .bench/runs and .bench/gates.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All of .bench/runs, .bench/fleets and .bench/gates."
+)
 @click.option(
     "--commit",
     default="",
@@ -185,23 +233,25 @@ def import_(
     paths: tuple[Path, ...],
     everything: bool,
     commit: str,
-    store: Path,
+    store: str,
     wait: float,
     as_json: bool,
 ) -> None:
-    """Put runs into the store, which is made if there is none."""
+    """Put runs into the store. A file is made if there is none."""
     from loopgauge.harness.cli.history_import import import_into, print_imported
     from loopgauge.harness.cli.output import print_json
+    from loopgauge.harness.history.opening import shown
 
     if everything == bool(paths):
         raise click.UsageError("Name files or folders, or give --all.")
-    chosen = [path for path in map(Path, (".bench/runs", ".bench/gates")) if path.exists()]
+    chosen = [path for path in EVERYTHING if path.exists()]
     with opened(store, wait, create=True) as kept:
         done = import_into(kept, chosen if everything else paths, commit)
+    name = shown(store)
     if as_json:
-        print_json({"schema": 1, "kind": "history-import", "store": str(store), **done.as_dict()})
+        print_json({"schema": 1, "kind": "history-import", "store": name, **done.as_dict()})
     else:
-        print_imported(done, store)
+        print_imported(done, name)
     click.get_current_context().exit(done.exit_code)
 
 
@@ -271,7 +321,7 @@ def steps(
     margin: float,
     least: int,
     seed: int,
-    store: Path,
+    store: str,
     wait: float,
     as_json: bool,
 ) -> None:
@@ -306,7 +356,7 @@ machine, runs, first, last). Members are added, never removed.
 )
 @store_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
-def machines(store: Path, wait: float, as_json: bool) -> None:
+def machines(store: str, wait: float, as_json: bool) -> None:
     """Show the kinds of machines there are figures of, newest first."""
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.history_shown import print_machines
@@ -355,7 +405,7 @@ def export(
     machines: tuple[str, ...],
     kind: str,
     out: Path | None,
-    store: Path,
+    store: str,
     wait: float,
 ) -> None:
     """Write the points as CSV or JSON."""
@@ -373,12 +423,12 @@ def export(
     click.echo(f"{kind}: {count} points in {out}", err=True)
 
 
-def opened(store: Path, wait: float, *, create: bool = False) -> Any:
+def opened(store: str, wait: float, *, create: bool = False) -> Any:
     from contextlib import closing
 
-    from loopgauge.harness.history.sqlite import open_history
+    from loopgauge.harness.history.opening import open_store
 
-    return closing(open_history(store, create=create, wait_s=wait))
+    return closing(open_store(store, create=create, wait_s=wait))
 
 
 def make_query(
@@ -392,8 +442,7 @@ def make_query(
     """And how many kinds of machines it leaves out. A query that nothing fits is refused."""
     from loopgauge.harness.history.model import RATIO, Query
 
-    there = kept.machines()
-    if not there:
+    if not kept.machines():
         raise Problem(
             ExitCode.NOTHING_MEASURED,
             "the history has no runs yet",
@@ -406,51 +455,46 @@ def make_query(
         machines=[] if "all" in machines else list(machines),
         last=last,
     )
-    require_match(kept, query)
-    having = {key.machine for key in kept.keys(query)}
-    if not machines:
-        newest = next(row.machine for row in there if row.machine in having)
-        query.machines = [newest.key]
-        return query, len(having) - 1
-    return query, 0
-
-
-def require_match(kept: History, query: Query) -> None:
-    """Each word has to fit something by itself, and all together, too."""
-    from loopgauge.harness.history.matching import (
-        benchmark_names,
-        fits_any,
-        machine_matches,
-    )
-    from loopgauge.harness.history.model import Query
-
-    everything = kept.keys(Query())
-    names = {
-        "benchmark": (query.benchmarks, [benchmark_names(key.benchmark) for key in everything]),
-        "loop": (query.loops, [[key.loop] for key in everything]),
-        "metric": (query.metrics, [[key.metric] for key in everything]),
-    }
-    for what, (patterns, there) in names.items():
-        for pattern in patterns:
-            if not any(fits_any([pattern], names) for names in there):
-                known = {name for names in there for name in names}
-                hint = did_you_mean(pattern, known) or f"There are: {some(known)}"
-                raise Problem(
-                    ExitCode.USAGE, f"no {what} of the history is called {pattern!r}", hint
-                )
-    for pattern in query.machines:
-        if not any(machine_matches([pattern], key.machine) for key in everything):
-            raise Problem(
-                ExitCode.USAGE,
-                f"the history knows no machine {pattern!r}",
-                "`bench history machines` names them",
-            )
-    if not kept.keys(query):
+    require_names(kept, query)
+    having = kept.machines(query)
+    if not having:
         raise Problem(
             ExitCode.NOTHING_MEASURED,
             "nothing in the history is all of what was asked for",
             "Ask with --machine all or --metric all, or for fewer things at once",
         )
+    if not machines:
+        query.machines = [having[0].machine.key]
+        return query, len(having) - 1
+    return query, 0
+
+
+def require_names(kept: History, query: Query) -> None:
+    """Each word has to fit something by itself."""
+    from loopgauge.harness.history.matching import benchmark_names, fits_any, machine_matches
+
+    there = kept.names()
+    names = {
+        "benchmark": (query.benchmarks, [benchmark_names(name) for name in there.benchmarks]),
+        "loop": (query.loops, [[name] for name in there.loops]),
+        "metric": (query.metrics, [[name] for name in there.metrics]),
+    }
+    for what, (patterns, candidates) in names.items():
+        for pattern in patterns:
+            if not any(fits_any([pattern], names) for names in candidates):
+                known = {name for names in candidates for name in names}
+                hint = did_you_mean(pattern, known) or f"There are: {some(known)}"
+                raise Problem(
+                    ExitCode.USAGE, f"no {what} of the history is called {pattern!r}", hint
+                )
+    everywhere = [row.machine for row in kept.machines()] if query.machines else []
+    for pattern in query.machines:
+        if not any(machine_matches([pattern], machine) for machine in everywhere):
+            raise Problem(
+                ExitCode.USAGE,
+                f"the history knows no machine {pattern!r}",
+                "`bench history machines` names them",
+            )
 
 
 def some(names: set[str], limit: int = 12) -> str:

@@ -60,8 +60,9 @@ def import_into(history: History, paths: Iterable[Path], commit: str) -> Importe
         except NotAHistory:
             raise  # the store, not the file
         except (RunFileError, NothingToMeasure) as error:
+            where = "" if str(source) in error.cause else f"{source}: "
             done.unreadable.append(
-                " ".join(f"{part}." for part in (error.cause, error.cure) if part)
+                where + " ".join(f"{part}." for part in (error.cause, error.cure) if part)
             )
     return done
 
@@ -82,7 +83,7 @@ def import_one(history: History, source: Path, commit: str, done: Imported) -> N
             )
 
 
-def print_imported(done: Imported, store: Path) -> None:
+def print_imported(done: Imported, store: str) -> None:
     words = [
         f"{count} {word}"
         for word, count in (

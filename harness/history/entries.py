@@ -58,6 +58,7 @@ def stored_run(
         advisory=summary.advisory,
         content=hashlib.sha256(data).hexdigest(),
         size=len(data),
+        host=header.environment.machine.hostname_hash,
         entries=[entry for one in summary.benchmarks for entry in entries_of(one, context)],
     )
 

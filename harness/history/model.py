@@ -19,7 +19,7 @@ Kind = Literal["run", "gate"]
 Outcome = Literal[
     "added",
     "known",  # the same run with the same content was there
-    "grown",  # the run was resumed since: its figures were replaced
+    "grown",  # the run was resumed since: its figures take the place of the stored ones
     "differs",  # another file claims to be the same run: left as it was
 ]
 
@@ -87,6 +87,7 @@ class StoredRun(msgspec.Struct, kw_only=True):
     content: str
     size: int
     replaces: str = ""  # `content` of the stored one that it continues
+    host: str = ""  # a hash that tells machines apart without naming them
     entries: list[Entry]
 
 
@@ -138,6 +139,14 @@ class MachineRow(msgspec.Struct, kw_only=True):
     last: str
 
 
+class Names(msgspec.Struct):
+    """Of all series there are."""
+
+    benchmarks: list[str]
+    loops: list[str]
+    metrics: list[str]
+
+
 class Query(msgspec.Struct, kw_only=True):
     """Empty fields ask for everything. Patterns are globs; a benchmark's also fits the part behind
     the family ("sleep0"), a machine's its key or a part of its title."""
@@ -150,8 +159,8 @@ class Query(msgspec.Struct, kw_only=True):
 
 
 class History(Protocol):
-    """A store. Raises StoreBusy, StoreFull, StoreUnusable and NotAHistory (harness.errors); a call
-    that raises has changed nothing."""
+    """A store. Raises StoreBusy, StoreFull, StoreUnusable, StoreLost and NotAHistory
+    (harness.errors); a call that raises has changed nothing."""
 
     def add(self, runs: Iterable[StoredRun]) -> list[Outcome]:
         """All of them, or none."""
@@ -159,8 +168,10 @@ class History(Protocol):
     def content(self, run: str) -> Content | None:
         """Of a stored run; None where there is none of that name."""
 
-    def machines(self) -> list[MachineRow]:
-        """The one that measured last comes first."""
+    def names(self) -> Names: ...
+
+    def machines(self, query: Query | None = None) -> list[MachineRow]:
+        """The one that measured last comes first. `query`: of those that have such series."""
 
     def keys(self, query: Query) -> list[SeriesKey]:
         """By benchmark, loop and metric."""

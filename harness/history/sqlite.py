@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from loopgauge.harness.errors import (
@@ -26,7 +27,8 @@ from loopgauge.harness.errors import (
     StoreUnusable,
 )
 from loopgauge.harness.history import tables
-from loopgauge.harness.history.sql import WRITING, SqlHistory
+from loopgauge.harness.history.migrating import CURE_FOREIGN, migrate, schema_of
+from loopgauge.harness.history.sql import WRITING, Database, Rows, SqlHistory
 
 STORE = Path(".bench/history.sqlite")
 WAIT_S = 10.0  # for another process that holds the store
@@ -43,12 +45,31 @@ def open_history(path: Path = STORE, *, create: bool = False, wait_s: float = WA
         with guard():
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _prepare(engine)
-            _check(engine, path)
+            _prepare(engine, path, create=create)
     except BaseException:
         engine.dispose()
         raise
-    return SqlHistory(engine, guard)
+    return SqlHistory(Database(engine, guard, _insert, _fill))
+
+
+def _insert(table: Table) -> Insert:
+    return insert(table).on_conflict_do_nothing()
+
+
+def _fill(connection: Connection, table: Table, rows: Rows) -> None:
+    connection.execute(table.insert(), rows)
+
+
+def schema_before(path: Path, wait_s: float) -> int:
+    """0 where there is no store yet. Raises as `open_history`."""
+    if not path.exists():
+        return 0
+    engine = make_engine(path, wait_s)
+    try:
+        with explained(path, wait_s), engine.begin() as connection:
+            return schema_of(connection, str(path))
+    finally:
+        engine.dispose()
 
 
 CURE_NO_HISTORY = "Fill one from your runs: bench history import --all"
@@ -75,38 +96,29 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _prepare(engine: Engine) -> None:
-    """Makes the tables in an empty file; leaves everything else as it is."""
+def _prepare(engine: Engine, path: Path, *, create: bool) -> None:
+    """Makes the tables in an empty file, and brings those of an older loopgauge up to date; leaves
+    everything else as it is. Raises NoHistory and NotAHistory."""
     with engine.begin() as connection:
-        if inspect(connection).get_table_names():
-            return
+        schema = schema_of(connection, str(path))
+    if schema == 0 and not create:
+        raise NoHistory(f"{path} is empty", CURE_NO_HISTORY)
+    if schema == tables.SCHEMA:
+        return
+    if schema == 0:
+        _write_ahead(engine)
+    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
+        schema = schema_of(connection, str(path))  # unless somebody else was faster
+        if schema < tables.SCHEMA:
+            migrate(connection, schema)
+
+
+def _write_ahead(engine: Engine) -> None:
     outside = engine.raw_connection()  # the mode cannot be changed inside a transaction
     try:
         outside.cursor().execute("PRAGMA journal_mode=WAL")
     finally:
         outside.close()
-    with engine.connect().execution_options(**WRITING) as connection, connection.begin():
-        if not inspect(connection).get_table_names():  # nobody else was faster
-            tables.metadata.create_all(connection)
-            connection.execute(insert(tables.about), {"schema": tables.SCHEMA})
-
-
-def _check(engine: Engine, path: Path) -> None:
-    with engine.begin() as connection:
-        names = inspect(connection).get_table_names()
-        if not names:
-            raise NoHistory(f"{path} is empty", CURE_NO_HISTORY)
-        if tables.about.name not in names:
-            raise NotAHistory(f"{path} is another program's database", CURE_FOREIGN)
-        schema = connection.execute(select(tables.about.c.schema)).scalar()
-    if schema is None or schema > tables.SCHEMA:
-        raise NotAHistory(
-            f"{path} was written with schema {schema}, this loopgauge reads up to {tables.SCHEMA}",
-            "Update loopgauge: pip install -U loopgauge",
-        )
-
-
-CURE_FOREIGN = "Name a store that `bench history import` made, or another place with --store"
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""The tables of a store, in SQL that SQLite and PostgreSQL share.
+"""The tables of a store, in SQL that SQLite and PostgreSQL share. How they came to be, and how an
+older store gets there, is in `migrations`.
+
+Rows are only ever added: a run that was resumed is a new revision of it, and the one before it is
+named in `replaced`, so that whoever may append to a store can rewrite nothing in it.
 
 Points are by far the most rows. Their primary key begins with the series and the time, and SQLite
 keeps them in that order (`WITHOUT ROWID`), so that the newest of a series lie side by side and need
@@ -8,10 +12,12 @@ no second index: with four million points the newest twenty of a series are foun
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -19,9 +25,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 metadata = MetaData()
+
+# Sorts the same in every database, whatever language it was set up for.
+TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 # Holds one row. Its name tells a store of ours from another program's database.
 about = Table(
@@ -34,10 +43,10 @@ machine = Table(
     "machine",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("cpu_model", String, nullable=False),
-    Column("kernel", String, nullable=False),
-    Column("python", String, nullable=False),
-    Column("build_kind", String, nullable=False),
+    Column("cpu_model", TEXT, nullable=False),
+    Column("kernel", TEXT, nullable=False),
+    Column("python", TEXT, nullable=False),
+    Column("build_kind", TEXT, nullable=False),
     UniqueConstraint("cpu_model", "kernel", "python", "build_kind"),
 )
 
@@ -46,29 +55,41 @@ series = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("machine_id", ForeignKey("machine.id"), nullable=False),
-    Column("benchmark", String, nullable=False),
-    Column("loop", String, nullable=False),
-    Column("metric", String, nullable=False),
-    Column("against", String, nullable=False),
-    Column("unit", String, nullable=False),
-    Column("direction", String, nullable=False),
+    Column("benchmark", TEXT, nullable=False),
+    Column("loop", TEXT, nullable=False),
+    Column("metric", TEXT, nullable=False),
+    Column("against", TEXT, nullable=False),
+    Column("unit", TEXT, nullable=False),
+    Column("direction", TEXT, nullable=False),
     UniqueConstraint("machine_id", "benchmark", "loop", "metric", "against", "unit", "direction"),
+    Index("series_of_loop", "loop", "metric", "machine_id"),
 )
 
 run = Table(
     "run",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("run", String, nullable=False, unique=True),
-    Column("kind", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("created", String, nullable=False),
-    Column("setting", String, nullable=False),
-    Column("loopgauge", String, nullable=False),
+    Column("run", TEXT, nullable=False),
+    Column("revision", Integer, nullable=False),  # how often it had been resumed and stored again
+    Column("kind", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("created", TEXT, nullable=False),
+    Column("setting", TEXT, nullable=False),
+    Column("loopgauge", TEXT, nullable=False),
     Column("complete", Boolean, nullable=False),
     Column("advisory", Boolean, nullable=False),
-    Column("content", String, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("content", TEXT, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("host", TEXT, nullable=False),  # a hash that tells machines apart; "": not known
+    UniqueConstraint("run", "revision", name="run_revision"),
+)
+
+# Runs whose figures are no longer the newest of their run. Few beside the runs.
+replaced = Table(
+    "replaced",
+    metadata,
+    Column("run_id", ForeignKey("run.id"), primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # Which machines a run has points of: counting them among the points would take seconds.
@@ -84,16 +105,16 @@ point = Table(
     "point",
     metadata,
     Column("series_id", ForeignKey("series.id"), primary_key=True),
-    Column("created", String, primary_key=True),  # of the run: orders the points
+    Column("created", TEXT, primary_key=True),  # of the run: orders the points
     Column("run_id", ForeignKey("run.id"), primary_key=True),
-    Column("arm", String, primary_key=True),
+    Column("arm", TEXT, primary_key=True),
     Column("value", Float),
     Column("low", Float),
     Column("high", Float),
     Column("processes", Integer, nullable=False),
-    Column("version", String, nullable=False),
-    Column("build", String, nullable=False),
-    Column("commit", String, nullable=False),
-    Column("status", String, nullable=False),
+    Column("version", TEXT, nullable=False),
+    Column("build", TEXT, nullable=False),
+    Column("commit", TEXT, nullable=False),
+    Column("status", TEXT, nullable=False),
     sqlite_with_rowid=False,
 )

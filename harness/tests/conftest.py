@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from fleet_testing import cluster, empty_cluster  # noqa: F401
+from history_testing import opener  # noqa: F401
 from postgres_testing import postgres, postgres_url  # noqa: F401
 
 if TYPE_CHECKING:

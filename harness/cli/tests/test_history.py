@@ -14,31 +14,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from history_testing import make_run
 
 from loopgauge.harness.cli import main
 from loopgauge.harness.cli.history_shown import sparkline
 from loopgauge.harness.history.model import Entry, MachineKind, SeriesKey, StoredRun
 from loopgauge.harness.history.sqlite import STORE, open_history
-from loopgauge.harness.model import (
-    Arm,
-    Benchmark,
-    End,
-    Environment,
-    Header,
-    Interpreter,
-    Machine,
-    Plan,
-    Sample,
-)
-from loopgauge.harness.store import RunWriter
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
-
-PLAN = Plan(
-    method="1", rounds=8, batch=1, slot_s=0.004, warmup=1, budget_s=1.0, expected_s=1.0,
-    hang_timeout_s=2.0,
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -55,39 +39,6 @@ def answer(*words: str) -> Any:
     done = history(*words, "--json")
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
-
-
-def make_run(path: Path, number: int = 1, factor: float = 0.5, cpu: str = "Xeon") -> Path:
-    """A run of eight processes: `fast` takes `factor` of what asyncio takes."""
-    arms = [
-        Arm(label=name, loop=name, factory="x:y", python="3", version="1.0", role=role)
-        for name, role in (("asyncio", "reference"), ("fast", "candidate"))
-    ]
-    header = Header(
-        run=f"run-{number}",
-        created=f"2026-01-01T{number // 60:02}:{number % 60:02}:00Z",
-        seed=number,
-        arms=arms,
-        benchmarks=[Benchmark(id="fake.work", scenario="fake.work")],
-        plan=PLAN,
-        environment=Environment(
-            machine=Machine(cpu_model=cpu, kernel="6.1"),
-            interpreters={"3": Interpreter(executable="python", version="3.13.0")},
-        ),
-    )
-    samples = [
-        Sample(
-            process=n, round=n, benchmark="fake.work", arm=arm.label, design="hybrid",
-            n=[100] * 4, block=[0, 1, 2, 3], slot=[0, 1, 2, 3],
-            wall_ns=[cost] * 4, process_ns=[cost] * 4, thread_ns=[cost] * 4,
-        )
-        for n in range(8)
-        for arm in arms
-        for cost in [round((100_000 + 37 * n) * (factor if arm.label == "fast" else 1))]
-    ]  # fmt: skip
-    with RunWriter(path) as writer:
-        writer.append([header, *samples, End(utc="now")])
-    return path
 
 
 def fill(count: int = 40, step_at: int = 25, **fields: Any) -> None:
