@@ -50,8 +50,8 @@ SCRIPTS = {"-", "repro.py"}  # what `bench repro` has printed
 
 def is_cheap(words: tuple[str, ...]) -> bool:
     command = words[1]
-    if any(word.startswith("/") for word in words):
-        return False  # what is not in the project is not ours to write
+    if any(word.startswith("/") or "://" in word for word in words):
+        return False  # what is not in the project is not ours to write, and servers are not there
     if command == "run":
         # A library that is an empty file here, and a run that was interrupted.
         return not {"--native", "--resume"} & {*words}
