@@ -7,7 +7,7 @@ that holds loopgauge (fleet/agent.py).
 
 A request is a line of JSON and the payload; so is an answer:
 
-    {"python", "function", "lock", "session"}    {"ok", "kind", "words", "trace"}
+    {"function", "lock", "session"}    {"ok", "kind", "words", "trace"}
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ _busy: set[Agent] = set()
 _ended: set[str] = set()  # sessions whose command has gone
 _lock = threading.Lock()
 _told: dict[str, bytes] = {}
+_pythons: dict[str, str] = {}  # of the environments made for sessions that brought wheels
 
 
 def call(request: bytes) -> bytes:
@@ -140,7 +141,7 @@ def answer_to(request: bytes, wanted: Callable[[], bool]) -> bytes:
     session = head["session"]
     agent = None
     try:
-        agent = taken(head["python"], session)
+        agent = taken(_pythons.get(session, sys.executable), session)
         answer = agent.perform(request, lambda: wanted() and session not in _ended)
     except Died as error:
         put_away(agent)
@@ -177,8 +178,7 @@ def taken(python: str, session: str) -> Agent:
     for agent in stale:
         agent.end()
     if found is None:
-        found = Agent(python or sys.executable)
-        found.python = python
+        found = Agent(python)
     found.session = session
     with _lock:
         _busy.add(found)
@@ -196,11 +196,18 @@ def end(session: str) -> bool:
     """The command of this session leaves: what still runs for it ends within LOOK_S."""
     with _lock:
         _ended.add(session)
+        _pythons.pop(session, None)
         idle = [agent for agent in _idle if agent.session == session]
         for agent in idle:
             _idle.remove(agent)
     for agent in idle:
         agent.end()
+    return True
+
+
+def prefer(session: str, python: str) -> bool:
+    """Whose Python the agents of this session take here."""
+    _pythons[session] = python
     return True
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.5  # between two looks at who is there
 # A call whose agent died (the kernel was out of memory, somebody killed it) is tried so often.
 ATTEMPTS = 3
+WORDS_MOST = 2000  # characters of what a host says went wrong
 AGAIN = frozenset({"Died", "Unwanted"})
 
 
@@ -60,15 +61,15 @@ class Calls:
     ) -> None:
         self._connection = connection
         self._session = session
-        self._hosts = hosts
         self._place = place
+        self._hosts = hosts
         self._told = told
         self._patience_s = patience_s
         self._lock = threading.RLock()
         self._open: list[_Call] = []
         self._measuring: dict[str, _Call] = {}  # by boot id: the one exclusive call of a machine
         self._gone: dict[str, float] = {}  # host key -> since when it has no worker
-        self._known = {*seen}
+        self._known = {*seen}  # and whoever is being asked
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closing = threading.Event()
         for work in (self._hand_out, self._watch):
@@ -121,7 +122,6 @@ class Calls:
         call.sent_to = set(where)
         share = 1.0 if call.exclusive else 0.999 / max(host.threads for host in call.on)
         request = envelope.request(
-            call.on[0].executable,
             call.function,
             call.payload,
             lock="exclusive" if call.exclusive else "shared",
@@ -146,34 +146,46 @@ class Calls:
                 del self._measuring[boot]
 
     def _hand_out(self) -> None:
+        """Each answer is fetched in a thread of its own: a worker that keeps us waiting keeps
+        nobody else waiting."""
         while (task := self._done.get()) is not None:
             with self._lock:
                 call = next((one for one in self._open if one.task is task), None)
             if call is not None:
-                self._settle(call, task)
+                threading.Thread(target=self._settle, args=(call, task), daemon=True).start()
 
     def _settle(self, call: _Call, task: Any) -> None:
         from loopgauge.harness.fleet.connection import DiedTooOften
 
-        name = call.on[0].name
         try:
-            answer = envelope.parse(self._connection.answer(task))
+            data = self._connection.answer(task)
         except DiedTooOften:
             reason = "the workers died of it, one after the other"
-            _fail(call, CallFailed(name, "DiedTooOften", reason))
+            _fail(call, CallFailed(call.on[0].name, "DiedTooOften", reason))
             return
         except Exception as error:
-            if self._connection.alive():
-                words = f"its answer did not arrive ({type(error).__name__}: {error})"
-                _fail(call, CallFailed(name, "Unanswered", words))
-            return  # otherwise the watch says that the scheduler is lost
+            if self._connection.alive():  # otherwise the watch says that the scheduler is lost
+                said = str(error) or type(error).__name__
+                reason = f"its answer cannot be used: {said[:WORDS_MOST]}"
+                _fail(call, CallFailed(self._name(call, task), "Garbage", reason))
+            return
+        if data is None:
+            self._again(call)
+            return
+        answer = envelope.parse(data)
         if answer.ok:
             with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
                 call.future.set_result(answer.payload)
         elif answer.kind in AGAIN and call.attempts + 1 < ATTEMPTS:
             self._again(call)
         else:
-            _fail(call, CallFailed(name, answer.kind, answer.words, answer.trace))
+            name = self._name(call, task)
+            _fail(call, CallFailed(name, answer.kind, answer.words[:WORDS_MOST], answer.trace))
+
+    def _name(self, call: _Call, task: Any) -> str:
+        """Of the host that the answer came from."""
+        where = self._connection.holder(task) if len(call.on) > 1 else ""
+        return next((host.name for host in call.on if where in host.workers), call.on[0].name)
 
     def _again(self, call: _Call) -> None:
         with self._lock:
@@ -198,7 +210,9 @@ class Calls:
         workers = {worker.address: worker for worker in self._connection.workers()}
         self._drop_missing(set(workers))
         if new := [workers[address] for address in workers.keys() - self._known]:
-            self._welcome(new)
+            self._known |= {worker.address for worker in new}
+            # In a thread of its own: one that does not answer is waited for a minute.
+            threading.Thread(target=self._welcome, args=(new,), daemon=True).start()
         with self._lock:
             self._move_stranded()
             self._start_what_can()
@@ -219,18 +233,17 @@ class Calls:
     def _welcome(self, workers: Sequence[WorkerSeen]) -> None:
         """New workers of hosts that we know. A machine that joins now is of no use to a plan that
         was made without it."""
-        hosts = [Host(h.key, h.name, h.facts, h.executable, h.threads) for h in self._hosts]
-        known = len(hosts)
-        muster(self._connection, self._session, workers, hosts, self._place, self._told)
-        with self._lock:
-            self._known |= {worker.address for worker in workers}
-            for host, found in zip(self._hosts, hosts[:known], strict=True):
-                fresh = [address for address in found.workers if address not in host.workers]
-                if fresh:
-                    host.workers = sorted([*host.workers, *fresh])
-                    self._told(f"{host.name}: has another worker")
-        for host in hosts[known:]:
-            self._told(f"{host.name}: joined too late, and is not used")
+        found: list[Host] = []
+        with contextlib.suppress(FleetError):  # the watch says that the scheduler is lost
+            muster(self._connection, self._session, workers, found, self._place, self._told)
+        for one in found:
+            host = next((host for host in self._hosts if host.key == one.key), None)
+            if host is None:
+                self._told(f"{one.name}: joined too late, and is not used")
+                continue
+            with self._lock:
+                host.workers = sorted({*host.workers, *one.workers})
+            self._told(f"{host.name}: has another worker")
 
     def _move_stranded(self) -> None:
         """Calls that are tied to addresses which are all gone."""

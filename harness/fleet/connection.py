@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import socket
 import uuid
 import warnings
@@ -30,6 +29,9 @@ RESOURCE = "loopgauge"
 # What Dask's own machinery would do on a core that measures: look at the stacks of its threads a
 # hundred times a second.
 QUIET_WORKERS = {"distributed.worker.profile.enabled": False}
+
+# A terminal sends SIGINT to all processes of a command, and the workers are to be ended in order.
+CTRL_C_IS_OURS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 class DiedTooOften(Exception):
@@ -94,7 +96,6 @@ class Connection:
                 msg=message,
                 workers=list(workers),
                 on_error="return_pickle",
-                serializers=["msgpack"],
             )
         return {
             address: answer["result"]
@@ -105,7 +106,8 @@ class Connection:
     def start(
         self, workers: Collection[str], share: float, request: bytes, done: Callable[[Future], None]
     ) -> Future:
-        """A task on any one of these workers. `share` of the resource is taken while it runs."""
+        """A call by an agent, on any one of these workers. `share` of the resource is taken while
+        it runs."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a large graph: the request may be some MB
             task = self._client.submit(
@@ -120,12 +122,34 @@ class Connection:
         task.add_done_callback(done)
         return task
 
-    def answer(self, task: Future) -> bytes:
-        """Of a task that is done. Raises DiedTooOften, Refused, or whatever Dask has to say."""
-        found = task.result(timeout=GATHER_S)
-        if not isinstance(found, bytes):
-            raise Refused
-        return found
+    def answer(self, task: Future) -> bytes | None:
+        """Of a task that is done; None where it was lost with its worker on the way. Raises
+        DiedTooOften, Refused, or TimeoutError for a worker that keeps its answer to itself.
+
+        Asked for by itself: Dask's own way fetches several at once, and one that is garbage would
+        take the others with it."""
+        if task.status == "error":
+            raise task.exception(timeout=GATHER_S)
+        if task.status != "finished":
+            return None
+        found = self._client.sync(
+            self._client.scheduler.gather, keys=[task.key], callback_timeout=GATHER_S
+        )
+        if found.get("status") != "OK":
+            return None
+        answer = found["data"].get(task.key)
+        if not isinstance(answer, bytes):
+            raise Refused(f"it sent something of type {type(answer).__name__}")
+        return answer
+
+    def holder(self, task: Future) -> str:
+        """Address of a worker that has its answer, or one that it may be with; "" if unknown."""
+        with contextlib.suppress(Exception):
+            found = self._client.sync(
+                self._client.scheduler.who_has, keys=[task.key], callback_timeout=CONNECT_S
+            )
+            return str(next(iter(found[task.key]), ""))
+        return ""
 
     def close(self) -> None:
         self._client.close(timeout=5)
@@ -195,7 +219,7 @@ def security_of(tls: Tls | None) -> Security | None:
 @contextlib.contextmanager
 def local_cluster(workers: int) -> Iterator[LocalCluster]:
     """Workers in processes of their own; everything listens on the loopback alone."""
-    with dask.config.set(QUIET_WORKERS), ctrl_c_is_ours():
+    with dask.config.set(QUIET_WORKERS):
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -206,23 +230,13 @@ def local_cluster(workers: int) -> Iterator[LocalCluster]:
             worker_dashboard_address=None,
             memory_limit=0,
             resources={RESOURCE: 1},
+            preload=[CTRL_C_IS_OURS],
             silence_logs=logging.CRITICAL,
         )
     try:
         yield cluster
     finally:
         cluster.close(timeout=10)
-
-
-@contextlib.contextmanager
-def ctrl_c_is_ours() -> Iterator[None]:
-    """What is started within it never meets SIGINT: a terminal sends it to all of a command's
-    processes, and the workers are to be ended by the command, in order. It waits meanwhile."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

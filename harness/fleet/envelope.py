@@ -17,8 +17,8 @@ class Answer(msgspec.Struct, kw_only=True):
     payload: bytes = b""
 
 
-def request(python: str, function: str, payload: bytes, *, lock: Lock, session: str) -> bytes:
-    head = {"python": python, "function": function, "lock": lock, "session": session}
+def request(function: str, payload: bytes, *, lock: Lock, session: str) -> bytes:
+    head = {"function": function, "lock": lock, "session": session}
     return json.dumps(head).encode() + b"\n" + payload
 
 

@@ -81,7 +81,7 @@ def muster(
     left_out = [_without_resource(one) for one in workers if one.resources.get(RESOURCE, 0) < 1]
     asked = [one for one in workers if one.resources.get(RESOURCE, 0) >= 1]
     candidates, silent = _glances(connection, asked)
-    candidates, unserved = _supplied(connection, candidates, place, told)
+    candidates, unserved = _supplied(connection, session, candidates, place, told)
     left_out += silent + unserved
     answers = _ask(connection, session, candidates)
     for candidate in sorted(candidates, key=lambda one: one.seen.name):
@@ -151,6 +151,7 @@ def _glances(
 
 def _supplied(
     connection: Connection,
+    session: str,
     candidates: Sequence[Candidate],
     place: Place,
     told: Callable[[str], None],
@@ -174,6 +175,7 @@ def _supplied(
             continue
         for wheel in environment.unfitting:
             told(f"{one.seen.name}: {wheel.words}")
+        connection.ask([one.seen.address], "prefer", session, environment.python)
         served.append(replace(one, executable=environment.python, installed=environment.installed))
     return served, unserved
 
@@ -182,25 +184,18 @@ def _ask(
     connection: Connection, session: str, candidates: Sequence[Candidate]
 ) -> Mapping[str, Any]:
     """The facts as each worker's agent tells them."""
-    tickets = {}
-    for python in dict.fromkeys(candidate.executable for candidate in candidates):
-        ticket = secrets.token_hex(8)
-        request = envelope.request(python, FACTS, b"", lock="none", session=session)
-        addresses = [one.seen.address for one in candidates if one.executable == python]
-        connection.ask(addresses, "begin", ticket, request)
-        tickets[ticket] = addresses
+    ticket = secrets.token_hex(8)
+    request = envelope.request(FACTS, b"", lock="none", session=session)
+    left = [one.seen.address for one in candidates]
+    if left:
+        connection.ask(left, "begin", ticket, request)
     found: dict[str, Any] = {}
     until = time.monotonic() + ANSWER_S
-    while tickets and time.monotonic() < until:
-        for ticket, addresses in [*tickets.items()]:
-            answers = connection.ask(addresses, "tell", ticket)
-            found.update((who, said) for who, said in answers.items() if said is not None)
-            left = [who for who in addresses if who in answers and who not in found]
-            if left:
-                tickets[ticket] = left
-            else:
-                del tickets[ticket]
-        if tickets:
+    while left and time.monotonic() < until:
+        answers = connection.ask(left, "tell", ticket)
+        found.update((who, said) for who, said in answers.items() if said is not None)
+        left = [who for who in left if who in answers and who not in found]
+        if left:
             time.sleep(LOOK_S)
     return found
 
