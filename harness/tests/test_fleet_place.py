@@ -104,7 +104,7 @@ def test_what_is_sent_needs_nothing_of_ours(module: object) -> None:
 
 def test_what_is_sent_runs_in_an_interpreter_without_any_package() -> None:
     """`-I -S`: neither our packages nor Dask are in reach."""
-    expression, names = sending.evaluation("bootstrap", "look")
+    expression, names = sending.evaluation("look")
     program = (
         "import json, sys; ask = json.load(sys.stdin);"
         "print(eval(ask[0], dict(ask[1])).decode()); print(eval(ask[0], dict(ask[1])) is not None)"
