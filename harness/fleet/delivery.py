@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from loopgauge.harness.errors import HarnessError
+from loopgauge.harness.errors import CallFailed, HarnessError, HostLost
 from loopgauge.harness.fleet import environments
-from loopgauge.harness.fleet.hosts import Package
+from loopgauge.harness.fleet.hosts import Host, Package
 from loopgauge.harness.fleet.wheels import Wheel, candidates
 from loopgauge.harness.gate import behind
 
@@ -67,6 +67,15 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     unfitting: list[Unfitting] = []
 
 
+class Equipped(msgspec.Struct, frozen=True):
+    """An environment on a host: the same on all of its workers. `unfitting`: projects of which no
+    wheel fits there, and why."""
+
+    python: str
+    installed: list[Package]
+    unfitting: list[Unfitting]
+
+
 class Undeliverable(Exception):
     """Cause and cure of what one worker cannot have."""
 
@@ -112,6 +121,25 @@ def deliver(
 
     with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(workers) or 1)) as pool:
         return dict(zip(workers, pool.map(served, workers), strict=True))
+
+
+def equip(host: Host, wheels: Sequence[Wheel], index: str, call: Call) -> Equipped:
+    """Raises CallFailed for what one of its workers cannot have, and HostLost where it has none."""
+    workers = [*host.workers]
+    if not workers:
+        raise HostLost(host.name, f"{host.name} has no worker", "Start it again")
+    made = [*deliver(wheels, index, workers, call).values()]
+    for environment in made:
+        if environment.cause:
+            failed = CallFailed(
+                host.name, "Undeliverable", f"lacks the wheels: {environment.cause}"
+            )
+            failed.cure = environment.cure
+            raise failed
+        if environment.python != made[0].python:
+            words = f"{environment.python} and {made[0].python} are of one host"
+            raise CallFailed(host.name, "Undeliverable", words)
+    return Equipped(made[0].python, made[0].installed, made[0].unfitting)
 
 
 def serve(wheels: Sequence[Wheel], index: str, worker: str, call: Call) -> Environment:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from loopgauge.harness.errors import FleetError
 from loopgauge.harness.fleet.calls import Calls
+from loopgauge.harness.fleet.delivery import Equipped, equip, over
 from loopgauge.harness.fleet.hosts import Host, LeftOut
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.roll_call import require_one, roll_call
-from loopgauge.harness.fleet.wheels import read_wheels
+from loopgauge.harness.fleet.wheels import Wheel, read_wheels
 
 if TYPE_CHECKING:
     from loopgauge.harness.fleet.connection import Connection
@@ -27,10 +28,13 @@ PATIENCE_S = 60.0  # for a host without a worker
 
 
 class Fleet:
-    def __init__(self, hosts: list[Host], left_out: list[LeftOut], calls: Calls) -> None:
+    def __init__(
+        self, hosts: list[Host], left_out: list[LeftOut], calls: Calls, connection: Connection
+    ) -> None:
         self.hosts = hosts
         self.left_out = left_out
         self._calls = calls
+        self._connection = connection
 
     def submit(
         self, hosts: Sequence[Host], function: str, payload: bytes, *, exclusive: bool
@@ -49,6 +53,12 @@ class Fleet:
             future.cancel()
             raise
 
+    def equip(self, host: Host, wheels: Sequence[Wheel], index: str = "") -> Equipped:
+        """One more environment there, with these wheels in front of what its worker's own Python
+        can import; the Python in it can be given in an order. Raises CallFailed in the words of the
+        host, HostLost, and SchedulerLost."""
+        return equip(host, wheels, index, over(self._connection))
+
 
 @contextlib.contextmanager
 def open_fleet(
@@ -66,7 +76,7 @@ def open_fleet(
         require_one(hosts, left_out, place)
         calls = Calls(connection, session, hosts, seen, place, told, patience_s)
         try:
-            yield Fleet(hosts, left_out, calls)
+            yield Fleet(hosts, left_out, calls, connection)
         finally:
             calls.close()
 

@@ -163,7 +163,9 @@ def _supplied(
     from loopgauge.harness.fleet.wheels import read_wheels
 
     addresses = [one.seen.address for one in candidates]
-    made = deliver(read_wheels(place.wheels), place.index, addresses, over(connection))
+    wheels = read_wheels(place.wheels)
+    told(f"bringing {', '.join(wheel.file for wheel in wheels)} to the workers")
+    made = deliver(wheels, place.index, addresses, over(connection))
     served, unserved = [], []
     for one in candidates:
         environment = made[one.seen.address]

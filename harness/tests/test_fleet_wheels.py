@@ -19,7 +19,7 @@ from fleet_testing import Cluster
 
 from loopgauge.harness.cli.errors import explain
 from loopgauge.harness.cli.exit_codes import ExitCode
-from loopgauge.harness.errors import BadWheel
+from loopgauge.harness.errors import BadWheel, CallFailed
 from loopgauge.harness.fleet import delivery, environments
 from loopgauge.harness.fleet.delivery import Environment, deliver
 from loopgauge.harness.fleet.fleet import open_fleet
@@ -435,9 +435,20 @@ def test_workers_measure_in_environments_of_the_wheels_they_were_sent(
     assert len(host.workers) == 2
     assert [(one.name, one.version) for one in host.installed] == [("tinyloop", "1.0")]
     words = f"{foreign.name} does not fit {environments.here()}"
-    assert sorted(told) == [f"one: {words}", f"two: {words}"]
-    with open_fleet(place_of(cluster.on)) as fleet:  # those that were sent nothing have nothing
-        assert fleet.hosts[0].executable == sys.executable
+    assert told[0] == f"bringing tinyloop-1.0-{PURE}.whl, {foreign.name} to the workers"
+    assert sorted(told[1:]) == [f"one: {words}", f"two: {words}"]
+
+
+def test_a_host_can_have_one_more_environment(cluster: Cluster, tmp_path: Path) -> None:
+    wheels = read_wheels([str(wheel_file(tmp_path))])
+    broken = read_wheels([str(wheel_file(tmp_path, name="broken", format="9.0"))])
+    with open_fleet(place_of(cluster.on)) as fleet:
+        (host,) = fleet.hosts
+        assert host.executable == sys.executable
+        equipped = fleet.equip(host, wheels)
+        with pytest.raises(CallFailed, match=r"one: lacks the wheels: pip says: .*Wheel-Version"):
+            fleet.equip(host, broken)
+    assert inside(Environment(python=equipped.python), VERSION) == "1.0"
 
 
 def test_a_worker_that_cannot_have_the_wheels_is_left_out(
