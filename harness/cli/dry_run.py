@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,11 @@ def show_plan(request: RunRequest, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "kind": "plan", **asdict(outline)})
         return
+    print_outline(outline)
+
+
+def print_outline(outline: Outline, hosts: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    """`hosts`: of a fleet, by name: which loops cannot be made there, and why."""
     console = stdout_console()
     console.print(
         f"{counted(len(outline.benchmarks), 'benchmark')} ({outline.setting} setting)", style="bold"
@@ -56,8 +62,10 @@ def show_plan(request: RunRequest, *, as_json: bool) -> None:
     console.print(counted(len(outline.loops), "loop"), style="bold")
     table = Table.grid(padding=(0, 2))
     for loop in outline.loops:
-        table.add_row(" ", loop.name, "" if loop.available else f"unavailable: {loop.reason}")
+        table.add_row(" ", Text(loop.name), Text("; ".join(unavailable(loop, hosts))))
     console.print(table)
+    if hosts is not None:
+        console.print(f"all of it on each of {counted(len(hosts), 'host')}")
     if outline.pythons:
         console.print(f"on Python {', '.join(outline.pythons)}")
     least, most = outline.rounds
@@ -65,6 +73,16 @@ def show_plan(request: RunRequest, *, as_json: bool) -> None:
         f"{least} to {most} processes for each, all loops interleaved; "
         f"about {outline.expected_s / 60:.1f} minutes. Nothing was measured."
     )
+
+
+def unavailable(loop: PlannedLoop, hosts: Mapping[str, Mapping[str, str]] | None) -> Iterator[str]:
+    if hosts is None:
+        if not loop.available:
+            yield f"unavailable: {loop.reason}"
+        return
+    for host, missing in hosts.items():
+        if loop.name in missing:
+            yield f"unavailable on {host}: {missing[loop.name]}"
 
 
 def make_outline(request: RunRequest) -> Outline:

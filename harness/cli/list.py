@@ -16,10 +16,11 @@ Examples:
   bench list scenarios --json
   bench list rules
   bench list runs
+  bench list fleets
 
 \b
---json prints {"schema": 1, "kind": "loops" | "scenarios" | "rules" | "runs",
- "items": [...]}:
+--json prints {"schema": 1, "kind": "loops" | "scenarios" | "rules" | "runs" |
+ "fleets", "items": [...]}:
   loops      name, version, available, reason, factory, distribution,
              requires_python, capabilities, default, notes
   scenarios  id, family, summary, unit, measure, direction, rules, requires,
@@ -28,15 +29,17 @@ Examples:
              untested, changed, cases
   runs       path, name, readable, reason, created, setting, complete,
              benchmarks, loops
+  fleets     path, name, readable, reason, created, setting, complete,
+             hosts (key, state, python, cpu_model)
 Members are added, never removed.
 """
 
 
 @click.command("list", epilog=EPILOG)
-@click.argument("what", type=click.Choice(["loops", "scenarios", "rules", "runs"]))
+@click.argument("what", type=click.Choice(["loops", "scenarios", "rules", "runs", "fleets"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (see below).")
 def list_command(what: str, as_json: bool) -> None:
-    """Show the loops, scenarios, conformance rules or runs there are."""
+    """Show the loops, scenarios, conformance rules, runs or runs on fleets there are."""
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.output import print_json
 
@@ -45,7 +48,8 @@ def list_command(what: str, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "kind": what, "items": found})
     elif not found:
-        click.echo(f"There are no {what} here yet; `bench run` makes one.", err=True)
+        command = "bench run --on" if what == "fleets" else "bench run"
+        click.echo(f"There are no {what} here yet; `{command}` makes one.", err=True)
     else:
         stdout_console().print(table(found))
 
@@ -225,6 +229,55 @@ def run_table(items: list[dict[str, Any]]) -> Table:
     return table
 
 
+def fleet_items() -> list[dict[str, Any]]:
+    """Newest first, by the name `latest~N`."""
+    from loopgauge.harness.cli.runs import stored_fleets
+
+    newest_first = reversed(stored_fleets())
+    return [fleet_item(path, back) for back, path in enumerate(newest_first)]
+
+
+def fleet_item(path: Path, back: int) -> dict[str, Any]:
+    from loopgauge.harness.errors import RunFileError
+    from loopgauge.harness.fleet.folder import read_register
+
+    item = {"path": str(path), "name": f"latest~{back}" if back else "latest"}
+    try:
+        fleet = read_register(path)
+    except RunFileError as error:
+        return {**item, "readable": False, "reason": error.cause}
+    return {
+        **item,
+        "readable": True,
+        "reason": "",
+        "created": fleet.header.created,
+        "setting": fleet.header.asked.setting,
+        "complete": fleet.complete,
+        "hosts": [
+            {
+                "key": host.key,
+                "state": host.state,
+                "python": host.python,
+                "cpu_model": host.cpu_model,
+            }
+            for host in fleet.hosts.values()
+        ],
+    }
+
+
+def fleet_table(items: list[dict[str, Any]]) -> Table:
+    table = plain_table("run", "folder", "setting", "hosts", "")
+    for item in items:
+        if not item["readable"]:
+            table.add_row(item["name"], item["path"], "", "", item["reason"])
+            continue
+        states = [host["state"] for host in item["hosts"]]
+        told = ", ".join(f"{states.count(one)} {one}" for one in dict.fromkeys(states))
+        state = "" if item["complete"] else "not finished"
+        table.add_row(item["name"], item["path"], item["setting"], told.replace("_", " "), state)
+    return table
+
+
 def plain_table(*columns: str) -> Table:
     from rich.table import Table
 
@@ -239,4 +292,5 @@ LISTINGS = {
     "scenarios": (scenario_items, scenario_table),
     "rules": (rule_items, rule_table),
     "runs": (run_items, run_table),
+    "fleets": (fleet_items, fleet_table),
 }

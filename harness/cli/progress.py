@@ -74,8 +74,10 @@ class Bar:
 class Lines:
     """One line for each worker process and for every notice; no control characters."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, before: str = "") -> None:
+        """`before` begins every line."""
         self.console = console
+        self.before = before
         self.last: tuple[str, int, str, str] = ("", 0, "", "")
 
     def __enter__(self) -> Self:
@@ -104,7 +106,7 @@ class Lines:
             )
 
     def write(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True)
+        self.console.print(self.before + line, soft_wrap=True)
 
 
 def activity(progress: Progress) -> str:

@@ -7,14 +7,18 @@ import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loopgauge.harness.cli import exit_codes
-from loopgauge.harness.cli.errors import Terminated, termination_as_interrupt
+from loopgauge.harness.cli.errors import Problem, Terminated, termination_as_interrupt
+from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.on import HELP as ON_HELP
+from loopgauge.harness.cli.on import on_options, place_from
 
 if TYPE_CHECKING:
+    from loopgauge.harness.fleet.place import Place
     from loopgauge.harness.model import Setting, Tier
     from loopgauge.harness.request import RunRequest
     from loopgauge.harness.verdicts import Verdicts
@@ -28,6 +32,12 @@ Examples:
   bench run call_soon_chain --tier all --native ./libmine.so
   bench run throughput --quick --tier deterministic
   bench run --resume latest
+  bench run throughput --quick --on dask://scheduler.example:8786
+  bench run --on dask://scheduler.example:8786 --resume latest
+
+{ON_HELP}
+Every host measures the whole plan from one seed and has a run file of its
+own in .bench/fleets/<time>/; `bench report FOLDER` puts them side by side.
 
 {exit_codes.HELP}
 \b
@@ -38,7 +48,8 @@ An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
 1 is better), to_fastest, verdict, values, metrics (what was counted: value,
 unit, by_name, tool). Only status "ok" may be compared: one that is "invalid"
 for a broken promise keeps its cost and values. Members are added, never
-removed.
+removed. With --on: kind "fleet-run-summary", path, names (by host key),
+and the members of the fleet's summary.
 
 \b
 Tiers:
@@ -111,15 +122,16 @@ class RunCommand(click.Command):
     metavar="PATH|VERSION",
     help="Measure on this Python (repeat); arms are then called loop@python.",
 )
+@on_options
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat a run's random order.")
 @click.option("--cpus", metavar="LIST", help="Pin the workers to these CPUs, such as 1 or 0,2-3.")
 @click.option("--dry-run", is_flag=True, help="Show what would be measured, and measure nothing.")
 @click.option("--resume", metavar="FILE|latest", help="Go on with a run that was interrupted.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to keep the run. Default: .bench/runs/<time>.jsonl",
+    help="Where to keep the run. Default: .bench/runs/<time>.jsonl; with --on a folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (see below).")
 @click.option("--report", metavar="[=FILE]", help="Also make an HTML report.")
@@ -138,6 +150,7 @@ def run(
     out: Path | None,
     as_json: bool,
     report: str | None,
+    **elsewhere: Any,
 ) -> None:
     """Measure event loops and keep every sample in a run file.
 
@@ -150,6 +163,12 @@ def run(
     if resume is not None:
         refuse_beside_resume(what=what, loop=loops, tier=tiers, native=natives, param=params,
                              python=pythons, seed=seed, cpus=cpus, out=out)  # fmt: skip
+    place = place_from(**elsewhere)
+    if place is not None and pythons:
+        raise click.UsageError(
+            "--python goes without --on: a host measures its worker's Python. Start a Dask worker "
+            "for each Python."
+        )
     setting: Setting = "quick" if quick else "full"
     request = make_request(
         what,
@@ -163,7 +182,14 @@ def run(
         resume,
         out,
         natives,
+        place,
     )
+    if place is not None:
+        from loopgauge.harness.cli import fleet_run
+
+        named = [name for name in loops if name != "all"]
+        fleet_run.run_on(place, request, named, dry_run=dry_run, as_json=as_json, report=report)
+        return
     if dry_run:
         from loopgauge.harness.cli.dry_run import show_plan
 
@@ -192,15 +218,22 @@ def make_request(
     resume: str | None,
     out: Path | None,
     natives: Sequence[str] = (),
+    place: Place | None = None,
 ) -> RunRequest:
-    from loopgauge.harness.cli.runs import find_run, import_from_here
+    from loopgauge.harness.cli.runs import find_fleet, find_run, import_from_here
     from loopgauge.harness.cli.selection import chosen_benchmarks, chosen_loops
+    from loopgauge.harness.fleet.folder import new_folder
     from loopgauge.harness.manager import new_path
     from loopgauge.harness.request import RunRequest
 
+    # A folder of ours means nothing on another machine: there code travels by wheel.
+    path = [str(import_from_here())] if place is None or place.local_workers else []
     if resume is not None:
-        return RunRequest(resume=find_run(resume))
-    here = str(import_from_here())
+        found = find_run(resume) if place is None else find_fleet(resume)
+        require_kind(found, place)
+        return RunRequest(resume=found, path=path)
+    if place is None and out is not None and out.is_dir():
+        raise click.BadParameter(f"{out} is a folder.", param_hint="--out")
     return RunRequest(
         benchmarks=chosen_benchmarks(what, setting, key_values(params), tiers),
         arms=chosen_loops(loops, tiers),
@@ -208,12 +241,46 @@ def make_request(
         tiers=tiers,
         natives=natives,
         seed=seed,
-        cpus=cpu_list(cpus) if cpus else None,
+        cpus=cpu_list(cpus, None if place else os.sched_getaffinity(0)) if cpus else None,
         pythons=pythons,
-        out=out or new_path(),  # named here, so that an interruption can name it
-        path=[here],
-        command=["bench", *sys.argv[1:]],
+        out=out or (new_path() if place is None else new_folder()),  # here, for interruptions
+        path=path,
+        command=discreet(["bench", *sys.argv[1:]]),
     )
+
+
+def require_kind(path: Path, place: Place | None) -> None:
+    """A run of one machine goes on there, and one of a fleet on a fleet."""
+    from loopgauge.harness.fleet.folder import is_fleet
+
+    if place is None and is_fleet(path):
+        raise Problem(
+            ExitCode.USAGE,
+            f"{path} is a run on a fleet",
+            "Say where its hosts are: --on dask://HOST:PORT --resume " + shlex.quote(str(path)),
+        )
+    if place is not None and path.is_file() and not is_fleet(path):
+        raise Problem(
+            ExitCode.USAGE, f"{path} is the run of one machine", "Go on with it there, without --on"
+        )
+
+
+# Their values name machines, or files and indexes of somebody's own.
+PRIVATE = ("--on", "--index", "--tls-ca", "--tls-cert", "--tls-key", "--wheel")
+
+
+def discreet(command: Sequence[str]) -> list[str]:
+    """As it may be kept in a file that may be published."""
+    kept: list[str] = []
+    for word in command:
+        option, equals, value = word.partition("=")
+        if kept and kept[-1] in PRIVATE and not word.startswith("local:"):
+            kept.append("...")
+        elif equals and option in PRIVATE and not value.startswith("local:"):
+            kept.append(f"{option}=...")
+        else:
+            kept.append(word)
+    return kept
 
 
 def chosen_tiers(names: Sequence[str], natives: Sequence[str] = ()) -> list[Tier]:
@@ -243,7 +310,8 @@ def key_values(params: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def cpu_list(text: str) -> list[int]:
+def cpu_list(text: str, allowed: set[int] | None) -> list[int]:
+    """`allowed`: by this process; None where the CPUs are other machines'."""
     cpus: set[int] = set()
     try:
         for part in text.split(","):
@@ -251,8 +319,9 @@ def cpu_list(text: str) -> list[int]:
             cpus.update(range(int(first), int(last or first) + 1))
     except ValueError:
         raise click.UsageError(f"--cpus takes a list such as 0,2-3, not {text!r}.") from None
-    allowed = os.sched_getaffinity(0)
-    if not cpus or not cpus <= allowed:
+    if not cpus or min(cpus) < 0:
+        raise click.UsageError(f"--cpus takes a list such as 0,2-3, not {text!r}.")
+    if allowed is not None and not cpus <= allowed:
         have = ",".join(map(str, sorted(allowed)))
         raise click.UsageError(f"--cpus {text}: this process may use {have}.")
     return sorted(cpus)

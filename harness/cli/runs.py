@@ -29,6 +29,24 @@ def find_run(name: str) -> Path:
     )  # fmt: skip
 
 
+def stored_fleets() -> list[Path]:
+    """Oldest first. One that was ended before it said what was asked is none."""
+    from loopgauge.harness.fleet.folder import FLEETS, fleet_file
+
+    return sorted(
+        path for path in FLEETS.glob("*") if path.is_dir() and fleet_file(path).is_file()
+        and fleet_file(path).stat().st_size
+    )  # fmt: skip
+
+
+def find_fleet(name: str) -> Path:
+    """The same for the folders of runs on fleets."""
+    return find_kept(
+        name, "run on a fleet", stored_fleets, ".bench/fleets/",
+        "Make one with `bench run --on`, or give the path of its folder",
+    )  # fmt: skip
+
+
 def find_kept(
     name: str, what: str, stored: Callable[[], Sequence[Path]], where: str, cure: str
 ) -> Path:

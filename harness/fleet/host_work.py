@@ -6,6 +6,7 @@ agent's own: no path of a host gets into a result file.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from loopgauge.harness.request import RunRequest
 from loopgauge.harness.runner import Local
 from loopgauge.harness.subject import Python, Subject
 from loopgauge.harness.worker.plan import AnyMessage
+
+_FOLDERS = re.compile(r"/?(?:[^/\s:=,]*/)+")
 
 End = Literal["done", "crash", "hang", "protocol", "unstarted"]
 
@@ -123,7 +126,14 @@ def resolve(payload: bytes) -> bytes:
     what: Subject = Local().resolve(request)
     for interpreter in what.environment.interpreters.values():
         interpreter.executable = ""
+    variables = what.environment.variables
+    what.environment.variables = {name: names_alone(value) for name, value in variables.items()}
     return msgspec.json.encode(what)
+
+
+def names_alone(value: str) -> str:
+    """Without the folders of this host: "libjemalloc.so.2", wherever that lies."""
+    return _FOLDERS.sub("", value)
 
 
 def ask(payload: bytes) -> bytes:

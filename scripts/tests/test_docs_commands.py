@@ -52,6 +52,8 @@ def is_cheap(words: tuple[str, ...]) -> bool:
     command = words[1]
     if any(word.startswith("/") or "://" in word for word in words):
         return False  # what is not in the project is not ours to write, and servers are not there
+    if "--on" in words:
+        return False  # a cluster is started for it
     if command == "run":
         # A library that is an empty file here, and a run that was interrupted.
         return not {"--native", "--resume"} & {*words}
