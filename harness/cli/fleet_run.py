@@ -139,13 +139,16 @@ def print_fleet_tables(
     from rich.text import Text
 
     from loopgauge.harness.cli.console import stdout_console
+    from loopgauge.harness.cli.fleet_table import print_fleet
     from loopgauge.harness.cli.table import print_run
+    from loopgauge.harness.fleet.across import summarise_fleet
 
     console = stdout_console()
     for key, summary in summaries.items() if len(summaries) <= MOST_TABLES else ():
         console.print(Text(f"{names.get(key, key)} ({key})", style="bold"))
         print_run(summary, console)
         console.print()
+    print_fleet(summarise_fleet(fleet, summaries), console, names)
 
 
 def exit_code(
