@@ -1,11 +1,14 @@
-"""How well the method did in the runs that are published with the project (reports/results)."""
+"""How well the method did: in the runs that are published with the project (reports/results), and
+in simulated fleets (scripts/studies/fleets.py)."""
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from docsite.markdown import code, table
 from loopgauge.harness.errors import HarnessError
@@ -13,7 +16,9 @@ from loopgauge.harness.store import read_run
 from loopgauge.harness.summary import BenchmarkSummary, RunSummary, summarise
 from loopgauge.reports.wording import TIMES
 
-RESULTS = Path(__file__).resolve().parents[2] / "reports" / "results"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "reports" / "results"
+FLEETS = ROOT / "scripts" / "studies" / "fleet_figures.jsonl"
 HEAD = [
     "run",
     f"benchmarks {TIMES} arms {TIMES} processes",
@@ -21,6 +26,16 @@ HEAD = [
     "A/A distance from 1: median, largest",
     "A/A spread over processes",
     "half an interval, median of all loops",
+]
+
+FLEETS_HEAD = [
+    "fleets",
+    "interval holds the truth",
+    "without a spread of hosts",
+    "prediction holds one more host",
+    "odd host named",
+    "by distance alone",
+    "a host wrongly named",
 ]
 
 
@@ -75,3 +90,26 @@ def _processes(run: RunSummary) -> int:
 
 def _percent(log_ratio: float) -> str:
     return f"{math.expm1(log_ratio):.1%}"
+
+
+def fleets() -> str:
+    """What `scripts/dev study fleets` wrote, a row for each part of its fleets."""
+    lines = FLEETS.read_text("utf-8").splitlines()
+    return table(FLEETS_HEAD, [_fleets_row(json.loads(line)) for line in lines])
+
+
+def _fleets_row(found: dict[str, Any]) -> list[str]:
+    number, plain, mixed = found["number"], found["without_odd"], found["with_odd"]
+    return [
+        f"{found['fleets']} ({number:,})",
+        _share(found["covered"], number),
+        _share(found["covered_without_spread"], number),
+        _share(found["predicted"], plain),
+        _share(found["odd_named"], mixed),
+        _share(found["odd_by_distance"], mixed),
+        _share(found["wrong_name"], number),
+    ]
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count / of:.1%}" if of else "\u2013"

@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "scenarios": catalogues.scenarios,
     "rules": catalogues.rules,
     "committed-runs": figures.committed_runs,
+    "simulated-fleets": figures.fleets,
 }
 
 
