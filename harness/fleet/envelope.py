@@ -6,6 +6,7 @@ import json
 
 import msgspec
 
+from loopgauge.harness.fleet.believing import text
 from loopgauge.harness.fleet.machine_lock import Lock
 
 
@@ -23,11 +24,16 @@ def request(function: str, payload: bytes, *, lock: Lock, session: str) -> bytes
 
 
 def parse(data: bytes) -> Answer:
-    """Whatever came, made an answer of."""
+    """Whatever came, made an answer of. Its words are as they may be shown."""
     head, _, payload = data.partition(b"\n")
     try:
         answer = msgspec.json.decode(head, type=Answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Answer(ok=False, kind="Garbage", words=f"the answer makes no sense: {error}")
-    answer.payload = payload
-    return answer
+    return Answer(
+        ok=answer.ok,
+        kind=text(answer.kind),
+        words=text(answer.words),
+        trace=text(answer.trace),
+        payload=payload,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -111,4 +112,4 @@ def name_hash(name: str) -> str:
 
 def discreet(text: str, name: str) -> str:
     """For a file that may be published: what the worker is called stays with its user."""
-    return text.replace(name, "the host") if name else text
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "the host", text) if name else text

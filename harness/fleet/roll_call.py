@@ -12,6 +12,7 @@ import msgspec
 
 from loopgauge.harness.errors import NoHost
 from loopgauge.harness.fleet import envelope
+from loopgauge.harness.fleet.believing import clean
 from loopgauge.harness.fleet.fitness import fitness
 from loopgauge.harness.fleet.hosts import (
     Host,
@@ -219,7 +220,7 @@ def _facts(candidate: Candidate, said: Any) -> HostFacts | LeftOut:
             cure="Install loopgauge into its Python, or send it with --wheel",
         )
     try:
-        facts = msgspec.json.decode(answer.payload, type=HostFacts)
+        facts = clean(msgspec.json.decode(answer.payload, type=HostFacts))
     except msgspec.DecodeError as error:
         return LeftOut(name=name, reason=f"describes itself in words that make no sense ({error})")
     facts.utc_offset_s = candidate.offset_s

@@ -82,7 +82,8 @@ class Cluster:
             name,
             ["dask_worker", f"tcp://127.0.0.1:{self.port}", "--host", "127.0.0.1", "--name", name,
              "--nthreads", str(threads), "--nanny" if nanny else "--no-nanny", "--no-dashboard",
-             "--memory-limit", "0", "--local-directory", str(self.folder), *known, *options],
+             "--dashboard-address", "127.0.0.1:0", "--memory-limit", "0",
+             "--local-directory", str(self.folder), *known, *options],
             python,
             variables,
         )  # fmt: skip
