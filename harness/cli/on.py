@@ -35,9 +35,8 @@ _OPTIONS = (
         "--wheel",
         "wheels",
         multiple=True,
-        type=EXISTING,
-        metavar="FILE",
-        help="With --on: install this wheel on the hosts (repeat).",
+        metavar="FILE|NAME==VERSION",
+        help="With --on: install this wheel on the hosts, or this from the index (repeat).",
     ),
     click.option(
         "--index",
@@ -65,7 +64,7 @@ def on_options(command: Command) -> Command:
 def place_from(
     *,
     on: str | None,
-    wheels: tuple[Path, ...],
+    wheels: tuple[str, ...],
     index: str | None,
     tls_ca: Path | None,
     tls_cert: Path | None,
@@ -75,6 +74,8 @@ def place_from(
     """None without `--on`. Raises BadPlace, or UsageError for an option that needs it."""
     from loopgauge.harness.fleet.place import place_of
 
+    if index and not wheels:
+        raise click.UsageError("--index is where --wheel comes from, and none is given.")
     if on is None:
         given = {"--wheel": wheels, "--index": index, "--tls-ca": tls_ca, "--tls-cert": tls_cert,
                  "--tls-key": tls_key, "--unfit": unfit}  # fmt: skip

@@ -18,8 +18,9 @@ import msgspec
 
 from loopgauge.harness.errors import CallFailed, HarnessError, HostLost
 from loopgauge.harness.fleet import environments
-from loopgauge.harness.fleet.hosts import Host, Package
-from loopgauge.harness.fleet.wheels import Wheel, candidates
+from loopgauge.harness.fleet.hosts import Host
+from loopgauge.harness.fleet.model import Package
+from loopgauge.harness.fleet.wheels import Goods, Wheel, candidates
 from loopgauge.harness.gate import behind
 
 if TYPE_CHECKING:
@@ -102,15 +103,13 @@ def over(connection: Connection) -> Call:
     return call
 
 
-def deliver(
-    wheels: Sequence[Wheel], index: str, workers: Sequence[str], call: Call
-) -> dict[str, Environment]:
+def deliver(goods: Goods, workers: Sequence[str], call: Call) -> dict[str, Environment]:
     """The environment of each worker, all served beside each other. What goes wrong on one is in
     its environment, and stops no other."""
 
     def served(worker: str) -> Environment:
         try:
-            return serve(wheels, index, worker, call)
+            return serve(goods, worker, call)
         except Undeliverable as error:
             cause, cure = error.args
             return Environment(cause=cause, cure=cure)
@@ -123,12 +122,12 @@ def deliver(
         return dict(zip(workers, pool.map(served, workers), strict=True))
 
 
-def equip(host: Host, wheels: Sequence[Wheel], index: str, call: Call) -> Equipped:
+def equip(host: Host, goods: Goods, call: Call) -> Equipped:
     """Raises CallFailed for what one of its workers cannot have, and HostLost where it has none."""
     workers = [*host.workers]
     if not workers:
         raise HostLost(host.name, f"{host.name} has no worker", "Start it again")
-    made = [*deliver(wheels, index, workers, call).values()]
+    made = [*deliver(goods, workers, call).values()]
     for environment in made:
         if environment.cause:
             failed = CallFailed(
@@ -142,10 +141,11 @@ def equip(host: Host, wheels: Sequence[Wheel], index: str, call: Call) -> Equipp
     return Equipped(made[0].python, made[0].installed, made[0].unfitting)
 
 
-def serve(wheels: Sequence[Wheel], index: str, worker: str, call: Call) -> Environment:
+def serve(goods: Goods, worker: str, call: Call) -> Environment:
     """Asks what fits and what is missing, sends that, and has the environment made. Raises
     Undeliverable, msgspec.MsgspecError for an answer that is none of ours, and what `call`
     raises."""
+    wheels = goods.wheels
     request = msgspec.json.encode({"wheels": wheels})
     survey = answer(call(worker, environments.survey, request), Survey)
     words = {entry.project: entry.words for entry in survey.unfitting}
@@ -161,11 +161,12 @@ def serve(wheels: Sequence[Wheel], index: str, worker: str, call: Call) -> Envir
             for wheel in {wheel.project: wheel for wheel in candidates(wheels)}.values()
             if wheel.project in words
         ],
-        "index": index,
+        "named": goods.named,
+        "index": goods.index,
         "behind": Path(behind.__file__).read_text(encoding="utf-8"),
     }
     made = answer(call(worker, environments.make, msgspec.json.encode(asked)), Environment)
-    return msgspec.structs.replace(made, unfitting=survey.unfitting)
+    return msgspec.structs.replace(made, unfitting=[*survey.unfitting, *made.unfitting])
 
 
 def send(wheel: Wheel, worker: str, call: Call) -> None:

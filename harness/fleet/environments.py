@@ -51,14 +51,23 @@ ANOTHER_CACHE = "start the worker with XDG_CACHE_HOME set to a folder of its own
 
 # What the worker's Python would import from, and what is installed there.
 LOOK = """
-import importlib.metadata, json, sys
-there = sorted({f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions()})
-print(json.dumps({"path": sys.path, "there": there}))
+import importlib.metadata, json, re, sys
+there, modules = set(), {}
+for one in importlib.metadata.distributions():
+    there.add(f"{one.metadata['Name']}=={one.version}")
+for module, names in importlib.metadata.packages_distributions().items():
+    for name in names:
+        modules.setdefault(re.sub("[-_.]+", "-", name).lower(), []).append(module)
+print(json.dumps({"path": sys.path, "there": sorted(there), "modules": modules}))
 """
 
 
 class Refused(Exception):
     """This host cannot have the environment: cause and cure."""
+
+
+class Unavailable(Refused):
+    """No wheel to be had for this host."""
 
 
 _answers: dict[str, bytes] = {}
@@ -137,8 +146,9 @@ def make(request: bytes) -> bytes:
     """The environment with the wheels that fit: made now, or found.
 
     `request`: {"wheels": [those that fit], "left_out": [those that do not, with "words"],
-    "index": URL or "", "behind": source of a module with put_behind()}. The answer is JSON:
-    {"python", "key", "installed": [{"name", "version", "sha256"}], "made", "cause", "cure"}.
+    "named": [{"project", "version"}], "index": URL or "", "behind": source of a module with
+    put_behind()}. The answer is JSON: {"python", "key", "installed": [{"name", "version",
+    "sha256"}], "unfitting": [{"project", "words"}], "made", "cause", "cure"}.
     Takes seconds, minutes with an index. It goes on if whoever asked has gone: the next who asks
     finds it.
     """
@@ -156,7 +166,7 @@ def make(request: bytes) -> bytes:
             (home / WHOLE).touch()
             whole = json.loads((home / WHOLE).read_text(encoding="utf-8"))
         clean(keep=home)
-        answer.update(python=str(home / "venv/bin/python"), key=key, installed=whole["installed"])
+        answer.update(python=str(home / "venv/bin/python"), key=key, **whole)
     except (Refused, OSError) as error:
         answer["cause"], answer["cure"] = said(error)
     return json.dumps(answer).encode()
@@ -252,6 +262,7 @@ def key_of(asked: dict[str, Any], look: dict[str, Any]) -> str:
         RULES,
         sorted(wheel["sha256"] for wheel in asked["wheels"]),
         sorted(wheel["sha256"] for wheel in asked["left_out"]),
+        [[named["project"], named["version"]] for named in asked["named"]],
         asked["index"],
         asked["behind"],
         [sys.version, sys.executable, sys.prefix, sys.base_prefix],
@@ -277,16 +288,21 @@ def build(asked: dict[str, Any], look: dict[str, Any], home: Path, lock: int) ->
         listed.write_text("".join(map(requirement, asked["wheels"])), encoding="utf-8")
         offline = ["--no-index", "--no-deps", "--require-hashes", "-r", str(listed)]
         run([*pip, *offline], home, lock)
+    fetched, unfitting = with_named(pip, asked, look, home, lock)
     put_behind(site_of(venv), asked["behind"], imported_from(look["path"]))
-    fetched = with_dependencies(pip, asked, home, lock)
-    for wheel in asked["left_out"]:
+    fetched += with_dependencies(pip, asked, fetched, home, lock)
+    for wheel in [*asked["left_out"], *unfitting]:
         stand_in(site_of(venv), wheel)
     sent = [
         {"name": wheel["project"], "version": wheel["version"], "sha256": wheel["sha256"]}
         for wheel in asked["wheels"]
     ]
     whole = home / f"{WHOLE}.new"
-    whole.write_text(json.dumps({"installed": [*sent, *fetched]}), encoding="utf-8")
+    about = {
+        "installed": [*sent, *fetched],
+        "unfitting": [{"project": one["project"], "words": one["words"]} for one in unfitting],
+    }
+    whole.write_text(json.dumps(about), encoding="utf-8")
     whole.replace(home / WHOLE)
 
 
@@ -305,17 +321,44 @@ def requirement(wheel: dict[str, Any]) -> str:
     return f"{wheel['project']} @ {path.as_uri()} --hash=sha256:{wheel['sha256']}\n"
 
 
+def with_named(
+    pip: list[str], asked: dict[str, Any], look: dict[str, Any], home: Path, lock: int
+) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+    """What the index gave, and what it has no fitting wheel of."""
+    fetched: list[dict[str, str]] = []
+    unfitting = []
+    for named in asked["named"]:
+        try:
+            fetched += from_index([*pip, "--no-deps", pinned(named)], asked, home, lock)
+        except Unavailable as error:
+            words = f"{pinned(named)} is not to be had for {here()}: {error.args[0]}"
+            modules = look["modules"].get(named["project"], [])
+            unfitting.append({**named, "words": words, "modules": modules, "entry_points": ""})
+    return fetched, unfitting
+
+
 def with_dependencies(
-    pip: list[str], asked: dict[str, Any], home: Path, lock: int
+    pip: list[str], asked: dict[str, Any], fetched: list[dict[str, str]], home: Path, lock: int
 ) -> list[dict[str, str]]:
-    """What the index gave: name, version and hash."""
-    if not any(wheel["requires"] for wheel in asked["wheels"]):
+    """What the index gave for them."""
+    if not fetched and not any(wheel["requires"] for wheel in asked["wheels"]):
         return []
-    names = [f"{wheel['project']}=={wheel['version']}" for wheel in asked["wheels"]]
+    names = [f"{one['name']}=={one['version']}" for one in fetched]
+    return from_index([*pip, *map(pinned, asked["wheels"]), *names], asked, home, lock)
+
+
+def pinned(one: dict[str, Any]) -> str:
+    return f"{one['project']}=={one['version']}"
+
+
+def from_index(
+    install: list[str], asked: dict[str, Any], home: Path, lock: int
+) -> list[dict[str, str]]:
+    """What was installed: name, version and hash."""
     report = home / "report.json"
     # In the environment, not in the command, which every user of the machine can read.
     source = {"PIP_INDEX_URL": asked["index"]} if asked["index"] else {"PIP_NO_INDEX": "1"}
-    run([*pip, "--report", str(report), *names], home, lock, **source)
+    run([*install, "--report", str(report)], home, lock, **source)
     return [
         {
             "name": entry["metadata"]["name"],
@@ -415,7 +458,7 @@ def failed(text: str, log: Path) -> Refused:
     if "No space left" in text:
         return Refused("its disk is full", f"Make room there: {log.parent.parent}")
     if "No matching distribution" in text:
-        return Refused(
+        return Unavailable(
             f"an environment lacks a dependency: {words}",
             "Give its wheel with --wheel, name an index with --index, or install it there",
         )

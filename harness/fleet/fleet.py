@@ -19,7 +19,7 @@ from loopgauge.harness.fleet.delivery import Equipped, equip, over
 from loopgauge.harness.fleet.hosts import Host, LeftOut
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.roll_call import require_one, roll_call
-from loopgauge.harness.fleet.wheels import Wheel, read_wheels
+from loopgauge.harness.fleet.wheels import Goods, goods_of
 
 if TYPE_CHECKING:
     from loopgauge.harness.fleet.connection import Connection
@@ -53,11 +53,11 @@ class Fleet:
             future.cancel()
             raise
 
-    def equip(self, host: Host, wheels: Sequence[Wheel], index: str = "") -> Equipped:
-        """One more environment there, with these wheels in front of what its worker's own Python
+    def equip(self, host: Host, goods: Goods) -> Equipped:
+        """One more environment there, with these goods in front of what its worker's own Python
         can import; the Python in it can be given in an order. Raises CallFailed in the words of the
         host, HostLost, and SchedulerLost."""
-        return equip(host, wheels, index, over(self._connection))
+        return equip(host, goods, over(self._connection))
 
 
 @contextlib.contextmanager
@@ -69,7 +69,9 @@ def open_fleet(
 ) -> Iterator[Fleet]:
     """`told` is given what happens to workers, a line each, from other threads. Raises NoScheduler,
     NoHost, BadWheel, or FleetError where Dask is not installed."""
-    read_wheels(place.wheels)  # what is wrong with them is said before anybody is bothered
+    goods_of(
+        place.wheels, place.index
+    )  # what is wrong with them is said before anybody is bothered
     with connected(place) as connection:
         session = secrets.token_hex(8)
         hosts, left_out, seen = roll_call(connection, session, place, told)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from loopgauge.harness.fleet.model import Package
 from loopgauge.harness.model import Interpreter, Machine
 
 NAME_MOST = 80  # characters
@@ -25,14 +26,6 @@ class HostFacts(msgspec.Struct, kw_only=True):
     utc_offset_s: float = 0.0
     free_bytes: int = 0  # in its temporary folder
     lock_refused: str = ""  # why the machine's lock cannot be taken
-
-
-class Package(msgspec.Struct, frozen=True):
-    """What was installed on a host for us; the hash is that of the wheel it came from."""
-
-    name: str
-    version: str
-    sha256: str
 
 
 class LeftOut(msgspec.Struct, kw_only=True):

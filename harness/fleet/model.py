@@ -39,6 +39,14 @@ class FleetHeader(Record, tag="header", kw_only=True):
     asked: Asked
 
 
+class Package(msgspec.Struct, frozen=True):
+    """What was installed on a host for a run; the hash is that of the wheel it came from."""
+
+    name: str
+    version: str
+    sha256: str
+
+
 class FleetHost(Record, tag="host", kw_only=True):
     """The last one of a key counts. "measuring" where the command was ended, too: it goes on there.
     A host that was left out has no key of its own, and its hash stands for it."""
@@ -56,6 +64,7 @@ class FleetHost(Record, tag="host", kw_only=True):
     python: str = ""
     build_kind: str = ""
     build_hash: str = ""
+    installed: list[Package] = msgspec.field(default_factory=list)
 
 
 class FleetEvent(Record, tag="event", kw_only=True):

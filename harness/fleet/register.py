@@ -16,6 +16,11 @@ from loopgauge.harness.fleet.folder import FILE
 from loopgauge.harness.fleet.model import AnyFleetRecord, FleetEvent, FleetHost, HostState
 from loopgauge.harness.store import RunWriter
 
+# A numeric address, and a path that begins a word.
+PRIVATE = re.compile(
+    r"(?:[a-z]+://)?\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|(?<![\w./…])/[^\s:;,()'\"]+"
+)
+
 if TYPE_CHECKING:
     from loopgauge.harness.fleet.hosts import Host, LeftOut
 
@@ -103,6 +108,7 @@ def described(host: Host) -> FleetHost:
         python=interpreter.version,
         build_kind=interpreter.build_kind,
         build_hash=interpreter.build_hash,
+        installed=host.installed,
     )
 
 
@@ -111,5 +117,7 @@ def name_hash(name: str) -> str:
 
 
 def discreet(text: str, name: str) -> str:
-    """For a file that may be published: what the worker is called stays with its user."""
-    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "the host", text) if name else text
+    """For a file that may be published: what the worker is called, its address and its folders
+    stay with its user."""
+    text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "the host", text) if name else text
+    return PRIVATE.sub("…", text)

@@ -18,11 +18,11 @@ from loopgauge.harness.fleet.hosts import (
     Host,
     HostFacts,
     LeftOut,
-    Package,
     WorkerSeen,
     among,
     host_key,
 )
+from loopgauge.harness.fleet.model import Package
 from loopgauge.harness.fleet.place import Place
 
 if TYPE_CHECKING:
@@ -161,12 +161,12 @@ def _supplied(
     if not place.wheels or not candidates:
         return [*candidates], []
     from loopgauge.harness.fleet.delivery import deliver, over
-    from loopgauge.harness.fleet.wheels import read_wheels
+    from loopgauge.harness.fleet.wheels import goods_of
 
     addresses = [one.seen.address for one in candidates]
-    wheels = read_wheels(place.wheels)
-    told(f"bringing {', '.join(wheel.file for wheel in wheels)} to the workers")
-    made = deliver(wheels, place.index, addresses, over(connection))
+    goods = goods_of(place.wheels, place.index)
+    told(f"bringing {goods} to the workers")
+    made = deliver(goods, addresses, over(connection))
     served, unserved = [], []
     for one in candidates:
         environment = made[one.seen.address]

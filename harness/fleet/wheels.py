@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PathDistribution
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +17,8 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from loopgauge.harness.errors import BadWheel
 
-LOOPS = "loopgauge.loops"  # the group of entry points, as in loops/registry.py
+# NAME==VERSION as an index knows it; neither has a character that could be a path or an option.
+PINNED = re.compile(r"[A-Za-z0-9][\w.-]*==[0-9][\w.+!]*")
 
 
 class Wheel(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,19 +37,59 @@ class Wheel(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-def read_wheels(names: Iterable[str]) -> tuple[Wheel, ...]:
-    """Each file once. Raises BadWheel for what is no wheel, and for two versions of one project
-    (wheels of one version for several Pythons and processors are what is wanted)."""
-    wheels = {wheel.sha256: wheel for wheel in map(read_wheel, map(Path, names))}
-    versions: dict[str, Wheel] = {}
-    for wheel in wheels.values():
-        other = versions.setdefault(wheel.project, wheel)
-        if other.version != wheel.version:
+class Named(msgspec.Struct, frozen=True):
+    """What a host takes from the index itself: of several wheels it knows best which one fits."""
+
+    project: str
+    version: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.project}=={self.version}"
+
+
+@dataclass(frozen=True)
+class Goods:
+    """All that is brought to hosts."""
+
+    wheels: tuple[Wheel, ...] = ()
+    named: tuple[Named, ...] = ()
+    index: str = ""
+
+    def __str__(self) -> str:
+        return ", ".join(one.file for one in self.all())
+
+    def all(self) -> Iterator[Wheel | Named]:
+        yield from self.wheels
+        yield from self.named
+
+
+def goods_of(words: Iterable[str], index: str = "") -> Goods:
+    """Of files, each once, and of NAME==VERSION. Raises BadWheel for what is neither, and for two
+    versions of one project (wheels of one version for several Pythons and processors are what is
+    wanted)."""
+    words = [*words]
+    names = [word for word in words if PINNED.fullmatch(word)]
+    files = [word for word in words if word not in names]
+    if names and not index:
+        raise BadWheel(f"{names[0]} is no file", "Name the index that has it: --index URL")
+    wheels = {wheel.sha256: wheel for wheel in map(read_wheel, map(Path, files))}
+    named = dict.fromkeys(map(named_of, names))
+    goods = Goods(tuple(wheels.values()), tuple(named), index)
+    versions: dict[str, Wheel | Named] = {}
+    for one in goods.all():
+        other = versions.setdefault(one.project, one)
+        if other.version != one.version:
             raise BadWheel(
-                f"{other.file} and {wheel.file} are two versions of {wheel.project}",
+                f"{other.file} and {one.file} are two versions of {one.project}",
                 "Give one of them, or measure twice",
             )
-    return tuple(wheels.values())
+    return goods
+
+
+def named_of(word: str) -> Named:
+    name, _, version = word.partition("==")
+    return Named(canonicalize_name(name), version)
 
 
 def read_wheel(path: Path) -> Wheel:

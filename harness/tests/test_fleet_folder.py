@@ -24,6 +24,7 @@ from loopgauge.harness.fleet.model import (
     FleetHeader,
     FleetHost,
 )
+from loopgauge.harness.fleet.register import discreet
 from loopgauge.harness.store import RunWriter
 
 ASKED = Asked(
@@ -135,3 +136,17 @@ def test_no_run_is_read_from_elsewhere(tmp_path: Path, name: str) -> None:
     folder = written(tmp_path / "f", HEADER, host(state="done", file=name))
     with pytest.raises(NotARunFile, match="line 2"):
         read_fleet(folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("rack-1 has no worker", "the host has no worker"),
+        ("lacks it: /home/me/.cache/x: Permission denied", "lacks it: …: Permission denied"),
+        ("(/tmp/a.lock: No such file)", "(…: No such file)"),
+        ("tcp://10.0.0.7:4711 is gone", "… is gone"),
+        ("5 KiB/s and 3.11.2/3.12 on x86_64", "5 KiB/s and 3.11.2/3.12 on x86_64"),
+    ],
+)
+def test_reasons_tell_no_name_and_no_place(said: str, kept: str) -> None:
+    assert discreet(said, "rack-1") == kept

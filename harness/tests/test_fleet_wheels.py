@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from loopgauge.harness.errors import BadWheel, CallFailed
 from loopgauge.harness.fleet import delivery, environments
 from loopgauge.harness.fleet.delivery import Environment, deliver
 from loopgauge.harness.fleet.fleet import open_fleet
-from loopgauge.harness.fleet.hosts import Package
+from loopgauge.harness.fleet.model import Package
 from loopgauge.harness.fleet.place import place_of
-from loopgauge.harness.fleet.wheels import Wheel, candidates, read_wheels
+from loopgauge.harness.fleet.wheels import Wheel, candidates, goods_of
 
 LOOP = "import asyncio\n\n\ndef new_loop():\n    return asyncio.SelectorEventLoop()\n"
 PURE = "py3-none-any"
@@ -57,6 +57,10 @@ def wheel_file(
     return path
 
 
+def wheels_of(names: Iterable[str]) -> tuple[Wheel, ...]:
+    return goods_of(names).wheels
+
+
 @dataclass
 class Workers:
     """Calls what a worker would be asked to call, here; `sent` has the bytes each was sent."""
@@ -71,8 +75,9 @@ class Workers:
             self.sent += len(given[-1])
         return function(*self.before(function.__name__, given))
 
-    def deliver(self, *paths: Path, index: str = "") -> Environment:
-        return deliver(read_wheels(map(str, paths)), index, ["one"], self.call)["one"]
+    def deliver(self, *paths: Path | str, index: str = "") -> Environment:
+        words = [str(path) for path in paths]
+        return deliver(goods_of(words, index), ["one"], self.call)["one"]
 
 
 @pytest.fixture
@@ -111,7 +116,7 @@ VERSION = "import tinyloop; print(tinyloop.VERSION)"
 
 def refused(*names: str) -> str:
     with pytest.raises(BadWheel) as caught:
-        read_wheels(names)
+        goods_of(names)
     problem = explain(caught.value)
     assert problem is not None
     assert problem.code == ExitCode.USAGE
@@ -121,7 +126,7 @@ def refused(*names: str) -> str:
 
 def test_a_wheel_is_described(tmp_path: Path) -> None:
     path = wheel_file(tmp_path, metadata="Requires-Python: >=3.11\nRequires-Dist: Some.Thing>2\n")
-    (wheel,) = read_wheels([str(path)])
+    (wheel,) = wheels_of([str(path)])
     assert (wheel.project, wheel.version, wheel.modules) == ("tinyloop", "1.0", ("tinyloop",))
     assert (wheel.requires_python, wheel.requires) == (">=3.11", ("some-thing",))
     assert wheel.size == path.stat().st_size
@@ -146,9 +151,16 @@ def test_two_versions_of_one_project_are_refused(tmp_path: Path) -> None:
     assert "two versions of tinyloop" in refused(*map(str, files))
 
 
+def test_a_version_that_no_index_was_named_for_is_refused(tmp_path: Path) -> None:
+    assert "tinyloop==1.0 is no file. Name the index" in refused("tinyloop==1.0")
+    path = str(wheel_file(tmp_path))
+    with pytest.raises(BadWheel, match="two versions of tinyloop"):
+        goods_of([path, "TinyLoop==2.0"], "https://index.example/simple")
+
+
 def test_a_file_named_twice_is_one_wheel(tmp_path: Path) -> None:
     path = str(wheel_file(tmp_path))
-    assert len(read_wheels([path, path])) == 1
+    assert len(wheels_of([path, path])) == 1
 
 
 def test_what_others_require_is_no_candidate(tmp_path: Path) -> None:
@@ -156,7 +168,7 @@ def test_what_others_require_is_no_candidate(tmp_path: Path) -> None:
         wheel_file(tmp_path, metadata="Requires-Dist: helper\n"),
         wheel_file(tmp_path, name="helper"),
     ]
-    assert [wheel.project for wheel in candidates(read_wheels(map(str, paths)))] == ["tinyloop"]
+    assert [wheel.project for wheel in candidates(wheels_of(map(str, paths)))] == ["tinyloop"]
 
 
 # --- what fits ------------------------------------------------------------------------------
@@ -172,14 +184,14 @@ def test_the_most_particular_wheel_is_chosen(tmp_path: Path) -> None:
         wheel_file(tmp_path, tag=tag)
         for tag in (PURE, FOREIGN, f"py{major}{minor}-none-any", f"py{major}-none-linux_s390x")
     ]
-    chosen = environments.best(offered(*read_wheels(map(str, paths))))
+    chosen = environments.best(offered(*wheels_of(map(str, paths))))
     assert chosen is not None
     assert chosen["file"] == f"tinyloop-1.0-py{major}{minor}-none-any.whl"
 
 
 @pytest.mark.parametrize(("tag", "metadata"), [(FOREIGN, ""), (PURE, "Requires-Python: <3\n")])
 def test_what_does_not_fit_is_not_chosen(tmp_path: Path, tag: str, metadata: str) -> None:
-    wheels = read_wheels([str(wheel_file(tmp_path, tag=tag, metadata=metadata))])
+    wheels = wheels_of([str(wheel_file(tmp_path, tag=tag, metadata=metadata))])
     assert environments.best(offered(*wheels)) is None
 
 
@@ -210,7 +222,7 @@ def test_pieces_are_put_together(
 ) -> None:
     monkeypatch.setattr(delivery, "PIECE", 100)
     path = wheel_file(tmp_path)
-    (wheel,) = read_wheels([str(path)])
+    (wheel,) = wheels_of([str(path)])
     delivery.send(wheel, "one", workers.call)
     assert workers.asked.count("receive") == -(-path.stat().st_size // 100)
     assert workers.sent == path.stat().st_size
@@ -218,7 +230,7 @@ def test_pieces_are_put_together(
 
 
 def test_a_piece_that_comes_twice_does_no_harm(cache: Path, tmp_path: Path) -> None:
-    (wheel,) = read_wheels([str(wheel_file(tmp_path))])
+    (wheel,) = wheels_of([str(wheel_file(tmp_path))])
     content = Path(wheel.path).read_bytes()
     for offset, piece in [(0, content[:50]), (0, content[:50]), (50, content[50:])]:
         told = environments.receive(wheel.sha256, wheel.file, "t", offset, wheel.size, piece)
@@ -239,7 +251,7 @@ def test_a_kept_wheel_that_was_changed_is_missing(
     workers: Workers, cache: Path, tmp_path: Path
 ) -> None:
     path = wheel_file(tmp_path)
-    (wheel,) = read_wheels([str(path)])
+    (wheel,) = wheels_of([str(path)])
     delivery.send(wheel, "one", workers.call)
     (kept,) = cache.glob("wheels/*/*.whl")
     kept.write_bytes(b"something else")
@@ -257,8 +269,8 @@ def test_nothing_is_written_outside_the_cache(cache: Path, file: str) -> None:
 
 
 def test_two_workers_make_one_environment(workers: Workers, cache: Path, tmp_path: Path) -> None:
-    wheels = read_wheels([str(wheel_file(tmp_path))])
-    made = deliver(wheels, "", ["one", "two"], workers.call)
+    goods = goods_of([str(wheel_file(tmp_path))])
+    made = deliver(goods, ["one", "two"], workers.call)
     assert {environment.cause for environment in made.values()} == {""}
     assert sorted(environment.made for environment in made.values()) == [False, True]
 
@@ -339,8 +351,21 @@ def test_a_dependency_comes_from_the_index_that_was_named(workers: Workers, tmp_
     path = wheel_file(tmp_path, metadata="Requires-Dist: helper\nRequires-Dist: msgspec\n")
     made = workers.deliver(path, index=(tmp_path / "index").as_uri())
     assert inside(made, "import helper, msgspec; print(helper.VERSION)") == "1.0"
-    (described,) = read_wheels([str(helper)])
+    (described,) = wheels_of([str(helper)])
     assert made.installed[1:] == [Package("helper", "1.0", described.sha256)]
+
+
+def test_a_candidate_comes_from_the_index_by_its_name(workers: Workers, tmp_path: Path) -> None:
+    helper = wheel_file(tmp_path / "index/helper", name="helper")
+    (helper.parent / "index.html").write_text(f'<a href="{helper.name}">{helper.name}</a>')
+    made = workers.deliver("helper==1.0", "msgspec==0.0.1", index=(tmp_path / "index").as_uri())
+    assert inside(made, "import helper; print(helper.VERSION)") == "1.0"
+    (described,) = wheels_of([str(helper)])
+    assert made.installed == [Package("helper", "1.0", described.sha256)]
+    (unfitting,) = made.unfitting  # and what the worker's own Python has is another version
+    assert unfitting.words.startswith(f"msgspec==0.0.1 is not to be had for {environments.here()}")
+    code = "try: import msgspec\nexcept ImportError as error: print(error)"
+    assert inside(made, code) == unfitting.words
 
 
 def test_a_wheel_that_does_not_install_is_named_with_the_words_of_pip(
@@ -391,7 +416,7 @@ def test_what_fails_on_one_worker_stops_no_other(workers: Workers, tmp_path: Pat
     def call(worker: str, function: Callable[..., bytes], *given: Any) -> bytes:
         return b"{}" if worker == "two" else workers.call(worker, function, *given)
 
-    made = deliver(read_wheels([str(wheel_file(tmp_path))]), "", ["one", "two"], call)
+    made = deliver(goods_of([str(wheel_file(tmp_path))]), ["one", "two"], call)
     assert inside(made["one"], VERSION) == "1.0"
     assert made["two"].cause.startswith("no environment was made")
 
@@ -440,12 +465,12 @@ def test_workers_measure_in_environments_of_the_wheels_they_were_sent(
 
 
 def test_a_host_can_have_one_more_environment(cluster: Cluster, tmp_path: Path) -> None:
-    wheels = read_wheels([str(wheel_file(tmp_path))])
-    broken = read_wheels([str(wheel_file(tmp_path, name="broken", format="9.0"))])
+    goods = goods_of([str(wheel_file(tmp_path))])
+    broken = goods_of([str(wheel_file(tmp_path, name="broken", format="9.0"))])
     with open_fleet(place_of(cluster.on)) as fleet:
         (host,) = fleet.hosts
         assert host.executable == sys.executable
-        equipped = fleet.equip(host, wheels)
+        equipped = fleet.equip(host, goods)
         with pytest.raises(CallFailed, match=r"one: lacks the wheels: pip says: .*Wheel-Version"):
             fleet.equip(host, broken)
     assert inside(Environment(python=equipped.python), VERSION) == "1.0"
