@@ -142,7 +142,7 @@ def test_no_run_is_read_from_elsewhere(tmp_path: Path, name: str) -> None:
     ("said", "kept"),
     [
         ("rack-1 has no worker", "the host has no worker"),
-        ("lacks it: /home/me/.cache/x: Permission denied", "lacks it: …: Permission denied"),
+        ("lacks it: /var/cache/x: Permission denied", "lacks it: …: Permission denied"),
         ("(/tmp/a.lock: No such file)", "(…: No such file)"),
         ("tcp://10.0.0.7:4711 is gone", "… is gone"),
         ("5 KiB/s and 3.11.2/3.12 on x86_64", "5 KiB/s and 3.11.2/3.12 on x86_64"),

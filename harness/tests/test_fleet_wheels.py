@@ -155,7 +155,7 @@ def test_a_version_that_no_index_was_named_for_is_refused(tmp_path: Path) -> Non
     assert "tinyloop==1.0 is no file. Name the index" in refused("tinyloop==1.0")
     path = str(wheel_file(tmp_path))
     with pytest.raises(BadWheel, match="two versions of tinyloop"):
-        goods_of([path, "TinyLoop==2.0"], "https://index.example/simple")
+        goods_of([path, "TinyLoop==2.0"], "file:///index")
 
 
 def test_a_file_named_twice_is_one_wheel(tmp_path: Path) -> None:
