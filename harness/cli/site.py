@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from loopgauge.harness.cli.errors import Problem, termination_as_interrupt
 from loopgauge.harness.cli.exit_codes import ExitCode
@@ -27,6 +28,8 @@ Examples:
   bench site
   bench site .bench results/*.jsonl.xz --out public --title "Loops at ACME"
   bench site .bench/runs .bench/conformance/RUN.jsonl --open
+  bench site --store postgresql://me@server/loopgauge --out public
+  bench site --store .bench/history.sqlite --loop uvloop --out uvloop.html
 
 \b
 PATH is a run file, a conformance result, the folder of a gate, or a folder that
@@ -35,6 +38,13 @@ site has a page that says which loop is good for what on each kind of machine
 and Python, the report of every run, the conformance matrix, trends, a page per
 loop and per rule, and badges. It opens from the disk and needs no network.
 Only the conformance results among PATHs are held against what was measured.
+
+\b
+--store builds from what `bench history import` has stored of many hosts: which
+loop for what by Python and kind of machine, each host by itself first, then
+over hosts, and where hosts say the opposite; a page per loop, trends, badges.
+A store keeps summaries, so there are no reports of runs and no conformance.
+With --loop the page of that loop alone is made, as one file.
 
 \b
 The site is built in a new folder, which takes the place of the old one when it
@@ -61,7 +71,21 @@ Exit codes:
     default=FOLDER,
     show_default=True,
     metavar="FOLDER",
-    help="Where to.",
+    help="Where to; with --loop a file, site-LOOP.html unless told.",
+)
+@click.option(
+    "--store",
+    metavar="FILE|URL",
+    help="Build from this store of `bench history` instead of from PATHs.",
+)
+@click.option("--loop", metavar="NAME", help="With --store: the page of this loop alone.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --store: how long to wait for another process that holds it.",
 )
 @click.option("--title", default=TITLE, show_default=True, metavar="TEXT", help="On every page.")
 @click.option(
@@ -71,8 +95,57 @@ Exit codes:
     help="Reports that are made at once. Default: as many as there are CPUs.",
 )
 @click.option("--open", "open_it", is_flag=True, help="Show the first page in the browser.")
-def site(paths: tuple[Path, ...], out: Path, title: str, jobs: int | None, open_it: bool) -> None:
+@click.pass_context
+def site(
+    context: click.Context,
+    paths: tuple[Path, ...],
+    out: Path,
+    store: str | None,
+    loop: str | None,
+    wait: float,
+    title: str,
+    jobs: int | None,
+    open_it: bool,
+) -> None:
     """Build a static site over many runs."""
+    if loop is not None and store is None:
+        raise click.UsageError("--loop belongs to --store; a site of PATHs has a page per loop.")
+    if store is None:
+        page, code = site_of_files(paths, out, title, jobs)
+    else:
+        refuse_beside_store(paths, jobs)
+        own_place = context.get_parameter_source("out") is not ParameterSource.DEFAULT
+        page, code = from_store(store, wait, loop, out if own_place or not loop else None, title)
+    if open_it:
+        click.launch(str(page.absolute()))
+    context.exit(code)
+
+
+def refuse_beside_store(paths: Sequence[Path], jobs: int | None) -> None:
+    """A run may be in a file and in the store, and would count twice; and of what a store says
+    there is no evidence to show beside the reports of files."""
+    for given, name in ((bool(paths), "PATHs"), (jobs is not None, "--jobs")):
+        if given:
+            raise click.UsageError(f"--store builds from the store alone: leave out {name}.")
+
+
+def from_store(
+    store: str, wait: float, loop: str | None, out: Path | None, title: str
+) -> tuple[Path, ExitCode]:
+    from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.cli.site_store import page_of_loop, site_of_store
+
+    if loop is None:
+        page = site_of_store(store, wait, out or FOLDER, title)
+    else:
+        page = page_of_loop(store, wait, loop, out, title)
+    click.echo(f"html: {shown(page)}", err=True)
+    return page, ExitCode.OK
+
+
+def site_of_files(
+    paths: tuple[Path, ...], out: Path, title: str, jobs: int | None
+) -> tuple[Path, ExitCode]:
     from loopgauge.harness.cli import site_sources
     from loopgauge.harness.cli.runs import shown
     from loopgauge.harness.cli.site_folder import replacing, require_ours
@@ -92,9 +165,7 @@ def site(paths: tuple[Path, ...], out: Path, title: str, jobs: int | None, open_
     click.echo(f"html: {shown(out / 'index.html')}", err=True)
     for problem in problems:
         click.echo(f"error: {problem}.", err=True)
-    if open_it:
-        click.launch(str((out / "index.html").absolute()))
-    click.get_current_context().exit(ExitCode.UNREADABLE if problems else ExitCode.OK)
+    return out / "index.html", ExitCode.UNREADABLE if problems else ExitCode.OK
 
 
 def build(found: Sources, folder: Path, title: str, jobs: int) -> list[str]:

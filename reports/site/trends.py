@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from loopgauge.harness.history.model import Entry, FamilyPoint, MachineKind
 from loopgauge.reports.conformance.matrix import file_name
@@ -31,19 +32,30 @@ class TrendPoint:
     unclear: bool = False  # no clear difference to the yardstick
 
 
+class Moment(Protocol):
+    """A run, or what stands for one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def created(self) -> str: ...
+    @property
+    def day(self) -> str: ...
+
+
 @dataclass
 class Trend:
     """Lines over the same runs; a loop that was not in a run has no point there."""
 
-    machine: MachineKind
+    machine: MachineKind | None  # None: of several kinds
     family: str  # "" of a benchmark by itself
     name: str  # of the family or the benchmark
     against: str
     benchmarks: tuple[str, ...]  # what every run of it asked, by name
-    runs: list[SiteRun] = field(default_factory=list)
+    runs: list[Moment] = field(default_factory=list)
     lines: dict[str, dict[str, TrendPoint]] = field(default_factory=dict)  # loop -> run -> point
 
-    def add(self, run: SiteRun, loop: str, point: TrendPoint) -> None:
+    def add(self, run: Moment, loop: str, point: TrendPoint) -> None:
         if not self.runs or self.runs[-1] is not run:
             self.runs.append(run)
         self.lines.setdefault(loop, {})[run.name] = point
@@ -74,7 +86,8 @@ class FamilyTrend:
         trend = self.trend
         asked = "\0".join((trend.against, *trend.benchmarks))
         key = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()[:8]
-        return f"trends/{file_name(f'{trend.machine.key}-{trend.name}-{key}')}.html"
+        machine = trend.machine.key if trend.machine else ""
+        return f"trends/{file_name(f'{machine}-{trend.name}-{key}')}.html"
 
 
 def trends(contents: Contents) -> tuple[list[FamilyTrend], int]:

@@ -30,6 +30,7 @@ ALLOWED = {
         "loopgauge.harness.whole_file",
         "loopgauge.harness.comparison.model",
         "loopgauge.harness.history.model",
+        "loopgauge.harness.history.fleet_model",
         "loopgauge.harness.fleet.across",
         "loopgauge.harness.gate.evidence",
         "loopgauge.harness.gate.model",
