@@ -69,7 +69,7 @@ class Listener(Protocol):
 
     def begin(self, loop: str, lane: Lane, questions: int) -> None: ...
 
-    def tried(self, question: Question) -> None:
+    def tried(self, loop: str, lane: Lane) -> None:
         """Asked once, and to be asked again before there is a verdict."""
 
     def verdict(self, verdict: Verdict) -> None: ...
@@ -229,7 +229,7 @@ class _Session:
             with self.lock:
                 verdict = judge.add(question, outcome)
                 if verdict is None:
-                    self.listener.tried(question)
+                    self.listener.tried(subject.loop, lane)
                     return
                 self.writer.write(verdict)
                 answered[question.id] = verdict

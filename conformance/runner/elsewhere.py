@@ -33,6 +33,9 @@ SIZES: dict[Lane, int] = {"rules": 24, "cpython": 24, "differential": 1, "ecosys
 #: How often a batch is sent that comes back without an answer.
 TRIES = 3
 
+#: After so many batches without an answer, and none with one, the rest is not sent any more.
+HOPELESS = 5
+
 
 class Submit(Protocol):
     """Has a batch performed somewhere, by itself on its machine if `alone`."""
@@ -86,7 +89,7 @@ class Elsewhere:
             answering.cancel()
         if lane == "rules":  # in the others nothing is carried from one round to the next
             self.hangs[lane, target.name] += answering.order.hung
-        return answering.unanswered
+        return answering.unanswered()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -123,7 +126,8 @@ class _Answering:
         self.order = InOrder(lane, [*self.by_id], elsewhere.hangs[lane, target.name])
         self.results: queue.SimpleQueue[tuple[_Sent, Future[bytes]] | None] = queue.SimpleQueue()
         self.under_way: set[Future[bytes]] = set()
-        self.unanswered: list[str] = []
+        self.answers = self.hopeless = 0  # batches
+        self.lost: dict[str, list[Question]] = {}  # by what was the matter with them
 
     def run(self) -> None:
         # Twice as many under way as can be at work: no place waits for us, and few batches were
@@ -160,6 +164,7 @@ class _Answering:
         except Exception as error:
             self.fail(batch, future, error)
             return
+        self.answers += 1
         for answer in answers:
             if self.order.add(answer.question, answer.outcome):
                 self.keep(answer.question, answer.outcome)
@@ -170,9 +175,19 @@ class _Answering:
         if batch.tries < TRIES:
             self.todo.appendleft(batch)
             return
-        first, count = batch.questions[0].id, len(batch.questions)
-        what = first if count == 1 else f"{first} and {count - 1} more"
-        self.unanswered.append(f"{self.target.name}: {what} could not be asked: {error}")
+        self.lost.setdefault(str(error), []).extend(batch.questions)
+        self.hopeless += 1
+        if not self.answers and self.hopeless == HOPELESS:
+            self.lost[str(error)] += [one for left in self.todo for one in left.questions]
+            self.todo.clear()
+
+    def unanswered(self) -> list[str]:
+        """Why some questions have no answer, a line for each reason."""
+        lines = []
+        for error, questions in self.lost.items():
+            more = f" and {len(questions) - 1} more" if len(questions) > 1 else ""
+            lines.append(f"{self.target.name}: {questions[0].id}{more} could not be asked: {error}")
+        return lines
 
     def keep(self, question: str, outcome: Outcome) -> None:
         self.module.keep(self.by_id[question], self.target, outcome)

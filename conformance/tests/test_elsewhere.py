@@ -47,7 +47,7 @@ class Listening:
     def begin(self, loop, lane, questions) -> None:
         pass
 
-    def tried(self, question) -> None:
+    def tried(self, loop, lane) -> None:
         pass
 
     def verdict(self, verdict) -> None:
@@ -192,6 +192,14 @@ def test_what_is_no_answer_is_told_and_the_rest_goes_on(
     assert not results.end.complete
     assert ("asyncio", "SOON-001.three") not in told(results)
     assert len(told(results)) > 1
+
+
+def test_where_nobody_answers_it_soon_ends(tmp_path: Path, workers: ThreadPoolExecutor) -> None:
+    elsewhere = Elsewhere(lambda payload, alone: workers.submit(full, payload), listed("rules"), 2)
+    results, listening = run(tmp_path / "r.jsonl", request([], []), elsewhere)
+    assert results.verdicts == []
+    (missed,) = listening.missed
+    assert f"{len(all_cases()) - 1} more could not be asked" in missed
 
 
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, workers: ThreadPoolExecutor) -> None:

@@ -22,7 +22,7 @@ class Quiet:
     def begin(self, loop, lane, questions) -> None:
         pass
 
-    def tried(self, question) -> None:
+    def tried(self, loop, lane) -> None:
         pass
 
     def verdict(self, verdict) -> None:

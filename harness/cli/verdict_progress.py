@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -31,16 +32,17 @@ class Display(Protocol):
 
     def begin(self, loop: str, lane: Lane, questions: int) -> None: ...
 
-    def asked(self, verdict: Verdict | None) -> None:
+    def asked(self, loop: str, lane: Lane, verdict: Verdict | None) -> None:
         """One question was answered; with its verdict, where there is one already."""
 
     def say(self, line: str) -> None: ...
 
 
-def verdict_display(*, counts_only: bool) -> Display:
-    """`counts_only`: without a line for every unexpected verdict."""
+def verdict_display(*, counts_only: bool, together: bool = False) -> Display:
+    """`counts_only`: without a line for every unexpected verdict. `together`: several loops are
+    asked at a time, each from a thread of its own; `loop` then is any name for one of them."""
     console = stderr_console()
-    return Bars(console) if live_display_wanted() else Lines(console, counts_only)
+    return Bars(console) if live_display_wanted() else Lines(console, counts_only, together)
 
 
 class Bars:
@@ -49,6 +51,9 @@ class Bars:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.tasks: dict[tuple[str, Lane], TaskID] = {}
+        self.unexpected: Counter[tuple[str, Lane]] = Counter()
+        self.drawn = 0.0
         self.rich = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -59,9 +64,6 @@ class Bars:
             auto_refresh=False,
             expand=True,
         )
-        self.task: TaskID | None = None
-        self.unexpected = 0
-        self.drawn = 0.0
 
     def __enter__(self) -> Self:
         self.rich.start()
@@ -76,15 +78,15 @@ class Bars:
         self.rich.stop()
 
     def begin(self, loop: str, lane: Lane, questions: int) -> None:
-        self.unexpected = 0
-        self.task = self.rich.add_task(f"{loop} {lane}", total=questions, unexpected="")
+        made = self.rich.add_task(f"{loop} {lane}", total=questions, unexpected="")
+        self.tasks[loop, lane] = made
         self.rich.refresh()
 
-    def asked(self, verdict: Verdict | None) -> None:
-        assert self.task is not None
-        self.unexpected += verdict is not None and verdict.status != "expected"
-        words = f"{self.unexpected} unexpected" if self.unexpected else ""
-        self.rich.update(self.task, advance=1, unexpected=words)
+    def asked(self, loop: str, lane: Lane, verdict: Verdict | None) -> None:
+        key = loop, lane
+        self.unexpected[key] += verdict is not None and verdict.status != "expected"
+        words = f"{self.unexpected[key]} unexpected" if self.unexpected[key] else ""
+        self.rich.update(self.tasks[key], advance=1, unexpected=words)
         now = time.monotonic()
         if now - self.drawn > REDRAWN_EVERY_S or self.rich.finished:
             self.drawn = now
@@ -97,9 +99,10 @@ class Bars:
 class Lines:
     """One line for each loop and lane and for every unexpected verdict; no control characters."""
 
-    def __init__(self, console: Console, counts_only: bool = False) -> None:
+    def __init__(self, console: Console, counts_only: bool = False, together: bool = False) -> None:
         self.console = console
         self.counts_only = counts_only
+        self.together = together
 
     def __enter__(self) -> Self:
         return self
@@ -115,11 +118,13 @@ class Lines:
     def begin(self, loop: str, lane: Lane, questions: int) -> None:
         self.say(f"{loop}: {lane}, {questions} {'case' if questions == 1 else 'cases'}")
 
-    def asked(self, verdict: Verdict | None) -> None:
+    def asked(self, loop: str, lane: Lane, verdict: Verdict | None) -> None:
         if verdict is not None and verdict.status != "expected" and not self.counts_only:
             what = "a known fault is gone" if verdict.status == "fixed" else verdict.reason
+            whose = f" {loop}:" if self.together else ""
             level = f" [{verdict.level}]" if verdict.level else ""
-            self.say(f"  {verdict.verdict:<13} {verdict.case}{level} {' '.join(what.split())}")
+            reason = " ".join(what.split())
+            self.say(f"  {verdict.verdict:<13}{whose} {verdict.case}{level} {reason}")
 
     def say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True)

@@ -242,17 +242,21 @@ def local_cluster(workers: int) -> Iterator[LocalCluster]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Dask tells of everything that happens to a cluster, and of every version that differs; what
-    the user must know of it, the fleet says."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    the user must know of it, the fleet says. Its configuration gives some loggers below
+    "distributed" levels of their own."""
+    names = [name for name in logging.Logger.manager.loggerDict if name.startswith("distributed.")]
+    loggers = [logging.getLogger(name) for name in ("distributed", *names)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="distributed")
             warnings.filterwarnings("ignore", message="Mismatched versions")
             yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
+from fleet_testing import cluster, empty_cluster  # noqa: F401
 from postgres_testing import postgres, postgres_url  # noqa: F401
 
 from loopgauge.harness.model import Header, Plan
