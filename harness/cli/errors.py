@@ -34,7 +34,7 @@ class Problem(Exception):
 
 
 def sentence(text: str) -> str:
-    return text if text.endswith((".", "?", ")")) else f"{text}."
+    return text if text.endswith((".", "?", ".)", "?)")) else f"{text}."
 
 
 class Terminated(KeyboardInterrupt):
