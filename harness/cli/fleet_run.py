@@ -52,7 +52,10 @@ def measure(place: Place, request: RunRequest) -> tuple[Path, dict[str, str]]:
     from loopgauge.harness.cli.fleet_progress import fleet_display
     from loopgauge.harness.fleet import session
 
-    names: dict[str, str] = {}
+    if request.resume is not None:
+        session.read_for_resume(request.resume)  # before a cluster is started for nothing
+    elif request.out is not None:
+        session.require_place(request.out)
     try:
         with termination_as_interrupt(), on.fleet(place) as fleet:
             names = {host.key: host.name for host in fleet.hosts}

@@ -160,7 +160,7 @@ def connected(place: Place) -> Iterator[Connection]:
     """Raises NoScheduler."""
     with quiet(), contextlib.ExitStack() as stack:
         if place.local_workers:
-            address: Any = stack.enter_context(local_cluster(place.local_workers))
+            address: Any = stack.enter_context(started(place))
             security = None
         else:
             require_listener(place)
@@ -237,6 +237,20 @@ def local_cluster(workers: int) -> Iterator[LocalCluster]:
         yield cluster
     finally:
         cluster.close(timeout=10)
+
+
+@contextlib.contextmanager
+def started(place: Place) -> Iterator[LocalCluster]:
+    """Raises NoScheduler."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(local_cluster(place.local_workers))
+        except (RuntimeError, TimeoutError, OSError) as error:
+            raise NoScheduler(
+                f"the cluster of --on {place.address} does not start ({error})",
+                "Is this machine very busy? Try again, or with fewer workers",
+            ) from error
+        yield cluster
 
 
 @contextlib.contextmanager

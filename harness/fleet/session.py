@@ -47,11 +47,7 @@ def run(request: RunRequest, fleet: Fleet, listener: Listener) -> Path:
     SchedulerLost, StoreFull or KeyboardInterrupt with everything finished on disk; then `resume`
     goes on."""
     folder = request.out or folders.new_folder()
-    if folders.is_fleet(folder) or (folder.exists() and not folder.is_dir()):
-        raise PlaceTaken(
-            f"{folder} exists already, and a run is never overwritten",
-            f"Choose another --out, or go on with --resume {folder}",
-        )
+    require_place(folder)
     seed = secrets.randbits(32) if request.seed is None else request.seed
     with Register(folder) as register:
         register.append(header_of(request, folder, seed))
@@ -85,6 +81,15 @@ def resume(path: Path, request: RunRequest, fleet: Fleet, listener: Listener) ->
         again = request_of(before.header, request.path)
         FleetSession(again, fleet, register, listener).measure(left)
     return before.path
+
+
+def require_place(folder: Path) -> None:
+    """Raises PlaceTaken."""
+    if folders.is_fleet(folder) or (folder.exists() and not folder.is_dir()):
+        raise PlaceTaken(
+            f"{folder} exists already, and a run is never overwritten",
+            f"Choose another --out, or go on with --resume {folder}",
+        )
 
 
 def read_for_resume(path: Path) -> FleetFile:

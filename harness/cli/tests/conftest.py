@@ -113,13 +113,14 @@ import dataclasses, sys
 from loopgauge.harness import budget
 from loopgauge.harness.cli import main
 
-rounds, sys.argv[1:] = int(sys.argv[1]), sys.argv[2:]
-budget.LIMITS["quick"] = dataclasses.replace(
-    budget.LIMITS["quick"], budget_s=1.0, slot_s=0.001, hang_timeout_s=2.0,
-    rounds_least=rounds, rounds_wanted=rounds, rounds_most=rounds,
-    blocks_least=2, blocks_wanted=2, blocks_most=2,
-)
-main(prog_name="bench")
+if __name__ == "__main__":  # the processes of a local cluster import this again
+    rounds, sys.argv[1:] = int(sys.argv[1]), sys.argv[2:]
+    budget.LIMITS["quick"] = dataclasses.replace(
+        budget.LIMITS["quick"], budget_s=1.0, slot_s=0.001, hang_timeout_s=2.0,
+        rounds_least=rounds, rounds_wanted=rounds, rounds_most=rounds,
+        blocks_least=2, blocks_wanted=2, blocks_most=2,
+    )
+    main(prog_name="bench")
 """
 
 
@@ -137,7 +138,8 @@ class Bench:
     def environment(self, **variables: str) -> dict[str, str]:
         hidden = ("CI", "NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR")
         kept = {key: value for key, value in os.environ.items() if key not in hidden}
-        return {**kept, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables}
+        lock = {"LOOPGAUGE_LOCK": str(self.folder / "machine.lock")}  # others test here, too
+        return {**kept, **lock, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **variables}
 
     def __call__(
         self, *words: str, rounds: int = 2, **variables: str
