@@ -18,6 +18,7 @@ import msgspec
 
 from loopgauge.harness.errors import CallFailed, HarnessError, HostLost
 from loopgauge.harness.fleet import environments
+from loopgauge.harness.fleet.fitness import printable
 from loopgauge.harness.fleet.hosts import Host
 from loopgauge.harness.fleet.model import Package
 from loopgauge.harness.fleet.wheels import Goods, Wheel, candidates
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from loopgauge.harness.fleet.connection import Connection
 
 PIECE = 4 << 20  # bytes; Dask warns of tasks that bring more than 10 MB along
+MOST_BYTES = 1 << 20  # of an answer; a hundred packages take some 10 KiB
 AT_ONCE = 16  # workers that are served at the same time
 FIRST_LOOK_S = 0.01
 LAST_LOOK_S = 0.5
@@ -166,7 +168,11 @@ def serve(goods: Goods, worker: str, call: Call) -> Environment:
         "behind": Path(behind.__file__).read_text(encoding="utf-8"),
     }
     made = answer(call(worker, environments.make, msgspec.json.encode(asked)), Environment)
-    return msgspec.structs.replace(made, unfitting=[*survey.unfitting, *made.unfitting])
+    unfitting = [
+        Unfitting(printable(entry.project), printable(entry.words))
+        for entry in (*survey.unfitting, *made.unfitting)
+    ]
+    return msgspec.structs.replace(made, unfitting=unfitting)
 
 
 def send(wheel: Wheel, worker: str, call: Call) -> None:
@@ -183,8 +189,11 @@ def pieces(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def answer(told: bytes, kind: type[Told]) -> Told:
+    """What a worker says, as far as it can be believed."""
+    if len(told) > MOST_BYTES:
+        raise Undeliverable(f"answers with {len(told) >> 20} MiB", "Is that worker yours?")
     decoded: Any = msgspec.json.decode(told, type=kind)
     if decoded.cause:
-        raise Undeliverable(decoded.cause, decoded.cure)
+        raise Undeliverable(printable(decoded.cause), printable(decoded.cure))
     found: Told = decoded
     return found

@@ -6,7 +6,7 @@ No host is named in a result file, which may be published: a key and a hash tell
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -42,9 +42,9 @@ class FleetHeader(Record, tag="header", kw_only=True):
 class Package(msgspec.Struct, frozen=True):
     """What was installed on a host for a run; the hash is that of the wheel it came from."""
 
-    name: str
-    version: str
-    sha256: str
+    name: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+$", max_length=100)]
+    version: Annotated[str, msgspec.Meta(pattern=r"^[\w.+!-]+$", max_length=100)]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
 class FleetHost(Record, tag="host", kw_only=True):

@@ -412,6 +412,25 @@ def test_a_full_disk_is_named(
     assert workers.deliver(wheel_file(tmp_path)).cause == "its disk is full"
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (b"x" * (2 << 20), "answers with 2 MiB"),
+        (b'{"cause": "a\\u001b[2Jb\\n", "cure": ""}', "a[2Jb"),
+        (b'{"installed": [{"name": "<b>", "version": "1", "sha256": ""}]}', "no environment was"),
+    ],
+)
+def test_a_worker_is_not_believed_everything(told: bytes, words: str) -> None:
+    survey = b'{"fit": [], "missing": [], "unfitting": [], "cause": "", "cure": ""}'
+
+    def call(worker: str, function: Callable[..., bytes], *given: Any) -> bytes:
+        return told if function is environments.make else survey
+
+    made = deliver(goods_of([]), ["one"], call)["one"]
+    assert words in made.cause
+    assert made.python == ""
+
+
 def test_what_fails_on_one_worker_stops_no_other(workers: Workers, tmp_path: Path) -> None:
     def call(worker: str, function: Callable[..., bytes], *given: Any) -> bytes:
         return b"{}" if worker == "two" else workers.call(worker, function, *given)
@@ -491,3 +510,16 @@ def test_a_worker_that_cannot_have_the_wheels_is_left_out(
     assert left_out.name == "bad"
     assert left_out.reason.startswith("lacks the wheels: ")
     assert "XDG_CACHE_HOME" in left_out.cure
+
+
+def test_a_worker_that_comes_back_finds_its_environment(
+    empty_cluster: Cluster, tmp_path: Path
+) -> None:
+    empty_cluster.start_worker("one")
+    wheel = str(wheel_file(tmp_path))
+    with open_fleet(place_of(empty_cluster.on, wheels=[wheel])) as fleet:
+        (host,) = fleet.hosts
+        assert fleet.call(host, "fleet_calls:version_of", b"tinyloop", exclusive=True) == b"1.0"
+        empty_cluster.workers["one"].kill()
+        empty_cluster.start_worker("again")
+        assert fleet.call(host, "fleet_calls:version_of", b"tinyloop", exclusive=True) == b"1.0"
