@@ -35,8 +35,8 @@ def find(paths: Sequence[Path]) -> Sources:
         kind, run = _look(path)
         if kind == "conformance":
             found.conformance.append(path)
-        elif kind == "nothing" and path not in paths:
-            continue
+        elif kind == "fleet" or (kind == "nothing" and path not in paths):
+            continue  # of a fleet the hosts' run files, which lie beside it
         else:
             found.runs.append(path)
             names.setdefault(run or str(path), []).append(path)

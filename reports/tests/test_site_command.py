@@ -180,6 +180,12 @@ def test_a_folder_with_the_name_of_a_result(here: Path, run: Path) -> None:
     assert not (here / "site/gates").exists()
 
 
+def test_a_fleet_is_the_runs_of_its_hosts(here: Path, run: Path) -> None:
+    fleet = run.with_name("fleet.jsonl")
+    fleet.write_text('{"record":"header","schema":1,"kind":"fleet","run":"runs"}\n')
+    assert find([Path("runs")]).runs == [Path("runs/one.jsonl")]
+
+
 def test_nothing_readable_leaves_the_old_site(here: Path, run: Path) -> None:
     assert bench_site("runs").exit_code == 0
     before = tree(here / "site")

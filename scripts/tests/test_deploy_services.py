@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 from deploy_testing import certificates, services
-from deploy_testing.files import compose_command, here, pod_command
+from deploy_testing.files import compose_command, here, page_commands, pod_command
 from deploy_testing.listening import beyond_loopback, listening
 
 
@@ -42,6 +45,14 @@ def started(
 def composed(tmp_path_factory):
     workers = [compose_command(name) for name in ("worker-1", "worker-2")]
     fleet = started(compose_command("scheduler"), workers, tmp_path_factory.mktemp("compose"))
+    yield fleet
+    fleet.end()
+
+
+@pytest.fixture(scope="module")
+def documented(tmp_path_factory):
+    scheduler, worker = page_commands()
+    fleet = started(scheduler, [worker], tmp_path_factory.mktemp("documented"))
     yield fleet
     fleet.end()
 
@@ -105,7 +116,70 @@ def test_a_certificate_of_somebody_else_is_refused(pods, tmp_path):
         pass
 
 
-@pytest.mark.parametrize("fleet", ["composed", "pods"])
+def bench(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "loopgauge.harness.cli", *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_run_on_the_fleet_of_compose_gets_into_the_team_s_history(
+    composed, postgres_url, tmp_path
+):
+    on = composed.address.replace("tcp://", "dask://")
+    asked = ("throughput.sleep0", "--loop", "asyncio", "--quick", "--seed", "1")
+    ran = bench("run", *asked, "--on", on, "--out", "run", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "worker-1" in ran.stderr
+    store = ("--store", postgres_url)
+    assert bench("history", "init", *store, folder=tmp_path).returncode == 0
+    for said in ("1 new", "1 there already"):
+        done = bench("history", "import", "run", *store, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout + done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_the_command_gets_to_the_pods_with_a_certificate_and_not_without(pods, tls, tmp_path):
+    on = pods.address.replace("tls://", "dask://")
+    files = [f"--tls-{name}={tls / name}.pem" for name in ("ca", "cert", "key")]
+    known = bench("doctor", "--json", "--on", on, *files, folder=tmp_path)
+    assert [host["name"] for host in json.loads(known.stdout)["hosts"]] == ["pod"], known.stderr
+    stranger = certificates.write(tmp_path / "stranger")
+    others = [word.replace(str(tls), str(stranger)) for word in files]
+    for without in ([], others):
+        refused = bench("doctor", "--on", on, *without, folder=tmp_path)
+        assert refused.returncode == 8
+        assert "no Dask scheduler answers" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_local_cluster_listens_on_the_loopback_only(tmp_path):
+    program = (
+        "from loopgauge.harness.fleet.fleet import open_fleet\n"
+        "from loopgauge.harness.fleet.place import place_of\n"
+        "with open_fleet(place_of('local:2')) as fleet:\n"
+        "    print('hosts:', len(fleet.hosts), flush=True)\n"
+        "    input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "hosts: 1\n"
+        processes = services.tree(process.pid)
+        assert len(listening(processes)) > 3
+        assert beyond_loopback(processes) == set()
+        process.communicate("\n")
+
+
+@pytest.mark.parametrize("fleet", ["composed", "documented", "pods"])
 def test_nothing_listens_beyond_the_loopback(fleet, request):
     """With `--host` and addresses as given: Dask's own defaults are all interfaces, also for the
     HTTP server that runs without a dashboard."""

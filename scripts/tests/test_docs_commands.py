@@ -45,12 +45,13 @@ EXPENSIVE = {
 }
 # Words of other programs, which the pages only mention as the way to get somewhere.
 STRANGERS = {"pip", "uvicorn", "cp", "cd", "git", "ulimit"}
+STRANGERS |= {"dask"}  # which test_deploy_services starts
 SCRIPTS = {"-", "repro.py"}  # what `bench repro` has printed
 
 
 def is_cheap(words: tuple[str, ...]) -> bool:
     command = words[1]
-    if any(word.startswith("/") or "://" in word for word in words):
+    if any(word.startswith("/") or "://" in word or word == "--on" for word in words):
         return False  # what is not in the project is not ours to write, and servers are not there
     if "--on" in words:
         return False  # a cluster is started for it

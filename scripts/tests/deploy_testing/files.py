@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docs_testing.shown import commands
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,6 +51,14 @@ def pod_command(part: str) -> list[str]:
     return list(container["args"])
 
 
+def page_commands() -> tuple[list[str], list[str]]:
+    """The scheduler and the worker that docs/fleet.md starts on one machine."""
+    text = (ROOT / "docs/fleet.md").read_text(encoding="utf-8")
+    shown = [item for item in commands(text, "docs/fleet.md") if item.words[0] == "dask"]
+    scheduler, worker = (list(item.words) for item in shown if not item.why_not)
+    return scheduler, worker
+
+
 def here(command: list[str], scheduler: str = "", tls: Path | None = None) -> list[str]:
     """The same command with this Python's dask, on the loopback and with free ports; its scheduler
     at the address `scheduler`, its certificates in the folder `tls`."""
@@ -60,7 +69,7 @@ def here(command: list[str], scheduler: str = "", tls: Path | None = None) -> li
 
 
 def _translated(word: str, scheduler: str, tls: Path | None) -> str:
-    if re.fullmatch(r"(tcp|tls)://(loopgauge-)?scheduler:8786", word):
+    if re.fullmatch(r"(tcp|tls)://(scheduler|loopgauge-scheduler|127\.0\.0\.1):8786", word):
         return scheduler
     if tls is not None and word.startswith("/tls/"):
         return str(tls / word.removeprefix("/tls/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -21,7 +22,12 @@ class Service:
         self.log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=log.parent
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=log.parent,
+                env={**os.environ, "LOOPGAUGE_LOCK": str(log.parent / "machine.lock")},
             )
 
     def says(self, pattern: str) -> str:
@@ -34,8 +40,7 @@ class Service:
         return found[1]
 
     def processes(self) -> list[psutil.Process]:
-        process = psutil.Process(self.process.pid)
-        return [process, *process.children(recursive=True)]
+        return tree(self.process.pid)
 
     def end(self) -> None:
         """As a container is stopped, and what would remain is killed."""
@@ -47,6 +52,12 @@ class Service:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and everything it has started."""
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
 
 
 def scheduler(command: Sequence[str], log: Path) -> tuple[Service, str]:

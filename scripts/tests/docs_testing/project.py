@@ -12,6 +12,7 @@ from loopgauge.harness import model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "reports" / "tests"))
 
+from fleets_testing import Host, write_fleet
 from report_testing.files import write_run
 from report_testing.verdicts import verdict, write_results
 
@@ -31,7 +32,8 @@ async def main():
 """
 # my_app and my_pkg are what --help calls them, the others what the pages do.
 MODULES = ("my_module.py", "my_package.py", "my_app.py", "my_pkg.py", "myloop.py")
-EMPTY = ("conformance.toml", "known.toml", "libmine.so")
+EMPTY = ("conformance.toml", "known.toml", "libmine.so", "ca.pem", "cert.pem", "key.pem")
+WHEEL = "dist/myloop-1.0-py3-none-any.whl"  # of which only the name is looked at
 # One is called like a command of `bench history`.
 BENCHMARKS = ("throughput.sleep0", "throughput.call_soon_chain", "import")
 # Small ones stand where the project's are.
@@ -53,6 +55,10 @@ def make(folder: Path) -> None:
         run(runs / f"{name}.jsonl")
     for name in ("machine-a", "machine-b"):
         run(folder / name / "run.jsonl")
+    (folder / WHEEL).parent.mkdir()
+    (folder / WHEEL).touch()
+    hosts = [Host(f"{number:08x}", {"epoll": 0.5, "uvloop": 0.6}) for number in range(3)]
+    write_fleet(folder / ".bench" / "fleets" / "RUN", hosts, BENCHMARKS[:2])
     conformance = folder / ".bench" / "conformance"
     for name in ("A", "B", "OLD", "NEW", "RUN"):
         promises(conformance / f"{name}.jsonl")
