@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -30,7 +30,7 @@ def print_fleet(
     for subject in summary.benchmarks if compared else []:
         console.print(Text.assemble((subject.id, "bold"), f"  {subject.summary}".rstrip()))
         console.print(indented(arms(subject, name, console.width)))
-        console.print(indented(Text(fastest(subject, name), style="dim")))
+        console.print(indented(Text(words.fastest(subject, name), style="dim")))
         console.print()
     if compared and summary.families:
         console.print(Text("By family, as the mean over its benchmarks", style="bold"))
@@ -113,27 +113,6 @@ def over(arm: ArmAcross) -> str:
 
 def one_more(arm: ArmAcross) -> str:
     return "\n".join(found for part in arm.parts if (found := words.prediction(part)))
-
-
-def fastest(subject: SubjectAcross, name: Namer) -> str:
-    """Who leads everywhere, or who leads where; no ranking over hosts that differ."""
-    if not subject.fastest:
-        return "nobody has a figure to be ranked by"
-    if subject.leaders:
-        whom = wording.listed(subject.leaders)
-        return f"fastest, or not separated from it, on every host: {whom}"
-    leads: dict[str, list[str]] = {}
-    for host, loops in subject.fastest.items():
-        leads.setdefault(wording.listed(loops), []).append(host)
-    return "fastest, or not separated from it: " + "; ".join(
-        f"{loops} on {places(hosts, name)}" for loops, hosts in leads.items()
-    )
-
-
-def places(hosts: Sequence[str], name: Namer) -> str:
-    if len(hosts) > words.NAMED:
-        return f"{len(hosts)} hosts"
-    return wording.listed([name(host) for host in hosts])
 
 
 def indented(part: RenderableType) -> Padding:

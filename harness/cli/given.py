@@ -1,4 +1,5 @@
-"""What the words of `bench report` are: runs, conformance results, gates, or nothing of ours."""
+"""What the words of `bench report` are: runs, conformance results, gates, fleets, or nothing of
+ours."""
 
 from __future__ import annotations
 
@@ -22,16 +23,20 @@ class Given:
     runs: list[Path] = field(default_factory=list)
     verdicts: list[Path] = field(default_factory=list)
     gates: list[Path] = field(default_factory=list)
+    fleets: list[Path] = field(default_factory=list)
 
 
 def given(names: Sequence[str]) -> Given:
-    """Raises Problem for a folder that no gate has written."""
+    """Raises Problem for a folder that neither a gate nor a fleet has written."""
     from loopgauge.harness.cli.runs import find_run
+    from loopgauge.harness.fleet.folder import is_fleet
 
     found = Given()
     for path in {path.resolve(): path for path in map(find_run, names)}.values():
         if is_gate(path):
             found.gates.append(path)
+        elif is_fleet(path):
+            found.fleets.append(path if path.is_dir() else path.parent)
         elif path.is_dir():
             raise Problem(ExitCode.UNREADABLE, *about_folder(path))
         elif is_verdicts(path):
@@ -62,7 +67,7 @@ def about_folder(path: Path) -> tuple[str, str]:
     if inside:
         words = f"{path} is a folder with {inside} result file{'s' if inside > 1 else ''}"
         cure = f"Give the files themselves, or make a site: bench site {shlex.quote(str(path))}"
-        return f"{words}, and no gate", cure
+        return f"{words}, and neither a gate nor a fleet", cure
     return f"{path} is a folder without a result", "Give a file that `bench` wrote"
 
 

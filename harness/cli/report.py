@@ -34,6 +34,7 @@ Examples:
   bench report google.json --open
   bench report .bench/conformance/A.jsonl .bench/conformance/B.jsonl --out matrix
   bench report published.jsonl.xz published-conformance.jsonl.xz --out page.html
+  bench report .bench/fleets/RUN --open
   bench report --diff .bench/conformance/OLD.jsonl .bench/conformance/NEW.jsonl
 
 \b
@@ -41,6 +42,10 @@ Results of `bench conformance`, of several Pythons at best, make a folder with
 the matrix of loops and rules and a page per case: --out, or one beside the
 first file. --diff compares two of them and ends with 5 if something
 that conformed fails now.
+
+\b
+The folder of a run on many hosts (`bench run --on`) makes a page of its own:
+each host first, then what holds on all of them; also --format md and --json.
 
 \b
 pyperf and google-benchmark are files of those tools, with one value per
@@ -92,6 +97,7 @@ folder beside it, everything else to standard output. With several formats
 @click.option(
     "--diff", is_flag=True, help="What changed between two conformance results, OLD and NEW."
 )
+@click.option("--json", "as_json", is_flag=True, help="Of a fleet: the summary over its hosts.")
 @click.option("--open", "open_it", is_flag=True, help="Show the HTML page in the browser.")
 def report(
     runs: tuple[str, ...],
@@ -99,18 +105,27 @@ def report(
     out: Path | None,
     arms: tuple[str, ...],
     diff: bool,
+    as_json: bool,
     open_it: bool,
 ) -> None:
     """Make a report from result files.
 
     RUN is a run file, `latest`, or `latest~1` for the one before it; a result
-    of `bench conformance`; or the folder of a gate, which makes a page of its own.
+    of `bench conformance`; or the folder of a gate or a fleet, which makes a page of its own.
     """
-    from loopgauge.harness.cli import gate_report, matrix
+    from loopgauge.harness.cli import fleet_report, gate_report, matrix
     from loopgauge.harness.cli.given import given
 
     chosen = tuple(dict.fromkeys(formats)) or ("html",)
     found = given(runs)
+    if found.fleets:
+        require_one_fleet(found, chosen, arms, diff=diff, as_json=as_json, open_it=open_it)
+        code = fleet_report.report(
+            found.fleets[0], found.verdicts, chosen, out, as_json=as_json, open_it=open_it
+        )
+        click.get_current_context().exit(code)
+    if as_json:
+        raise click.UsageError("--json is of the folder of a fleet; for a run: --format csv.")
     if found.gates:
         require_gates_only(found, chosen, diff=diff)
         code = gate_report.report(found.gates, out, open_it=open_it)
@@ -141,6 +156,25 @@ def require_gates_only(found: Given, chosen: Sequence[str], *, diff: bool) -> No
         raise click.UsageError("A gate has a page of its own: give gates, or other results.")
     if chosen != ("html",) or diff:
         raise click.UsageError("The folder of a gate makes html only.")
+
+
+def require_one_fleet(
+    found: Given,
+    chosen: Sequence[str],
+    arms: Sequence[str],
+    *,
+    diff: bool,
+    as_json: bool,
+    open_it: bool,
+) -> None:
+    if found.runs or found.gates or len(found.fleets) > 1:
+        raise click.UsageError("A fleet has a page of its own: give one folder.")
+    if not set(chosen) <= {"html", "md"} or diff or arms:
+        raise click.UsageError(
+            "The folder of a fleet makes html, md and --json; its hosts' run files make the rest."
+        )
+    if open_it and (as_json or "html" not in chosen):
+        raise click.UsageError("--open shows the HTML page; add --format html.")
 
 
 def require_other_place(out: Path | None, sources: Sequence[Path]) -> None:

@@ -134,6 +134,8 @@ def _decode(line: bytes) -> AnyFleetRecord:
     record: AnyFleetRecord = _decoder.decode(line)
     if record.kind != KIND:
         raise msgspec.ValidationError(f"a record of kind {record.kind!r}")
+    if record.schema > FLEET_SCHEMA:  # what it says may mean something else by then
+        raise msgspec.ValidationError(f"schema {record.schema}")
     if isinstance(record, FleetHost) and record.file != Path(record.file).name:
         raise msgspec.ValidationError(f"a host's file outside of the folder: {record.file!r}")
     return record

@@ -144,8 +144,37 @@ def prediction(part: Part) -> str:
     return f"{wording.ratio(part.prediction_low)} to {wording.ratio(part.prediction_high)}"
 
 
+def chance(part: Part) -> str:
+    """Of such differences between hosts, were they all alike."""
+    if part.q_p < 0.001:
+        return "< 0.1 %"
+    return f"{100 * part.q_p:.2g} %"
+
+
+def fastest(subject: SubjectAcross, name: Namer) -> str:
+    """Who leads everywhere, or who leads where; no ranking over hosts that differ."""
+    if not subject.fastest:
+        return "nobody has a figure to be ranked by"
+    if subject.leaders:
+        whom = wording.listed([one_line(loop) for loop in subject.leaders])
+        return f"fastest, or not separated from it, on every host: {whom}"
+    leads: dict[str, list[str]] = {}
+    for host, loops in subject.fastest.items():
+        leads.setdefault(wording.listed([one_line(loop) for loop in loops]), []).append(host)
+    return "fastest, or not separated from it: " + "; ".join(
+        f"{loops} on {_places(hosts, name)}" for loops, hosts in leads.items()
+    )
+
+
+def _places(hosts: Sequence[str], name: Namer) -> str:
+    if len(hosts) > NAMED:
+        return f"{len(hosts)} hosts"
+    return wording.listed([name(host) for host in hosts])
+
+
 def findings(subjects: Sequence[SubjectAcross], name: Namer) -> list[Finding]:
-    """Where hosts say the opposite of each other, then where one stands out."""
+    """Where hosts say the opposite of each other, few against many first; then where one stands
+    out."""
     opposite, odd_ones = [], []
     for subject in subjects:
         for arm in subject.arms:
@@ -157,6 +186,7 @@ def findings(subjects: Sequence[SubjectAcross], name: Namer) -> list[Finding]:
                 opposite.append(found)
             elif arm.odd:
                 odd_ones.append(found)
+    opposite.sort(key=lambda one: (not one.arm.against, len(one.arm.against)))
     return [*opposite, *odd_ones]
 
 
@@ -195,7 +225,7 @@ def headline(summary: FleetSummary, name: Namer) -> str:
     arms = [arm for one in summary.benchmarks for arm in one.arms if len(arm.verdicts) > 1]
     opposite = [one for one in found if one.arm.agreement == "opposite"]
     if opposite:
-        worst = max(opposite, key=lambda one: (bool(one.arm.against), -len(one.arm.against)))
+        worst = opposite[0]
         more = f"; {len(opposite) - 1} more of {len(arms)} results differ so" * (len(opposite) > 1)
         text = told(worst.arm, worst.subject, name)
         return f"Not everywhere: in {worst.subject.id} {worst.arm.arm} is {text}{more}"

@@ -11,6 +11,7 @@ import msgspec
 from loopgauge.harness import model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "reports" / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "harness" / "tests"))
 
 from fleets_testing import Host, write_fleet
 from report_testing.files import write_run
