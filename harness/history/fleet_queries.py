@@ -70,7 +70,10 @@ def read_figures(
     """Relative to `reference`, of all loops or one. `every_day`: not the newest figure of each host
     alone, but that of each day, in this many of its newest runs."""
     numbers, hosts, runs, some = _runs(connection, every_day or RECENT)
-    rows = connection.execute(_figures(reference, loop, every_day or RECENT if some else 0)).all()
+    wanted = _figures(reference, loop)
+    if some:
+        wanted = _only_recent(wanted, every_day or RECENT, runs)
+    rows = connection.execute(wanted).all()
     rows = sorted(rows, key=lambda row: (row.id, row.version))
     benchmarks = sorted({row.benchmark for row in rows})
     loops = sorted({(row.loop, row.version) for row in rows})
@@ -147,15 +150,13 @@ def _runs(
     return numbers, hosts, runs, len(rows) != everything
 
 
-def _figures(reference: str, loop: str, most: int) -> Select[Any]:
-    """A row for each series and version, with its figures as lists in texts. `most`: 0 where all
-    runs count, and the database need not look for them: a plan that is made before it has counted
-    its rows takes seconds for that."""
+def _figures(reference: str, loop: str) -> Select[Any]:
+    """A row for each series and version, with its figures as lists in texts."""
     series, point = tables.series, tables.point
     wanted = [series.c.metric == RATIO, series.c.against == reference]
     if loop:
         wanted.append(series.c.loop == loop)
-    statement = (
+    return (
         select(
             series.c.id,
             series.c.machine_id,
@@ -170,11 +171,16 @@ def _figures(reference: str, loop: str, most: int) -> Select[Any]:
         .where(*wanted)
         .group_by(series.c.id, point.c.version)
     )
-    if not most:
-        return statement
-    recent = _recent(most).subquery()
+
+
+def _only_recent(statement: Select[Any], most: int, runs: list[Run]) -> Select[Any]:
+    """Only where there are other runs, too: before a database has counted its rows, its plan for
+    this takes seconds. What is older than all of `runs` is not even looked at, since points lie in
+    the order of time."""
+    series, point, recent = tables.series, tables.point, _recent(most).subquery()
     pair = (recent.c.id == point.c.run_id) & (recent.c.machine_id == series.c.machine_id)
-    return statement.join(recent, pair)
+    oldest = runs[0].created if runs else ""
+    return statement.join(recent, pair).where(point.c.created >= oldest)
 
 
 def _listed(column: Any) -> Any:
@@ -218,8 +224,10 @@ def _ints(numbers: Any) -> Ints:
 def _places(numbers: dict[tuple[int, int], int], machine: Ints, run: Floats) -> Ints:
     """From the numbers of the database to places in a list."""
     width = int(run.max(initial=0)) + 1
-    pairs, which = np.unique(machine * width + run.astype(np.int64), return_inverse=True)
-    return _ints(numbers[divmod(int(pair), width)] for pair in pairs)[which]
+    known = sorted(pair for pair in numbers if pair[1] < width)
+    keys = _ints(machine * width + run for machine, run in known)
+    places = _ints(numbers[pair] for pair in known)
+    return places[np.searchsorted(keys, machine * width + run.astype(np.int64))]
 
 
 def _newest(found: Figures, periods: list[str]) -> Figures:

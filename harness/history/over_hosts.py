@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -67,10 +68,11 @@ class PerHost:
         """A figure without an interval."""
         return np.isfinite(self.estimate) & ~np.isfinite(self.error)
 
-    def half(self, hosts: Ints) -> Floats:
+    @cached_property
+    def half(self) -> Floats:
         """Of each host's own interval."""
-        quantiles = _by_count(_quantile, self.processes[hosts])
-        return np.asarray(self.error[hosts] * quantiles, dtype=np.float64)
+        quantiles = _by_count(_quantile, self.processes)
+        return np.asarray(self.error * quantiles, dtype=np.float64)
 
     def minus(self, first: PerHost) -> PerHost:
         """Relative to another loop instead of the reference, on the hosts that have both."""
@@ -111,13 +113,8 @@ class Build:
         some = np.asarray(asked.any(axis=1), dtype=np.bool_)
         if not some.any():
             return None
-        sets, which, counts = np.unique(
-            asked[some], axis=0, return_inverse=True, return_counts=True
-        )
-        most = max(range(len(sets)), key=lambda n: (counts[n], sets[n].sum()))
-        same = np.zeros(len(some), dtype=np.bool_)
-        same[some] = which.reshape(-1) == most
-        chosen = members[sets[most]]
+        wanted, same = most_asked(asked, some)
+        chosen = members[wanted]
         estimate = np.where(same, self.value[:, chosen].mean(axis=1), np.nan)
         return PerHost(
             tuple(names[n] for n in chosen),
@@ -127,6 +124,18 @@ class Build:
             same & ~np.isfinite(estimate),
             some & ~same,
         )
+
+
+def most_asked(asked: Mask, some: Mask) -> tuple[Mask, Mask]:
+    """The set of benchmarks that most of these hosts were asked, the larger one of two, and who
+    was."""
+    if asked[some].all():
+        return np.ones(asked.shape[1], dtype=np.bool_), some
+    sets, which, counts = np.unique(asked[some], axis=0, return_inverse=True, return_counts=True)
+    most = max(range(len(sets)), key=lambda n: (counts[n], sets[n].sum()))
+    same = np.zeros(len(some), dtype=np.bool_)
+    same[some] = which.reshape(-1) == most
+    return sets[most], same
 
 
 def errors(low: Floats, high: Floats, processes: Floats) -> Floats:
@@ -245,7 +254,7 @@ class Summing:
 
     def counts(self, found: PerHost, hosts: Ints) -> Counts:
         there = hosts[found.known[hosts]]
-        estimate, half = found.estimate[there], found.half(there)
+        estimate, half = found.estimate[there], found.half[there]
         return Counts(
             hosts=len(there),
             faster=int((estimate + half < 0).sum()),
@@ -327,7 +336,7 @@ class Summing:
         anywhere = np.zeros(len(hosts), dtype=bool)
         by: dict[str, list[MachineKind]] = {}
         for loop, one in others.items():
-            clearly = one.estimate[hosts] + one.half(hosts) < 0
+            clearly = one.estimate[hosts] + one.half[hosts] < 0
             anywhere |= clearly
             kinds = {self.figures.hosts[hosts[n]].machine for n in np.flatnonzero(clearly)}
             if kinds:
