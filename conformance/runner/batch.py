@@ -25,14 +25,15 @@ LARGEST = 4 << 20
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """Ask one loop these questions, one after the other. `variables` are set for the cases;
-    `hangs`: how often the loop has hung before (`runner.patience`); `files`: what the lane finds in
-    the working folder, the oldest first."""
+    """Ask one loop these questions, one after the other. `variables` are set for the cases, `path`
+    comes first where they look for modules; `hangs`: how often the loop has hung before
+    (`runner.patience`); `files`: what the lane finds in the working folder, the oldest first."""
 
     lane: Lane
     questions: list[str]
     target: Target
     variables: dict[str, str] = {}
+    path: list[str] = []
     hangs: int = 0
     files: dict[str, str] = {}
 
@@ -57,7 +58,7 @@ def perform(payload: bytes) -> bytes:
     def done(question: Question, outcome: Outcome) -> None:
         answers.append(Answer(question=question.id, outcome=outcome))
 
-    pool, folder = _rooms.of(batch.variables)
+    pool, folder = _rooms.of(batch.variables, batch.path)
     _unpack(batch.files, folder)
     pool.hangs.clear()
     pool.hangs[batch.lane, batch.target.name] = batch.hangs
@@ -74,35 +75,43 @@ def checked(payload: object, questions: Sequence[str]) -> list[Answer]:
     try:
         answers = msgspec.json.decode(payload, type=list[Answer])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BadAnswer(f"the answer cannot be read: {error}") from error
+        raise BadAnswer(_plain(f"the answer cannot be read: {error}")[:300]) from error
     named = [answer.question for answer in answers]
     if sorted(named) != sorted(questions):
         raise BadAnswer("the answer is about other questions than were asked")
     for answer in answers:
-        seconds = answer.outcome.duration_s
-        if not (math.isfinite(seconds) and seconds >= 0):
-            raise BadAnswer(f"{answer.question} took {seconds:g} s")
+        outcome = answer.outcome
+        if not (math.isfinite(outcome.duration_s) and outcome.duration_s >= 0):
+            raise BadAnswer(f"{answer.question} took {outcome.duration_s:g} s")
+        outcome.reason = _plain(outcome.reason)
+        outcome.evidence.missing = _plain(outcome.evidence.missing)
     return answers
+
+
+def _plain(text: str) -> str:
+    """What a terminal shows must not steer it, when others write it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class _Rooms:
     """The processes that ask, kept for the next batch: starting them takes longer than a case. Only
-    those with the newest variables are kept. They end with this process, whose end closes their
+    those of the newest circumstances are kept. They end with this process, whose end closes their
     pipes."""
 
     def __init__(self) -> None:
-        self._variables: dict[str, str] = {}
+        self._key: tuple[dict[str, str], list[str]] | None = None
         self._room: tuple[Pool, Path] | None = None
         self._open = contextlib.ExitStack()
         atexit.register(self._open.close)
 
-    def of(self, variables: dict[str, str]) -> tuple[Pool, Path]:
-        if self._room is None or variables != self._variables:
+    def of(self, variables: dict[str, str], path: list[str]) -> tuple[Pool, Path]:
+        if self._room is None or (variables, path) != self._key:
             self._room = None
             self._open.close()
             folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="lg-")))
-            self._room = self._open.enter_context(Pool(1, variables, folder=folder)), folder
-            self._variables = variables
+            pool = self._open.enter_context(Pool(1, variables, path, folder))
+            self._room = pool, folder
+            self._key = variables, path
         return self._room
 
 

@@ -30,8 +30,9 @@ from loopgauge.conformance.runner.patience import InOrder
 #: and what is lost with a worker is little.
 SIZES: dict[Lane, int] = {"rules": 24, "cpython": 24, "differential": 1, "ecosystem": 2}
 
-#: How often a batch is sent that comes back without an answer.
-TRIES = 3
+#: How often a batch is sent that comes back without an answer: often enough for a place that gives
+#: none to be found out meanwhile.
+TRIES = 6
 
 #: After so many batches without an answer, and none with one, the rest is not sent any more.
 HOPELESS = 5
@@ -45,8 +46,9 @@ class Submit(Protocol):
 
 class Elsewhere:
     """`listed`: the questions of each lane there, or why it cannot be asked. `places`: how many
-    batches are performed at a time. `fatal`: the errors that make going on pointless; any other is
-    its batch's alone. `failed` is told of each batch without an answer, before it is sent again."""
+    batches are performed at a time. `path`: where modules are found there, first. `fatal`: the
+    errors that make going on pointless; any other is its batch's alone. `failed` is told of each
+    batch without an answer, before it is sent again."""
 
     together = 1 << 10
 
@@ -56,12 +58,14 @@ class Elsewhere:
         listed: Mapping[Lane, Sequence[Question] | str],
         places: int,
         variables: Mapping[str, str] | None = None,
+        path: Sequence[str] = (),
         fatal: tuple[type[BaseException], ...] = (),
         failed: Callable[[Future[bytes], Exception], None] = lambda future, error: None,
     ) -> None:
         self.submit = submit
         self.places = places
         self.variables = {**(variables or {})}
+        self.path = [*path]
         self.fatal = fatal
         self.failed = failed
         self.hangs: Counter[tuple[Lane, str]] = Counter()
@@ -148,6 +152,7 @@ class _Answering:
             questions=[question.id for question in batch.questions],
             target=self.target,
             variables=self.elsewhere.variables,
+            path=self.elsewhere.path,
             hangs=self.order.before(first),
             files=self.files,
         )

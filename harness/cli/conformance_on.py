@@ -6,8 +6,10 @@ one result file. The command judges and writes.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -144,18 +146,24 @@ def part_to_resume(groups: Sequence[Group], earlier: Results) -> Part:
 
 
 def elsewhere(
-    group: Group, fleet: Fleet, variables: Mapping[str, str], news: Callable[[str], None]
+    group: Group,
+    fleet: Fleet,
+    variables: Mapping[str, str],
+    path: Sequence[str],
+    news: Callable[[str], None],
+    left_out: list[str],
 ) -> Elsewhere:
     """The hosts of a group, as whom a session asks."""
     from loopgauge.conformance.runner.elsewhere import Elsewhere
     from loopgauge.harness.errors import HostLost, SchedulerLost
 
-    sender = Sender(fleet, group, news)
+    sender = Sender(fleet, group, news, left_out)
     return Elsewhere(
         sender.send,
         group.survey.questions,
         group.places,
         variables,
+        path,
         fatal=(HostLost, SchedulerLost),
         failed=sender.failed,
     )
@@ -163,29 +171,55 @@ def elsewhere(
 
 class Sender:
     """Sends batches to whichever host of the group is free. A host whose answers are of no use is
-    named, and asked no more as soon as there is another."""
+    named, and asked no more as soon as there is another. Who sent nonsense is known only where one
+    host alone could: after the first, every batch is one host's, in turn."""
 
-    def __init__(self, fleet: Fleet, group: Group, news: Callable[[str], None]) -> None:
+    def __init__(
+        self, fleet: Fleet, group: Group, news: Callable[[str], None], left_out: list[str]
+    ) -> None:
+        self._left_out = left_out
         self._fleet = fleet
         self._hosts = [*group.hosts]
         self._news = news
         self._failures: Counter[str] = Counter()
+        self._turn = itertools.count()
+        self._careful = len(group.hosts) == 1
+        self._to: weakref.WeakKeyDictionary[Future[bytes], str] = weakref.WeakKeyDictionary()
 
     def send(self, payload: bytes, alone: bool) -> Future[bytes]:
-        return self._fleet.submit(self._hosts, PERFORM, payload, exclusive=alone)
+        hosts = self._hosts
+        if self._careful:
+            hosts = [hosts[next(self._turn) % len(hosts)]]
+        future = self._fleet.submit(hosts, PERFORM, payload, exclusive=alone)
+        if self._careful:
+            self._to[future] = hosts[0].name
+        return future
 
     def failed(self, future: Future[bytes], error: Exception) -> None:
-        name = getattr(error, "name", "") or getattr(future, "host", "")
+        self._careful = True
+        name = getattr(error, "name", "") or self._to.get(future, "")
+        told = str(error) if str(error).startswith(name) else f"{name}: {error}"
+        if not name:
+            told = f"one of {', '.join(host.name for host in self._hosts)}: {error}"
         if not self._failures[name]:
-            self._news(f"{error}; asking again")
+            self._news(f"{told}; asking again")
         self._failures[name] += 1
         others = [host for host in self._hosts if host.name != name]
-        if self._failures[name] == FAILURES and others:
+        if self._failures[name] == FAILURES and others and len(others) < len(self._hosts):
             self._hosts = others
+            self._left_out.append(f"{name}: its answers were of no use")
             self._news(f"{name}: asked no more, since its answers are of no use")
 
 
-def ask(asked: Asked, fleet: Fleet, variables: Mapping[str, str], news: News) -> None:
+def ask(
+    asked: Asked,
+    fleet: Fleet,
+    variables: Mapping[str, str],
+    path: Sequence[str],
+    news: News,
+    *,
+    counts_only: bool = False,
+) -> None:
     """Every part in a thread of its own. Raises what ends the whole command: KeyboardInterrupt,
     SchedulerLost, a full disk; a group that is lost ends its own part only. All verdicts until then
     are in the files."""
@@ -208,12 +242,12 @@ def ask(asked: Asked, fleet: Fleet, variables: Mapping[str, str], news: News) ->
         for part in asked.parts:
             part.asking.stop()
 
-    with verdict_display(counts_only=False, together=True) as display:
+    with verdict_display(counts_only=counts_only, together=True) as display:
         news.tell = display.say
         for part in asked.parts:
             whose = part.group.name if len(asked.parts) > 1 else ""
             part.shown = Shown(part.earlier, display=display, whose=whose)
-            part.asking = elsewhere(part.group, fleet, variables, news)
+            part.asking = elsewhere(part.group, fleet, variables, path, news, asked.left_out)
         for part in asked.parts:
             threading.Thread(target=follow, args=(part,), daemon=True).start()
         errors: list[BaseException] = []
@@ -255,14 +289,18 @@ def run(
     begin: bool = False,
     variables: Mapping[str, str] | None = None,
     single: Mapping[str, Path | None] | None = None,
+    counts_only: bool = False,
 ) -> Asked:
     """A whole run on a cluster, or the rest of `earlier`. `own`: expectation files by loop, to be
     begun with `begin`. `single`: by option, the files of which there can be one only, `--out` among
     them."""
     from loopgauge.harness.cli import questions
     from loopgauge.harness.cli.errors import termination_as_interrupt
+    from loopgauge.harness.cli.runs import import_from_here
     from loopgauge.harness.cli.verdicts_shown import say_what_is_kept
 
+    # A folder of ours means nothing on another machine: there code travels by wheel.
+    wanted.path = [str(import_from_here())] if place.local_workers else []
     news = News()
     with termination_as_interrupt(), surveyed(place, wanted, news) as (fleet, groups, left_out):
         if earlier is not None:
@@ -274,7 +312,7 @@ def run(
             questions.expect(part.request, own or {}, begin=begin)
         asked = Asked(parts, left_out)
         try:
-            ask(asked, fleet, variables or {}, news)
+            ask(asked, fleet, variables or {}, wanted.path, news, counts_only=counts_only)
         except BaseException:
             for part in parts:
                 if part.path.exists():

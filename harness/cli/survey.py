@@ -3,7 +3,10 @@ called there by its agent, with JSON in and JSON out; the rest is what the comma
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -16,11 +19,13 @@ TELL = "loopgauge.harness.cli.survey:tell"
 
 
 class Wanted(msgspec.Struct, kw_only=True):
-    """`loops` by name, or `all` that are known there; with `stock`, asyncio before them."""
+    """`loops` by name, or `all` that are known there; with `stock`, asyncio before them. `path`:
+    where modules are found there, first."""
 
     lanes: list[Lane]
     loops: list[str]
     stock: bool = True
+    path: list[str] = []
 
 
 class Survey(msgspec.Struct, kw_only=True):
@@ -38,14 +43,26 @@ def tell(payload: bytes) -> bytes:
 
     wanted = msgspec.json.decode(payload, type=Wanted)
     made = Survey(header=new_header(wanted.lanes, []), targets=[], questions={})
-    for name in names(wanted):
-        subject, target = about(name)
-        made.header.subjects.append(subject)
-        made.targets.append(target)
+    with looking_in(wanted.path):
+        for name in names(wanted):
+            subject, target = about(name)
+            made.header.subjects.append(subject)
+            made.targets.append(target)
     for lane in wanted.lanes:
         if lane != "rules":
             made.questions[lane] = questions(lane)
     return msgspec.json.encode(made)
+
+
+@contextmanager
+def looking_in(path: list[str]) -> Iterator[None]:
+    before = sys.path[:]
+    sys.path[:0] = path
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def names(wanted: Wanted) -> list[str]:
