@@ -97,11 +97,11 @@ def present(
 ) -> None:
     """Each host first, then all of them; leaves with the exit code."""
     from loopgauge.harness.cli.runs import shown
-    from loopgauge.harness.fleet.folder import read_fleet
+    from loopgauge.harness.fleet.folder import each_run, read_register
     from loopgauge.harness.summary import summarise
 
-    fleet = read_fleet(path)
-    summaries = {key: summarise(run, verdicts=verdicts) for key, run in fleet.runs.items()}
+    fleet = read_register(path)
+    summaries = {key: summarise(run, verdicts=verdicts) for key, run in each_run(fleet)}
     code = exit_code(fleet, summaries, named)
     if as_json:
         print_fleet_json(fleet, summaries, names, code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,17 +79,24 @@ def read_fleet(path: Path) -> FleetFile:
     """With all runs, of which each is what could be read of it. Raises NotARunFile and
     NewerSchema."""
     found = read_register(path)
+    found.runs = dict(each_run(found))
+    return found
+
+
+def each_run(found: FleetFile) -> Iterator[tuple[str, RunFile]]:
+    """One after the other, so that they need not all be in memory. Fills `problems`."""
     for key, host in found.hosts.items():
         file = there(found.run_path(host)) if host.file else None
         if file is None or not file.is_file():
             continue
         try:
-            found.runs[key], problem = read_whole(file)
+            run, problem = read_whole(file)
         except RunFileError as error:
-            problem = error.cause
+            found.problems[key] = error.cause
+            continue
         if problem:
             found.problems[key] = problem
-    return found
+        yield key, run
 
 
 def read_register(path: Path) -> FleetFile:

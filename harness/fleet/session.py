@@ -201,7 +201,7 @@ class FleetSession:
 
     def _measure_file(self, file: Path, host: Host, remote: Remote) -> None:
         budget_s = planning.limits_of(self._request).budget_s
-        tracker = Tracker(partial(self._listener, host.name), budget_s, remote.clock)
+        tracker = Tracker(partial(self._at_work_on, host), budget_s, remote.clock)
         if file.is_file() and file.stat().st_size:
             manager.resume(file, tracker, remote)
             return
@@ -212,6 +212,14 @@ class FleetSession:
             cpus=cpus_on(host, self._request.cpus),
         )
         manager.run_subject(request, remote.resolve(request), tracker, remote)
+
+    def _at_work_on(self, host: Host, progress: Progress) -> None:
+        """Hosts of one machine take turns, so that what is left takes as much longer."""
+        beside = [
+            one for one in self._at_work.values() if one.host.facts.boot_id == host.facts.boot_id
+        ]
+        remaining_s = progress.remaining_s * len(beside)
+        self._listener(host.name, replace(progress, remaining_s=remaining_s))
 
     def _stop(self, error: BaseException) -> None:
         """The first one counts; the threads that it ends say KeyboardInterrupt."""
