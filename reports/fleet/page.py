@@ -22,8 +22,8 @@ from loopgauge.reports.plots import theme
 from loopgauge.reports.plots.swatch import symbols
 
 DRAWN_HOSTS = 24  # rows of a plot; those that a reader has to know of come first
-DRAWN = 60  # plots; benchmarks with a finding come first
-LISTED = 20_000  # single figures; of more there is the JSON
+DRAWN = 40  # plots; benchmarks with a finding come first
+LISTED = 4_000  # figures of single hosts, 400 bytes each; benchmarks with a finding come first
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Section:
     wide: Markup | None
     narrow: Markup | None
     undrawn: int  # hosts without a row
+    listed: bool  # every host's figure is there
 
 
 def render_fleet(summary: FleetSummary, out: Path) -> Path:
@@ -49,22 +50,21 @@ def page(summary: FleetSummary) -> str:
     loops = list(dict.fromkeys(arm.arm for one in summary.benchmarks for arm in one.arms))
     looks = forest.marks(loops, summary.reference)
     once, swatches = symbols(looks, "f")
-    drawn = drawable(summary)
+    drawn, listed = drawable(summary), listable(summary)
     first = first_of(summary, name)
     made = environment("fleet", wording=wording, words=words, one_line=one_line, name=name)
     return made.get_template("fleet/page.html.j2").render(
         summary=summary,
         first=first,
         picture=picture(summary, first, looks, name),
-        families=sections(summary, summary.families, looks, name, drawn),
-        benchmarks=sections(summary, summary.benchmarks, looks, name, drawn),
+        families=sections(summary, summary.families, looks, name, drawn, listed),
+        benchmarks=sections(summary, summary.benchmarks, looks, name, drawn, listed),
         places={
             one.id: anchor
             for one, anchor in zip(summary.benchmarks, places(summary.benchmarks), strict=True)
         },
         symbols=Markup(once),
         swatches={arm: Markup(mark) for arm, mark in swatches.items()},
-        listed=figures(summary) <= LISTED,
         over=over,
         circumstances=circumstances(summary),
         commands=commands(summary),
@@ -75,18 +75,27 @@ def places(subjects: Sequence[SubjectAcross]) -> list[str]:
     return anchors("on", [f"{one.kind}-{one.id}" for one in subjects])
 
 
-def figures(summary: FleetSummary) -> int:
-    return sum(len(arm.ratios) for one in summary.benchmarks for arm in one.arms)
+def weighed(summary: FleetSummary) -> list[SubjectAcross]:
+    """All families, then the benchmarks with a finding, then the others."""
+    return sorted(
+        (*summary.families, *summary.benchmarks),
+        key=lambda one: (one.kind == "benchmark", not any(arm.named for arm in one.arms)),
+    )
 
 
 def drawable(summary: FleetSummary) -> set[int]:
-    """By identity: all families, then the benchmarks with a finding, then the others."""
-    compared = [one for one in (*summary.families, *summary.benchmarks) if len(one.hosts) > 1]
-    weighed = sorted(
-        compared,
-        key=lambda one: (one.kind == "benchmark", not any(arm.named for arm in one.arms)),
-    )
-    return {id(one) for one in weighed[:DRAWN]}
+    """By identity."""
+    return {id(one) for one in [one for one in weighed(summary) if len(one.hosts) > 1][:DRAWN]}
+
+
+def listable(summary: FleetSummary) -> set[int]:
+    """By identity."""
+    found, room = set(), LISTED
+    for one in weighed(summary):
+        room -= sum(len(arm.ratios) + len(arm.missing) for arm in one.arms)
+        if room >= 0:
+            found.add(id(one))
+    return found
 
 
 def sections(
@@ -95,6 +104,7 @@ def sections(
     looks: Looks,
     name: Namer,
     drawn: set[int],
+    listed: set[int],
 ) -> list[Section]:
     made = []
     for subject, anchor in zip(subjects, places(subjects), strict=True):
@@ -109,6 +119,7 @@ def sections(
                 wide=plot(sheet, forest.WIDE, f"{anchor}-w") if draw else None,
                 narrow=plot(sheet, forest.NARROW, f"{anchor}-n") if draw else None,
                 undrawn=len(subject.hosts) - len(sheet.hosts),
+                listed=id(subject) in listed,
             )
         )
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from fleets_testing import Host, write_fleet
 from report_testing.pages import Page
 
@@ -62,6 +63,21 @@ def test_many_hosts_are_drawn_in_part_and_counted_in_all(tmp_path: Path) -> None
     drawn = made[made.index("<svg", made.index("Where not") - 30_000) :]
     assert f">{KEYS[29]}<" in drawn  # the one that a reader has to know of
     assert "faster on 29 of 30 hosts, slower on 0000001e" in made
+
+
+def test_a_page_that_would_be_too_large_lists_findings_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = mixed(tmp_path / "f")
+    whole = pages.page(found)
+    assert whole.count("fleet-raw") == 6
+    monkeypatch.setattr(pages, "LISTED", 60)  # 16 a section: two families, one benchmark
+    monkeypatch.setattr(pages, "DRAWN", 3)
+    made = pages.page(found)
+    assert made.count("fleet-raw") == 3
+    assert made.count("<figure") == 2 * (3 + 1)  # wide and narrow, and the first screen's
+    last = made[made.index('id="on-benchmark-timer.sleep"') :]
+    assert last.index("fleet-raw") < last.index('id="on-benchmark-timer.wait_for"')
 
 
 def test_one_host_and_none_have_a_page(tmp_path: Path) -> None:
