@@ -15,13 +15,13 @@ from loopgauge.harness.cli.errors import Problem, Terminated, termination_as_int
 from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from loopgauge.harness.fleet.across import FleetSummary
     from loopgauge.harness.fleet.folder import FleetFile
     from loopgauge.harness.fleet.place import Place
     from loopgauge.harness.request import RunRequest
     from loopgauge.harness.summary import RunSummary
     from loopgauge.harness.verdicts import Verdicts
 
-JSON_SCHEMA = 1
 MOST_TABLES = 8  # of more hosts only what holds on all of them is shown
 
 
@@ -35,16 +35,20 @@ def run_on(
     report: str | None,
 ) -> None:
     """Leaves with the exit code. `named`: the loops that the user asked for by name."""
+    from loopgauge.harness.cli.fleet_report import PAGE
+    from loopgauge.harness.cli.output import require_writable
     from loopgauge.harness.verdicts import read_verdicts
 
-    if report is not None:
-        raise click.UsageError("--report goes without --on: bench report FOLDER makes the page.")
     if dry_run:
         show_plan(place, request, as_json=as_json)
         return
     verdicts = read_verdicts()  # a file that cannot be read is said before, not after the run
+    page = Path(report) if report else None
+    require_writable({"--report": page})
     path, names = measure(place, request)
-    present(path, names, verdicts, named, as_json=as_json)
+    if report == "":
+        page = path / PAGE
+    present(path, names, verdicts, named, page, as_json=as_json)
 
 
 def measure(place: Place, request: RunRequest) -> tuple[Path, dict[str, str]]:
@@ -92,66 +96,60 @@ def present(
     names: Mapping[str, str],
     verdicts: Verdicts,
     named: Collection[str],
+    page: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """Each host first, then all of them; leaves with the exit code."""
+    """Each host first, then all of them; leaves with the exit code. `page`: where to write one."""
     from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.fleet.across import summarise_fleet
     from loopgauge.harness.fleet.folder import each_run, read_register
     from loopgauge.harness.summary import summarise
 
     fleet = read_register(path)
     summaries = {key: summarise(run, verdicts=verdicts) for key, run in each_run(fleet)}
     code = exit_code(fleet, summaries, named)
+    summary = summarise_fleet(fleet, summaries)
     if as_json:
-        print_fleet_json(fleet, summaries, names, code)
+        print_fleet_json(summary, names, code)
     else:
-        print_fleet_tables(fleet, summaries, names)
+        print_fleet_tables(summary, summaries, names)
     for line in left_out(fleet, summaries, names, named):
         click.echo(f"left out: {line}", err=True)
     click.echo(f"run: {shown(path)}", err=True)
     if not fleet.complete:
         click.echo(f"go on with: bench run --on ... --resume {shlex.quote(shown(path))}", err=True)
-    click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)
+    if page is None:
+        click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)
+    else:
+        from loopgauge.reports.fleet.page import render_fleet
+
+        click.echo(f"report: {shown(render_fleet(summary, page))}", err=True)
     click.get_current_context().exit(code)
 
 
-def print_fleet_json(
-    fleet: FleetFile,
-    summaries: Mapping[str, RunSummary],
-    names: Mapping[str, str],
-    code: ExitCode,
-) -> None:
-    import msgspec
-
+def print_fleet_json(summary: FleetSummary, names: Mapping[str, str], code: ExitCode) -> None:
+    from loopgauge.harness.cli.fleet_report import as_builtins
     from loopgauge.harness.cli.output import print_json
-    from loopgauge.harness.fleet.across import summarise_fleet
 
-    envelope = {
-        "schema": JSON_SCHEMA,
-        "kind": "fleet-run-summary",
-        "exit_code": int(code),
-        "names": dict(names),
-    }
-    print_json({**envelope, **msgspec.to_builtins(summarise_fleet(fleet, summaries))})
+    print_json({**as_builtins(summary, code), "names": dict(names)})
 
 
 def print_fleet_tables(
-    fleet: FleetFile, summaries: Mapping[str, RunSummary], names: Mapping[str, str]
+    summary: FleetSummary, runs: Mapping[str, RunSummary], names: Mapping[str, str]
 ) -> None:
     from rich.text import Text
 
     from loopgauge.harness.cli.console import stdout_console
     from loopgauge.harness.cli.fleet_table import print_fleet
     from loopgauge.harness.cli.table import print_run
-    from loopgauge.harness.fleet.across import summarise_fleet
 
     console = stdout_console()
-    for key, summary in summaries.items() if len(summaries) <= MOST_TABLES else ():
+    for key, run in runs.items() if len(runs) <= MOST_TABLES else ():
         console.print(Text(f"{names.get(key, key)} ({key})", style="bold"))
-        print_run(summary, console)
+        print_run(run, console)
         console.print()
-    print_fleet(summarise_fleet(fleet, summaries), console, names)
+    print_fleet(summary, console, names)
 
 
 def exit_code(

@@ -48,8 +48,8 @@ An arm has arm, status, reason, cost, ratio (cost over that of asyncio: below
 1 is better), to_fastest, verdict, values, metrics (what was counted: value,
 unit, by_name, tool). Only status "ok" may be compared: one that is "invalid"
 for a broken promise keeps its cost and values. Members are added, never
-removed. With --on: kind "fleet-run-summary", path, names (by host key),
-and the members of the fleet's summary.
+removed. With --on it is what `bench report FOLDER --json` prints, with names
+(what the hosts are called, by their keys).
 
 \b
 Tiers:

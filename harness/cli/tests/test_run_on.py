@@ -107,7 +107,7 @@ def test_the_same_run_here_and_there(bench: Bench, cluster: Cluster) -> None:
     assert schedule(remote) == schedule(local)
     assert keys(remote) == keys(local) == WHOLE
     told = json.loads(there.stdout)
-    assert (told["kind"], told["exit_code"]) == ("fleet-run-summary", 0)
+    assert (told["kind"], told["exit_code"]) == ("fleet-summary", 0)
     assert [*told["names"].values()] == ["one"]
     for ours, theirs in zip(local_verdicts(here.stdout), remote_verdicts(told), strict=True):
         assert {ours, theirs} != {"faster", "slower"}
@@ -125,9 +125,10 @@ def remote_verdicts(told: dict[str, Any]) -> list[str]:
 
 
 def test_no_file_says_where_the_hosts_are(bench: Bench, cluster: Cluster) -> None:
-    done = bench(*RUN, "--on", cluster.on)
+    done = bench(*RUN, "--on", cluster.on, "--report")
     assert done.returncode == 0, done.stderr
     (folder,) = folders(bench)
+    assert f"report: .bench/fleets/{folder.name}/fleet.html" in done.stderr
     text = "".join(file.read_text() for file in folder.iterdir())
     assert "127.0.0.1" not in text
     assert str(cluster.folder) not in text
@@ -210,7 +211,7 @@ def test_a_full_disk_on_a_host_is_named_and_what_it_finished_is_kept(
     ("words", "code", "told"),
     [
         (["sleep0", "--on", "local:1", "--python", "3.11"], 2, "Start a Dask worker for each"),
-        (["sleep0", "--on", "local:1", "--report"], 2, "bench report FOLDER"),
+        (["sleep0", "--on", "local:1", "--report=/dev/null/x"], 8, "Nothing was measured"),
         (["sleep0", "--on", "local:0"], 2, "no number of workers"),
         (["--on", "local:1", "--resume", "latest"], 7, "there is no run on a fleet 'latest'"),
         (["--on", "local:1", "--resume", "run.jsonl"], 2, "without --on"),
