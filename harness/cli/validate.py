@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loopgauge.harness.cli.errors import termination_as_interrupt
 from loopgauge.harness.cli.exit_codes import ExitCode
+from loopgauge.harness.cli.on import HELP as ON_HELP
+from loopgauge.harness.cli.on import on_options, place_from
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.validation import Validation
 
 PEERS = ("asyncio", "uvloop")  # what speed is compared with
 
-EPILOG = """\b
+EPILOG = f"""\b
 Examples:
   bench validate my_pkg:new_event_loop
   bench validate my_pkg:new_event_loop --expectations known.toml --report site/
   bench validate my_pkg:new_event_loop --no-measure --lane rules
+  bench validate my_pkg:new_event_loop --on dask://10.0.0.1:8786 --wheel my_pkg.whl
 
 \b
 All lanes of `bench conformance` are asked, then every scenario is measured
@@ -29,6 +32,7 @@ quickly against asyncio and uvloop (`bench run --quick`). What to do next is
 ranked by how many MUST cases wait for it, so that a loop that is only begun
 gets a list to work through.
 
+{ON_HELP}
 \b
 Exit codes:
   0    no unexpected failure of a MUST case, and measured
@@ -42,7 +46,9 @@ Exit codes:
 \b
 --json prints one object: schema, kind ("validation"), exit_code, conformance
 (as of `bench conformance --json`), next_steps (kind, name, what, must, should,
-first), run (the run file, or null), not_measured (why, or "").
+first), run (the run file, or null), not_measured (why, or ""). With --on: schema,
+kind ("validation-fleet"), exit_code, left_out, run (the folder of the fleet's
+run) and validations: for each Python of the cluster hosts and what is above.
 """
 
 
@@ -79,6 +85,7 @@ first), run (the run file, or null), not_measured (why, or "").
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
               help="Where the HTML goes. Default: beside the result.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (see below).")
+@on_options
 def validate(
     loop: str,
     lanes: tuple[str, ...],
@@ -88,19 +95,31 @@ def validate(
     jobs: int,
     report: Path | None,
     as_json: bool,
+    **elsewhere: Any,
 ) -> None:
     """Say what a new loop keeps, what to do next, and how fast it is."""
     from loopgauge.conformance import store
+    from loopgauge.harness.cli.conformance import given, refuse_with_on
     from loopgauge.harness.cli.runs import import_from_here, shown
-    from loopgauge.harness.cli.selection import chosen_benchmarks
+    from loopgauge.harness.cli.selection import chosen_benchmarks, chosen_loops
     from loopgauge.harness.cli.validation import Validation, print_as_json, show, write_report
 
+    place = place_from(**elsewhere)
+    if place is not None:
+        refuse_with_on(jobs=given("jobs", jobs))
     import_from_here()
     if not no_measure:
         chosen_benchmarks(families, "quick", {}, ["python"])  # a wrong name is told now, not later
+        chosen_loops([loop])
+    if place is not None:
+        from loopgauge.harness.cli.validate_on import validate_on
+
+        code = validate_on(place, loop, lanes or ("all",), families, expected, report,
+                           measuring=not no_measure, as_json=as_json)  # fmt: skip
+        click.get_current_context().exit(code)
     path, left_out = ask(loop, lanes or ("all",), expected, jobs)
     run, not_measured = (None, "not asked for") if no_measure else measured(loop, families)
-    found = Validation(loop, store.read(path), left_out, run, not_measured)
+    found = Validation(loop, store.read(path), left_out, [run] if run else [], not_measured)
     code = exit_code(found, measurement_wanted=not no_measure)
     if as_json:
         print_as_json(found, code)
@@ -145,14 +164,20 @@ def measured(loop: str, families: Sequence[str]) -> tuple[Path | None, str]:
     cannot be measured, and that is no error of the user's."""
     from loopgauge.harness.cli.run import make_request, measure
     from loopgauge.harness.errors import NothingToMeasure
-    from loopgauge.loops.registry import LoopError, resolve
+    from loopgauge.loops.registry import LoopError
 
-    loops = [loop, *(name for name in PEERS if resolve(name).name != loop)]
+    loops = beside_peers(loop)
     request = make_request(families, loops, "quick", (), (), ["python"], None, None, None, None)
     try:
         return measure(request), ""
     except (NothingToMeasure, LoopError) as error:
         return None, str(error)
+
+
+def beside_peers(loop: str) -> list[str]:
+    from loopgauge.loops.registry import resolve
+
+    return [loop, *(name for name in PEERS if resolve(name).name != loop)]
 
 
 def exit_code(found: Validation, *, measurement_wanted: bool) -> ExitCode:
@@ -163,5 +188,5 @@ def exit_code(found: Validation, *, measurement_wanted: bool) -> ExitCode:
         if verdict.status == "fixed" or (verdict.status == "unexpected" and fails):
             return ExitCode.CONFORMANCE
     undecided = any(verdict.verdict == "HARNESS" for verdict in found.verdicts)
-    missing = found.left_out or undecided or (measurement_wanted and found.run is None)
+    missing = found.left_out or undecided or (measurement_wanted and not found.runs)
     return ExitCode.LEFT_OUT if missing else ExitCode.OK

@@ -28,12 +28,13 @@ LISTED = 12  # steps in the terminal; the report has all
 
 @dataclass
 class Validation:
-    """`run`: the run file of the measurement, or None and `not_measured` says why."""
+    """`runs`: the run file of the measurement, on a cluster that of each host; without one,
+    `not_measured` says why."""
 
     loop: str
     results: Results
     left_out: list[str]
-    run: Path | None
+    runs: list[Path]
     not_measured: str
 
     @property
@@ -59,16 +60,20 @@ class Validation:
         return next(one for one in self.summary.loops if one.loop == self.loop)
 
     @cached_property
-    def measurement(self) -> RunSummary | None:
+    def measurements(self) -> list[RunSummary]:
         from loopgauge.harness.store import read_run
         from loopgauge.harness.summary import summarise
         from loopgauge.harness.verdicts import read_verdicts
 
-        return summarise(read_run(self.run), verdicts=read_verdicts()) if self.run else None
+        if not self.runs:
+            return []
+        verdicts = read_verdicts()
+        return [summarise(read_run(run), verdicts=verdicts) for run in self.runs]
 
 
-def show(found: Validation) -> None:
-    """Profiles, what to do next, the table of the measurement, and what is not there."""
+def show(found: Validation, *, speed: bool = True) -> None:
+    """Profiles, what to do next, the table of the measurement if its `speed` is not shown
+    elsewhere, and what is not there."""
     import msgspec
 
     from loopgauge.harness.cli.console import stdout_console
@@ -82,18 +87,18 @@ def show(found: Validation) -> None:
     if found.steps:
         console.print(f"\nWhat to do next, by how many MUST cases wait for it{of(found.steps)}:")
         console.print(step_table(found.steps[:LISTED]))
-    if found.measurement is not None:
+    for measurement in found.measurements if speed else ():
         console.print()
-        print_run(found.measurement, console)
+        print_run(measurement, console)
     if found.steps:
         first = f"{found.steps[0].first} --loop {shlex.quote(found.loop)}"
         click.echo(f"begin with: bench repro {first}", err=True)
     for line in found.left_out:
         click.echo(f"left out: {line}", err=True)
-    if found.run is None:
+    if not found.runs:
         click.echo(f"not measured: {found.not_measured}", err=True)
-    else:
-        click.echo(f"run: {shown(found.run)}", err=True)
+    for run in found.runs if speed else ():
+        click.echo(f"run: {shown(run)}", err=True)
     click.echo(f"result: {shown(found.results.path)}", err=True)
 
 
@@ -122,27 +127,28 @@ def write_report(found: Validation, folder: Path) -> Path:
     from loopgauge.reports.conformance.site import page_links
     from loopgauge.reports.validation import CONFORMANCE, MEASUREMENT, render_validation
 
-    run = found.measurement
-    pages = {run.path: f"../{MEASUREMENT}"} if run is not None else {}
-    make_site([found.results], folder / CONFORMANCE, runs=[run] if run else [], pages=pages)
-    if run is not None:
-        render([run], folder / MEASUREMENT, page_links([found.results], f"{CONFORMANCE}/"))
+    runs = found.measurements
+    pages = {run.path: f"../{MEASUREMENT}" for run in runs}
+    make_site([found.results], folder / CONFORMANCE, runs=runs, pages=pages)
+    if runs:
+        render(runs, folder / MEASUREMENT, page_links([found.results], f"{CONFORMANCE}/"))
     return render_validation(found.summary, found.standing, found.steps, found.not_measured, folder)
 
 
 def print_as_json(found: Validation, code: ExitCode) -> None:
-    import msgspec
-
     from loopgauge.harness.cli.output import print_json
 
-    print_json(
-        {
-            "schema": 1,
-            "kind": "validation",
-            "exit_code": int(code),
-            "conformance": msgspec.to_builtins(found.summary),
-            "next_steps": msgspec.to_builtins(found.steps),
-            "run": str(found.run) if found.run else None,
-            "not_measured": found.not_measured,
-        }
-    )
+    run = str(found.runs[0]) if found.runs else None
+    print_json({**as_json(found), "kind": "validation", "exit_code": int(code), "run": run})
+
+
+def as_json(found: Validation) -> dict[str, object]:
+    """What is said of a validation, wherever it was done."""
+    import msgspec
+
+    return {
+        "schema": 1,
+        "conformance": msgspec.to_builtins(found.summary),
+        "next_steps": msgspec.to_builtins(found.steps),
+        "not_measured": found.not_measured,
+    }

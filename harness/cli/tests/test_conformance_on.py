@@ -141,7 +141,6 @@ def test_names_that_no_host_knows(bench: Bench, cluster: Cluster) -> None:
 
 def test_on_this_machine_a_loop_of_this_folder_is_found(bench: Bench) -> None:
     shutil.copy(fleet_loops.__file__, bench.folder / "mine.py")
-    done = bench("conformance", "SOON-007", "--loop", "mine:Deaf", "--on", "local:1",
-                 LOOPGAUGE_LOCK=str(bench.folder / "lock"))  # fmt: skip
+    done = bench("conformance", "SOON-007", "--loop", "mine:Deaf", "--on", "local:1")
     assert done.returncode == 5, done.stderr
     assert "mine:Deaf: SOON-007" in done.stderr

@@ -141,5 +141,5 @@ def test_what_has_no_verdict_is_left_out() -> None:
         loop="x:y", rule="A-001", case="A-001.b", level="MUST", verdict="HARNESS",
         status="expected", factory="x:y", python="3.13.0",
     )  # fmt: skip
-    found = Validation("x:y", Results(Path("r.jsonl"), header, [verdict]), [], None, "")
+    found = Validation("x:y", Results(Path("r.jsonl"), header, [verdict]), [], [], "")
     assert exit_code(found, measurement_wanted=False) == 6
