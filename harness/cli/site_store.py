@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 
     from loopgauge.harness.history.fleet_queries import Figures
 
-DAYS = 40  # of a trend
-
 
 def site_of_store(store: str, wait: float, out: Path, title: str) -> Path:
     """Returns the first page. Raises Problem where the store has no figure to show, and the errors
     of a store."""
     from loopgauge.harness.cli.site_folder import replacing, require_ours
-    from loopgauge.harness.history.fleet_queries import read_figures
+    from loopgauge.harness.history.fleet_queries import read_days, read_figures
     from loopgauge.harness.history.opening import is_url, open_store, shown
     from loopgauge.harness.history.over_hosts import REFERENCE, summarise, summarise_days
     from loopgauge.reports.site.stored import Stored
     from loopgauge.reports.site.stored_site import render_stored
 
     require_ours(out, [] if is_url(store) else [Path(store)])
-    with closing(open_store(store, wait_s=wait)) as kept, kept.reading() as connection:
-        found = require_figures(read_figures(connection, REFERENCE), shown(store))
-        days = summarise_days(read_figures(connection, REFERENCE, every_day=DAYS))
-    with termination_as_interrupt(), replacing(out) as folder:
-        render_stored(Stored(title, summarise(found), days), folder)
+    with termination_as_interrupt():
+        with closing(open_store(store, wait_s=wait)) as kept, kept.reading() as connection:
+            found = require_figures(read_figures(connection, REFERENCE), shown(store))
+            days = summarise_days(read_days(connection, REFERENCE))
+        with replacing(out) as folder:
+            render_stored(Stored(title, summarise(found), days), folder)
     return out / "index.html"
 
 

@@ -11,6 +11,8 @@ from loopgauge.harness.families import Kind
 from loopgauge.harness.fleet.combining import Combined
 from loopgauge.harness.history.model import MachineKind
 
+HOSTS_OF_DAYS = 20  # of each Python: trends are of those with the most runs
+
 
 @dataclass(frozen=True)
 class StoredHost:

@@ -10,19 +10,22 @@ Of each host the newest runs are looked at, however long the store has been kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, String, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, cast, func, select, tuple_
 
 from loopgauge.harness.history import tables
-from loopgauge.harness.history.fleet_model import StoredHost
+from loopgauge.harness.history.fleet_model import HOSTS_OF_DAYS, StoredHost, python_of
 from loopgauge.harness.history.model import COST, RATIO, MachineKind
 from loopgauge.harness.statistics import Floats
 
 RECENT = 10  # runs of each host, in which the newest figure of each benchmark is looked for
+DAYS = 40  # runs of each host that its days are told by
+FIGURES = ("value", "low", "high", "processes")
 Ints = NDArray[np.int64]
 
 
@@ -32,155 +35,219 @@ class Run:
 
     host: int  # its place in `Figures.hosts`
     created: str
-    setting: str
+
+
+@dataclass
+class Columns:
+    """Of one loop as they were read: `version`, `run` and `benchmark` are places in lists."""
+
+    versions: list[str]
+    run: Ints
+    benchmark: Ints
+    version: Ints
+    figures: Floats  # a row each, as FIGURES
+
+
+def _no_places() -> Ints:
+    return np.empty(0, dtype=np.int64)
+
+
+def _no_figures() -> Floats:
+    return np.empty((0, len(FIGURES)))
 
 
 @dataclass
 class Figures:
-    """Ratios to the reference, a column each; `run`, `benchmark` and `loop` are places in the
-    lists. Without a figure the value is NaN; without an interval its ends are. Of the same host,
-    benchmark and loop only the newest is here."""
+    """Ratios to the reference, a row each; `run`, `benchmark` and `loop` are places in the lists.
+    Without a figure the value is NaN; without an interval its ends are."""
 
     hosts: list[StoredHost]
     runs: list[Run]  # oldest first
     benchmarks: list[str]
-    loops: list[tuple[str, str]]  # name, version
-    run: Ints
-    benchmark: Ints
-    loop: Ints
-    value: Floats
-    low: Floats
-    high: Floats
-    processes: Floats
     units: dict[str, str]  # of what the ratios are of, by benchmark: "ns/step"
     strange: int  # series relative to something else, which are not here
+    loops: list[tuple[str, str]] = field(default_factory=list)  # name, version
+    run: Ints = field(default_factory=_no_places)
+    benchmark: Ints = field(default_factory=_no_places)
+    loop: Ints = field(default_factory=_no_places)
+    figures: Floats = field(default_factory=_no_figures)
 
     @property
     def host(self) -> Ints:
-        return np.array([run.host for run in self.runs], dtype=np.int64)[self.run]
+        return _ints(run.host for run in self.runs)[self.run]
 
-    @property
-    def days(self) -> list[str]:
-        return [run.created[:10] for run in self.runs]
+    def add(self, loop: str, found: Columns, host: Ints, period: Ints) -> None:
+        """Of each host and benchmark the newest figure of each period, whatever its version.
+        `host` and `period` are those of the runs."""
+        key = host[found.run] * len(self.benchmarks) + found.benchmark
+        key = key * (int(period.max()) + 1) + period[found.run]
+        order = np.argsort(found.run, kind="stable")[::-1]  # the newest first
+        kept = np.sort(order[np.unique(key[order], return_index=True)[1]])
+        left, version = np.unique(found.version[kept], return_inverse=True)
+        self.loop = np.concatenate([self.loop, version + len(self.loops)])
+        self.loops += [(loop, found.versions[number]) for number in left]
+        self.run = np.concatenate([self.run, found.run[kept]])
+        self.benchmark = np.concatenate([self.benchmark, found.benchmark[kept]])
+        self.figures = np.concatenate([self.figures, found.figures[kept]])
 
 
-def read_figures(
-    connection: Connection, reference: str, *, loop: str = "", every_day: int = 0
+@dataclass
+class Recent:
+    """The runs that count, and by the numbers of machine and run where each is in the list."""
+
+    hosts: list[StoredHost]
+    runs: list[Run]  # oldest first
+    places: dict[tuple[int, int], int]
+    chosen: Select[Any] | None  # that finds them; None where there are no others
+
+
+def read_figures(connection: Connection, reference: str, *, loop: str = "") -> Figures:
+    """The newest figure on each host relative to `reference`, of all loops or one."""
+    recent = _recent(connection, RECENT)
+    return _read(connection, reference, loop, recent, [""] * len(recent.runs))
+
+
+def read_days(connection: Connection, reference: str, *, hosts: int = HOSTS_OF_DAYS) -> Figures:
+    """The newest figure of each day, of the hosts with the most runs, so many of each Python."""
+    recent = _recent(connection, DAYS, _steady(connection, hosts))
+    return _read(connection, reference, "", recent, [run.created[:10] for run in recent.runs])
+
+
+def _read(
+    connection: Connection, reference: str, loop: str, recent: Recent, periods: list[str]
 ) -> Figures:
-    """Relative to `reference`, of all loops or one. `every_day`: not the newest figure of each host
-    alone, but that of each day, in this many of its newest runs."""
-    numbers, hosts, runs, some = _runs(connection, every_day or RECENT)
-    wanted = _figures(reference, loop)
-    if some:
-        wanted = _only_recent(wanted, every_day or RECENT, runs)
-    rows = connection.execute(wanted).all()
-    rows = sorted(rows, key=lambda row: (row.id, row.version))
-    benchmarks = sorted({row.benchmark for row in rows})
-    loops = sorted({(row.loop, row.version) for row in rows})
-    place = {name: number for number, name in enumerate(benchmarks)}
-    build = {name: number for number, name in enumerate(loops)}
-    counts = [row.figures for row in rows]
-    machine = np.repeat(_ints(row.machine_id for row in rows), counts)
+    """One loop after the other, of each the newest of each period: what is read and not kept may be
+    ten times as much."""
+    benchmarks = _benchmarks(connection)
     found = Figures(
-        hosts=hosts,
-        runs=runs,
+        hosts=recent.hosts,
+        runs=recent.runs,
         benchmarks=benchmarks,
-        loops=loops,
-        run=_places(numbers, machine, _numbers([row.run for row in rows])),
-        benchmark=np.repeat(_ints(place[row.benchmark] for row in rows), counts),
-        loop=np.repeat(_ints(build[row.loop, row.version] for row in rows), counts),
-        value=_numbers([row.value for row in rows]),
-        low=_numbers([row.low for row in rows]),
-        high=_numbers([row.high for row in rows]),
-        processes=_numbers([row.processes for row in rows]),
         units={row.benchmark: row.unit for row in connection.execute(_units())},
         strange=connection.execute(_strange(reference, loop)).scalar_one(),
     )
-    return _newest(found, found.days if every_day else [""] * len(runs))
+    host = _ints(run.host for run in recent.runs)
+    period = np.unique(np.array(periods), return_inverse=True)[1]
+    for name in [loop] if loop else stored_loops(connection):
+        rows = connection.execute(_figures(reference, name, recent)).all()
+        if rows:
+            found.add(name, _columns(rows, recent, benchmarks), host, period)
+    return found
 
 
-def _recent(runs: int) -> Any:
-    """The newest runs of each host, by run and machine; gates are left out, whose sides are no
-    loops that anybody could name, and so is what a resumed run has replaced."""
-    run, of = tables.run, tables.run_machine
-    order = func.row_number().over(
-        partition_by=(run.c.host, of.c.machine_id), order_by=(run.c.created.desc(), run.c.id.desc())
+def _columns(rows: Sequence[Row[Any]], recent: Recent, benchmarks: list[str]) -> Columns:
+    rows = sorted(rows, key=lambda row: (row.id, row.version))
+    versions = sorted({row.version for row in rows})
+    counts = [row.figures for row in rows]
+    machine = np.repeat(_ints(row.machine_id for row in rows), counts)
+    place = {name: number for number, name in enumerate(benchmarks)}
+    return Columns(
+        versions=versions,
+        run=_places(recent.places, machine, _numbers([row.run for row in rows])),
+        benchmark=np.repeat(_ints(place[row.benchmark] for row in rows), counts),
+        version=np.repeat(_ints(versions.index(row.version) for row in rows), counts),
+        figures=np.stack(
+            [_numbers([getattr(row, name) for row in rows]) for name in FIGURES], axis=1
+        ),
     )
-    replaced = select(tables.replaced.c.run_id)
-    ranked = (
-        select(
-            run.c.id,
-            run.c.created,
-            run.c.host,
-            run.c.setting,
-            of.c.machine_id,
-            order.label("newest"),
-        )
-        .join(of, of.c.run_id == run.c.id)
-        .where(run.c.kind == "run", run.c.id.not_in(replaced))
-        .subquery()
-    )
-    return select(ranked).where(ranked.c.newest <= runs)
 
 
-def _runs(
-    connection: Connection, most: int
-) -> tuple[dict[tuple[int, int], int], list[StoredHost], list[Run], bool]:
-    """Places of runs by the numbers of machine and run; hosts by kind of machine; runs oldest
-    first; and whether there are others, which do not count."""
+def _recent(
+    connection: Connection, most: int, hosts: Sequence[tuple[str, int]] | None = None
+) -> Recent:
+    """`most` of each host; `hosts`: of these alone."""
     everything = connection.execute(select(func.count()).select_from(tables.run_machine)).scalar()
-    kinds = {
+    chosen = _newest_runs(most, hosts)
+    kinds = _kinds(connection)
+    rows = sorted(connection.execute(chosen), key=lambda row: (row.created, row.id, row.machine_id))
+    of_row = [StoredHost(row.host, kinds[row.machine_id]) for row in rows]
+    known = sorted(set(of_row), key=lambda one: (one.machine.title, one.host))
+    place = {host: number for number, host in enumerate(known)}
+    return Recent(
+        hosts=known,
+        runs=[Run(place[host], row.created) for host, row in zip(of_row, rows, strict=True)],
+        places={(row.machine_id, row.id): number for number, row in enumerate(rows)},
+        chosen=chosen if len(rows) != everything else None,
+    )
+
+
+def _kinds(connection: Connection) -> dict[int, MachineKind]:
+    return {
         row.id: MachineKind(
             cpu_model=row.cpu_model, kernel=row.kernel, python=row.python, build_kind=row.build_kind
         )
         for row in connection.execute(select(tables.machine))
     }
-    rows = connection.execute(_recent(most)).all()
-    rows = sorted(rows, key=lambda row: (row.created, row.id, row.machine_id))
-    hosts = sorted(
-        {StoredHost(row.host, kinds[row.machine_id]) for row in rows},
-        key=lambda one: (one.machine.title, one.host),
+
+
+def _steady(connection: Connection, most: int) -> list[tuple[str, int]]:
+    """The hosts with the most runs, `most` of each Python."""
+    kinds, run, of = _kinds(connection), tables.run, tables.run_machine
+    statement = (
+        select(run.c.host, of.c.machine_id, func.count().label("runs"))
+        .join(of, of.c.run_id == run.c.id)
+        .where(_counts())
+        .group_by(run.c.host, of.c.machine_id)
     )
-    place = {host: number for number, host in enumerate(hosts)}
-    runs = [
-        Run(place[StoredHost(row.host, kinds[row.machine_id])], row.created, row.setting)
-        for row in rows
-    ]
-    numbers = {(row.machine_id, row.id): n for n, row in enumerate(rows)}
-    return numbers, hosts, runs, len(rows) != everything
+    found: dict[str, list[tuple[str, int]]] = {}
+    rows = connection.execute(statement).all()
+    for row in sorted(rows, key=lambda row: (-row.runs, row.host, row.machine_id)):
+        found.setdefault(python_of(kinds[row.machine_id]), []).append((row.host, row.machine_id))
+    return [host for hosts in found.values() for host in hosts[:most]]
 
 
-def _figures(reference: str, loop: str) -> Select[Any]:
+def _counts() -> ColumnElement[bool]:
+    """A run: no gate, whose sides are no loops that anybody could name; and none that was resumed
+    and replaced."""
+    replaced = select(tables.replaced.c.run_id)
+    return (tables.run.c.kind == "run") & tables.run.c.id.not_in(replaced)
+
+
+def _newest_runs(most: int, hosts: Sequence[tuple[str, int]] | None) -> Select[Any]:
+    run, of = tables.run, tables.run_machine
+    order = func.row_number().over(
+        partition_by=(run.c.host, of.c.machine_id), order_by=(run.c.created.desc(), run.c.id.desc())
+    )
+    ranked = (
+        select(run.c.id, run.c.created, run.c.host, of.c.machine_id, order.label("newest"))
+        .join(of, of.c.run_id == run.c.id)
+        .where(_counts())
+    )
+    if hosts is not None:
+        ranked = ranked.where(tuple_(run.c.host, of.c.machine_id).in_(hosts))
+    found = ranked.subquery()
+    return select(found).where(found.c.newest <= most)
+
+
+def _figures(reference: str, loop: str, recent: Recent) -> Select[Any]:
     """A row for each series and version, with its figures as lists in texts."""
     series, point = tables.series, tables.point
-    wanted = [series.c.metric == RATIO, series.c.against == reference]
-    if loop:
-        wanted.append(series.c.loop == loop)
-    return (
+    mine = (series.c.metric == RATIO, series.c.against == reference, series.c.loop == loop)
+    statement = (
         select(
             series.c.id,
             series.c.machine_id,
             series.c.benchmark,
-            series.c.loop,
             point.c.version,
             func.count().label("figures"),
             _listed(point.c.run_id).label("run"),
-            *(_listed(point.c[name]).label(name) for name in ("value", "low", "high", "processes")),
+            *(_listed(point.c[name]).label(name) for name in FIGURES),
         )
         .join(point, point.c.series_id == series.c.id)
-        .where(*wanted)
+        .where(*mine)
         .group_by(series.c.id, point.c.version)
     )
+    return statement if recent.chosen is None else _only(statement, recent.chosen, recent.runs)
 
 
-def _only_recent(statement: Select[Any], most: int, runs: list[Run]) -> Select[Any]:
-    """Only where there are other runs, too: before a database has counted its rows, its plan for
-    this takes seconds. What is older than all of `runs` is not even looked at, since points lie in
-    the order of time."""
-    series, point, recent = tables.series, tables.point, _recent(most).subquery()
-    pair = (recent.c.id == point.c.run_id) & (recent.c.machine_id == series.c.machine_id)
+def _only(statement: Select[Any], chosen: Select[Any], runs: list[Run]) -> Select[Any]:
+    """Left out where all runs count: before a database has counted its rows, its plan for this
+    takes seconds. What is older than all of `runs` is not even looked at, since points lie in the
+    order of time."""
+    series, point, wanted = tables.series, tables.point, chosen.subquery()
+    pair = (wanted.c.id == point.c.run_id) & (wanted.c.machine_id == series.c.machine_id)
     oldest = runs[0].created if runs else ""
-    return statement.join(recent, pair).where(point.c.created >= oldest)
+    return statement.join(wanted, pair).where(point.c.created >= oldest)
 
 
 def _listed(column: Any) -> Any:
@@ -203,14 +270,18 @@ def _units() -> Select[Any]:
     )
 
 
+def _benchmarks(connection: Connection) -> list[str]:
+    """That have a ratio, by name."""
+    name, metric = tables.series.c.benchmark, tables.series.c.metric
+    wanted = select(name).where(metric == RATIO).distinct().order_by(name)
+    return list(connection.execute(wanted).scalars())
+
+
 def stored_loops(connection: Connection) -> list[str]:
     """That have a ratio, by name."""
-    series = tables.series
-    return list(
-        connection.execute(
-            select(series.c.loop).where(series.c.metric == RATIO).distinct().order_by(series.c.loop)
-        ).scalars()
-    )
+    name, metric = tables.series.c.loop, tables.series.c.metric
+    wanted = select(name).where(metric == RATIO).distinct().order_by(name)
+    return list(connection.execute(wanted).scalars())
 
 
 def _numbers(texts: list[str]) -> Floats:
@@ -228,20 +299,3 @@ def _places(numbers: dict[tuple[int, int], int], machine: Ints, run: Floats) -> 
     keys = _ints(machine * width + run for machine, run in known)
     places = _ints(numbers[pair] for pair in known)
     return places[np.searchsorted(keys, machine * width + run.astype(np.int64))]
-
-
-def _newest(found: Figures, periods: list[str]) -> Figures:
-    """Of each host, benchmark and loop the newest of each period, whatever its version."""
-    order = np.argsort(found.run, kind="stable")[::-1]  # the newest first
-    names = [name for name, _ in found.loops]
-    loop = _ints(names.index(name) for name in names)[found.loop]
-    days, period = np.unique(np.array(periods), return_inverse=True)
-    key = found.host * len(found.benchmarks) + found.benchmark
-    key = (key * len(names) + loop) * len(days) + period[found.run]
-    _, first = np.unique(key[order], return_index=True)
-    kept = np.sort(order[first])
-    for name in ("run", "benchmark", "loop", "value", "low", "high", "processes"):
-        setattr(found, name, getattr(found, name)[kept])
-    left, found.loop = np.unique(found.loop, return_inverse=True)
-    found.loops = [found.loops[number] for number in left]
-    return found

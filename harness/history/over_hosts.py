@@ -96,9 +96,9 @@ class Build:
         shape = len(figures.hosts), len(figures.benchmarks)
         self.asked = np.zeros(shape, dtype=bool)
         self.asked[at] = True
-        low, high, processes = figures.low[mine], figures.high[mine], figures.processes[mine]
+        value, low, high, processes = figures.figures[mine].T
         self.value, self.error, self.processes = (np.full(shape, np.nan) for _ in range(3))
-        self.value[at] = np.log(figures.value[mine])
+        self.value[at] = np.log(value)
         self.error[at] = errors(low, high, processes)
         self.processes[at] = processes
         self.newest = int(figures.run[mine].max())
@@ -381,7 +381,7 @@ def summarise(figures: Figures, *, whole: bool = True) -> Summary:
 
 
 def summarise_days(figures: Figures) -> list[Days]:
-    """What was read with `every_day`. Only where there are two days or more."""
+    """Of what `read_days` has read. Only where there are two days or more."""
     days, summing = _hosts_of_days(figures)
     found = []
     for (family, kind), members in summing.families.items():

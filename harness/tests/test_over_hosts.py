@@ -11,7 +11,7 @@ from history_testing import Opener
 
 from loopgauge.harness.fleet.combining import combine, error_of
 from loopgauge.harness.history.fleet_model import StoredLoop, Summary, python_of
-from loopgauge.harness.history.fleet_queries import RECENT, read_figures, stored_loops
+from loopgauge.harness.history.fleet_queries import RECENT, read_days, read_figures, stored_loops
 from loopgauge.harness.history.model import Entry, MachineKind, SeriesKey, StoredRun
 from loopgauge.harness.history.over_hosts import REFERENCE, summarise, summarise_days
 
@@ -241,7 +241,7 @@ def test_days_hold_the_hosts_of_each(opener: Opener) -> None:
     history.add([run(f"h{n}", {"fast": 0.5 * day}, day=day) for n in range(3) for day in (1, 2)])
     history.add([run("h0", {"fast": 0.5}, day=3, version="2.0")])
     with history.reading() as connection:
-        (found,) = summarise_days(read_figures(connection, REFERENCE, every_day=40))
+        (found,) = summarise_days(read_days(connection, REFERENCE))
     history.close()
     assert (found.python, found.family, found.loop) == ("3.14", "timer", "fast")
     assert {day: over.counts.hosts for day, over in found.days.items()} == {
@@ -250,6 +250,19 @@ def test_days_hold_the_hosts_of_each(opener: Opener) -> None:
         "2026-01-03": 1,
     }
     assert found.days["2026-01-02"].estimate == pytest.approx(1.0)
+
+
+def test_days_are_those_of_the_hosts_with_the_most_runs(opener: Opener) -> None:
+    history = opener()
+    history.add([run("often", {"fast": 0.5}, day=day) for day in (1, 2, 3)])
+    history.add([run("twice", {"fast": 0.9}, day=day) for day in (3, 4)])
+    history.add([run("once", {"fast": 0.9}, machine=OLD)])
+    with history.reading() as connection:
+        figures = read_days(connection, REFERENCE, hosts=1)
+    history.close()
+    assert {host.host for host in figures.hosts} == {"often", "once"}
+    (found,) = summarise_days(figures)
+    assert [over.estimate for over in found.days.values()] == pytest.approx([0.5] * 3)
 
 
 def test_nothing_at_all(opener: Opener) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from loopgauge.harness.history.fleet_model import Days, Over, StoredLoop, python_number
+from loopgauge.harness.history.fleet_model import (
+    HOSTS_OF_DAYS,
+    Days,
+    Over,
+    StoredLoop,
+    python_number,
+)
 from loopgauge.reports.conformance.badge import Badge
 from loopgauge.reports.conformance.badge import write as write_badge
 from loopgauge.reports.conformance.matrix import file_name
@@ -55,6 +61,7 @@ def render_stored(contents: Stored, out: Path) -> Path:
             root="",
             loops=main_loops(contents.summary),
             trends=drawn,
+            most_hosts=HOSTS_OF_DAYS,
             entries=[*search_entries(contents)],
             **more,
         )

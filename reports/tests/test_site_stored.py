@@ -11,7 +11,7 @@ from report_testing.browser import DESK, PHONE, axe, overflow, printed
 from report_testing.pages import Page
 from test_over_hosts import RYZEN, TIMERS, run
 
-from loopgauge.harness.history.fleet_queries import read_figures
+from loopgauge.harness.history.fleet_queries import read_days, read_figures
 from loopgauge.harness.history.model import MachineKind, StoredRun
 from loopgauge.harness.history.opening import init_store, open_store
 from loopgauge.harness.history.over_hosts import REFERENCE, summarise, summarise_days
@@ -42,7 +42,7 @@ def contents(folder: Path) -> Stored:
     kept.add([*runs()])
     with kept.reading() as connection:
         found = summarise(read_figures(connection, REFERENCE))
-        days = summarise_days(read_figures(connection, REFERENCE, every_day=40))
+        days = summarise_days(read_days(connection, REFERENCE))
     kept.close()
     return Stored("Loops", found, days)
 
