@@ -107,8 +107,7 @@ def missing(arm: ArmAcross, name: Namer) -> str:
 
 
 def over(arm: ArmAcross) -> str:
-    parts = [words.over(part, many=len(arm.parts) > 1) for part in arm.parts if len(part.hosts) > 1]
-    return "\n".join(parts)
+    return "\n".join(words.over(part, many=len(arm.parts) > 1) for part in words.shown(arm))
 
 
 def one_more(arm: ArmAcross) -> str:

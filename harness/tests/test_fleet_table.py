@@ -65,6 +65,21 @@ def test_what_holds_says_so(tmp_path: Path) -> None:
     assert (standing.everywhere, standing.opposite, standing.of) == ({"faster": 4}, 0, 4)
 
 
+def test_pythons_with_a_host_each_have_their_own_figures(tmp_path: Path) -> None:
+    text = " ".join(
+        shown(
+            summary(
+                tmp_path / "f",
+                Host(KEYS[0], {"epoll": 0.3}, python="3.14.0"),
+                Host(KEYS[1], {"epoll": 0.3}, python="3.9.2"),
+            )
+        ).split()
+    )
+    assert text.index("(Python 3.9, 1 host)") < text.index("(Python 3.14, 1 host)")
+    assert "faster on both hosts" in text
+    assert text.endswith("It holds on both hosts: every result is the same on each")
+
+
 def test_what_is_not_decided_is_no_agreement(tmp_path: Path) -> None:
     found = summary(
         tmp_path / "f",

@@ -60,7 +60,7 @@ def _rows(subject: SubjectAcross, name: Namer) -> Iterable[str]:
     waits = ", waiting" if subject.kind == "wait" else ""
     for arm in subject.arms:
         several = len(arm.parts) > 1
-        parts = [part for part in arm.parts if len(part.hosts) > 1]
+        parts = words.shown(arm)
         said = "; ".join(filter(None, [words.told(arm, subject, name), words.odd(arm, name)]))
         cells = (
             f"{subject.id}{waits}",

@@ -160,21 +160,18 @@ def plot(sheet: Sheet, layout: forest.Layout, key: str) -> Markup:
 
 
 def over(arm: ArmAcross) -> list[tuple[str, str, str, str, str]]:
-    """Per Python with two hosts or more: the figure over hosts, that of all where one is odd, one
-    host more, and how far hosts differ."""
-    rows = []
-    for part in arm.parts:
-        if len(part.hosts) > 1:
-            rows.append(
-                (
-                    words.over(part, many=len(arm.parts) > 1),
-                    words.figure(part.everyone) if part.odd else "",
-                    words.prediction(part),
-                    f"±{100 * part.tau:.2g} %",
-                    words.chance(part),
-                )
-            )
-    return rows
+    """Per Python: the figure over hosts, that of all where one is odd, one host more, and how far
+    hosts differ."""
+    return [
+        (
+            words.over(part, many=len(arm.parts) > 1),
+            words.figure(part.everyone) if part.odd else "",
+            words.prediction(part),
+            words.spread(part),
+            words.chance(part),
+        )
+        for part in words.shown(arm)
+    ]
 
 
 def circumstances(summary: FleetSummary) -> Facts:

@@ -98,11 +98,15 @@ def told(arm: ArmAcross, subject: SubjectAcross, name: Namer) -> str:
         return "no figure on any host"
     first, *rest = said
     if not rest:
-        where = f"all {many} hosts" if many > 1 else name(groups[first][0])
+        where = every(many) if many > 1 else name(groups[first][0])
         return f"{verdict(first, subject)} on {where}"
     words = [f"{verdict(first, subject)} on {len(groups[first])} of {many} hosts"]
     words += [f"{verdict(word, subject)} on {_some(groups[word], name)}" for word in rest]
     return ", ".join(words)
+
+
+def every(many: int) -> str:
+    return "both hosts" if many == 2 else f"all {many} hosts"
 
 
 def _some(hosts: Sequence[str], name: Namer) -> str:
@@ -129,6 +133,12 @@ def figure(one: Interval | Ratio) -> str:
     return f"{wording.ratio(one.estimate)}{wording.TIMES}{ends}"
 
 
+def shown(arm: ArmAcross) -> list[Part]:
+    """Those with a figure that the hosts' own do not say already: of one host only beside other
+    Pythons."""
+    return [part for part in arm.parts if len(part.hosts) > 1 or len(arm.parts) > 1]
+
+
 def over(part: Part, *, many: bool) -> str:
     """The figure over hosts: of how many, and of which Python where there are several."""
     without = f" without {len(part.odd)}" if part.odd else ""
@@ -144,8 +154,15 @@ def prediction(part: Part) -> str:
     return f"{wording.ratio(part.prediction_low)} to {wording.ratio(part.prediction_high)}"
 
 
+def spread(part: Part) -> str:
+    """ "±3.1 %"; "" for one host."""
+    return f"±{100 * part.tau:.2g} %" if len(part.hosts) > 1 else ""
+
+
 def chance(part: Part) -> str:
-    """Of such differences between hosts, were they all alike."""
+    """Of such differences between hosts, were they all alike; "" for one host."""
+    if len(part.hosts) < 2:
+        return ""
     if part.q_p < 0.001:
         return "< 0.1 %"
     return f"{100 * part.q_p:.2g} %"
@@ -231,7 +248,7 @@ def headline(summary: FleetSummary, name: Namer) -> str:
         return f"Not everywhere: in {worst.subject.id} {worst.arm.arm} is {text}{more}"
     sure = sum(arm.agreement == "everywhere" for arm in arms)
     if arms and sure == len(arms):
-        said = f"It holds on all {len(hosts)} hosts: every result is the same on each"
+        said = f"It holds on {every(len(hosts))}: every result is the same on each"
     else:
         said = (
             f"No host says the opposite of another; {sure} of {len(arms)} results are the same on "
