@@ -7,6 +7,7 @@ what it has started ends with it: whoever loses interest closes the pipe or dies
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import importlib
@@ -24,6 +25,7 @@ from loopgauge.harness.fleet.machine_lock import machine_lock
 
 FRAME = struct.Struct(">Q")
 IDLE_S = 60.0  # without a call; bootstrap.py takes no agent that has waited nearly so long
+TIDY_S = 2.0  # bootstrap.py gives an agent 5 s to leave
 ROUNDS = 50  # of looking for what is to be ended; more is somebody we may not kill
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -104,7 +106,11 @@ def be_undisturbed() -> None:
 
 
 def leave() -> NoReturn:
-    """Ends everything below this process, then the process, whatever its main thread does."""
+    """Ends everything below this process, then the process, whatever its main thread does. What
+    functions want done at exit, such as removing folders, has a moment before."""
+    tidying = threading.Thread(target=atexit._run_exitfuncs, daemon=True)
+    tidying.start()
+    tidying.join(TIDY_S)
     for _ in range(ROUNDS):  # a process may start another one while we look
         children = descendants(os.getpid())
         if not children:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import fleet_loops
 import pytest
-from fleet_testing import Cluster
+from fleet_testing import Cluster, wait_until
+
+from loopgauge.harness.fleet.agent import descendants
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
@@ -99,6 +101,17 @@ def test_a_scheduler_that_is_killed_loses_nothing(
     assert done.returncode == 5, done.stderr
     assert verdicts(bench.folder / "r.jsonl") == verdicts(local)
     assert records(bench.folder / "r.jsonl")[-1]["complete"]
+
+
+def test_nothing_is_left_on_the_host(bench: Bench, empty_cluster: Cluster) -> None:
+    """Neither folders nor processes, once the command has ended."""
+    temporary = bench.folder / "t"
+    temporary.mkdir()
+    worker = empty_cluster.start_worker("one", variables={"TMPDIR": str(temporary)})
+    done = bench("conformance", "SOON-001", "--loop", "asyncio", "--on", empty_cluster.on)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: not descendants(worker.process.pid))
+    assert [path.name for path in temporary.glob("lg-*")] == []
 
 
 def test_what_was_begun_here_goes_on_there(bench: Bench, cluster: Cluster, local: Path) -> None:
