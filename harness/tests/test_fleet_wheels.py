@@ -198,16 +198,19 @@ def test_what_does_not_fit_is_not_chosen(tmp_path: Path, tag: str, metadata: str
 # --- made and found again -------------------------------------------------------------------
 
 
-def test_an_environment_is_made_once(workers: Workers, cache: Path, tmp_path: Path) -> None:
-    path = wheel_file(tmp_path)
-    made = workers.deliver(path)
-    assert workers.asked == ["survey", "receive", "make"]
-    assert inside(made, VERSION) == "1.0"
-    assert [(entry.name, entry.version) for entry in made.installed] == [("tinyloop", "1.0")]
-    again = workers.deliver(path)
-    assert workers.asked[3:] == ["survey", "make"]
-    assert (made.made, again.made) == (True, False)
-    assert (again.python, again.key) == (made.python, made.key)
+def test_two_workers_make_one_environment_and_find_it_again(
+    workers: Workers, cache: Path, tmp_path: Path
+) -> None:
+    goods = goods_of([str(wheel_file(tmp_path))])
+    one, two = deliver(goods, ["one", "two"], workers.call).values()
+    assert (one.cause, two.cause) == ("", "")
+    assert sorted([one.made, two.made]) == [False, True]
+    assert inside(one, VERSION) == "1.0"
+    assert [(entry.name, entry.version) for entry in one.installed] == [("tinyloop", "1.0")]
+    workers.asked.clear()
+    again = deliver(goods, ["one"], workers.call)["one"]
+    assert workers.asked == ["survey", "make"]
+    assert (again.made, again.python, again.key) == (False, one.python, one.key)
 
 
 def test_another_wheel_is_another_environment(workers: Workers, tmp_path: Path) -> None:
@@ -268,13 +271,6 @@ def test_nothing_is_written_outside_the_cache(cache: Path, file: str) -> None:
     assert not cache.exists() or list(cache.rglob("*")) == []
 
 
-def test_two_workers_make_one_environment(workers: Workers, cache: Path, tmp_path: Path) -> None:
-    goods = goods_of([str(wheel_file(tmp_path))])
-    made = deliver(goods, ["one", "two"], workers.call)
-    assert {environment.cause for environment in made.values()} == {""}
-    assert sorted(environment.made for environment in made.values()) == [False, True]
-
-
 def test_a_half_made_environment_is_made_anew(workers: Workers, tmp_path: Path) -> None:
     path = wheel_file(tmp_path)
     home = Path(workers.deliver(path).python).parents[2]
@@ -300,24 +296,14 @@ def test_pip_holds_the_lock(cache: Path, tmp_path: Path) -> None:
 # --- what else is importable ----------------------------------------------------------------
 
 
-def test_what_was_sent_comes_before_a_checkout(
+def test_what_was_sent_comes_before_a_checkout_and_what_does_not_fit_says_so(
     workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkout = tmp_path / "checkout/tinyloop"
-    checkout.mkdir(parents=True)
-    (checkout / "__init__.py").write_text("VERSION = 'checkout'\n")
-    monkeypatch.setenv("PYTHONPATH", f"{checkout.parent}:{os.environ.get('PYTHONPATH', '')}")
-    assert inside(workers.deliver(wheel_file(tmp_path)), VERSION) == "1.0"
-
-
-def test_a_loop_that_does_not_fit_says_so_when_it_is_imported(
-    workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not the one of another version that the worker's own Python has."""
-    own = tmp_path / "own/tinyloop"
-    own.mkdir(parents=True)
-    (own / "__init__.py").write_text("VERSION = 'own'\n")
-    monkeypatch.setenv("PYTHONPATH", f"{own.parent}:{os.environ.get('PYTHONPATH', '')}")
+    """Neither loop is the one of another version that the worker's own Python has."""
+    for name in ("tinyloop", "other"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        (tmp_path / "own" / name / "__init__.py").write_text("VERSION = 'own'\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'own'}:{os.environ.get('PYTHONPATH', '')}")
     made = workers.deliver(wheel_file(tmp_path, tag=FOREIGN), wheel_file(tmp_path, name="other"))
     words = f"tinyloop-1.0-{FOREIGN}.whl does not fit {environments.here()}"
     assert [entry.words for entry in made.unfitting] == [words]
@@ -408,7 +394,7 @@ def test_a_full_disk_is_named(
     def full(*given: object) -> None:
         raise OSError(28, "No space left on device", "there/x")
 
-    monkeypatch.setattr(environments, "put_behind", full)
+    monkeypatch.setattr(environments, "made_venv", full)
     assert workers.deliver(wheel_file(tmp_path)).cause == "its disk is full"
 
 
