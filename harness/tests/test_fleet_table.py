@@ -80,6 +80,15 @@ def test_pythons_with_a_host_each_have_their_own_figures(tmp_path: Path) -> None
     assert text.endswith("It holds on both hosts: every result is the same on each")
 
 
+def test_a_noisy_host_makes_the_answer_advisory(tmp_path: Path) -> None:
+    hosts = [Host(KEYS[0], {"epoll": 0.3}), Host(KEYS[1], {"epoll": 0.3}, twin=1.2)]
+    found = summary(tmp_path / "f", *hosts)
+    assert words.tone(found) == "open"
+    assert words.headline(found, words.namer({KEYS[1]: "rack-2"})).endswith(
+        "the same on each (advisory: rack-2 failed the self-check)"
+    )
+
+
 def test_what_is_not_decided_is_no_agreement(tmp_path: Path) -> None:
     found = summary(
         tmp_path / "f",

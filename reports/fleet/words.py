@@ -232,7 +232,16 @@ def _standing(summary: FleetSummary, name: str) -> Standing:
 
 
 def headline(summary: FleetSummary, name: Namer) -> str:
-    """Does it hold everywhere, and if not, where."""
+    """Does it hold everywhere, and if not, where. A host whose self-check failed makes it less
+    sure, whatever it is."""
+    noisy = [name(host.key) for host in summary.measured if host.advisory]
+    if not noisy or len(summary.measured) < 2:
+        return _answer(summary, name)
+    who = wording.listed(noisy) if len(noisy) <= NAMED else f"{len(noisy)} hosts"
+    return f"{_answer(summary, name)} (advisory: {who} failed the self-check)"
+
+
+def _answer(summary: FleetSummary, name: Namer) -> str:
     hosts = summary.measured
     if not hosts:
         return "Nothing was measured on any host"
@@ -268,4 +277,5 @@ def tone(summary: FleetSummary) -> str:
     if any(arm.agreement == "opposite" for arm in arms):
         return "bad"
     sure = all(arm.agreement == "everywhere" for arm in arms)
-    return "good" if arms and sure and not any(arm.odd for arm in arms) else "open"
+    calm = not any(host.advisory for host in summary.measured)
+    return "good" if arms and sure and calm and not any(arm.odd for arm in arms) else "open"
