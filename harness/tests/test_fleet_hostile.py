@@ -24,8 +24,8 @@ from loopgauge.harness.request import RunRequest
 PRELOAD = Path(__file__).parent / "hostile_testing/worker.py"
 # What the run says of whom; the rest of the sentence is the decoder's.
 REFUSED = {
-    "pickle": "did not arrive",
-    "error": "did not arrive",
+    "pickle": "its answer",
+    "error": "its answer",
     "garbage": "makes no sense",
     "words": "<script>",
     "others": "io.tcp_echo on <script>",

@@ -40,18 +40,23 @@ class Service:
         return found[1]
 
     def processes(self) -> list[psutil.Process]:
-        return tree(self.process.pid)
+        return tree(self.process.pid) if self.process.poll() is None else []
 
-    def end(self) -> None:
-        """As a container is stopped, and what would remain is killed."""
-        everything = self.processes() if self.process.poll() is None else []
-        self.process.terminate()
+
+def end(scheduler: Service, workers: Sequence[Service]) -> None:
+    """Workers as containers are stopped; a scheduler has nothing to put away."""
+    everything = [process for service in workers for process in service.processes()]
+    for service in workers:
+        service.process.terminate()
+    for service in workers:
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
-        for process in everything:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.process.wait()
+            service.process.wait(20)
+    scheduler.process.kill()
+    for process in everything:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    for service in (scheduler, *workers):
+        service.process.wait()
 
 
 def tree(pid: int) -> list[psutil.Process]:
