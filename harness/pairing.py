@@ -7,12 +7,12 @@ a process at a time of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from loopgauge.harness.model import Benchmark, Sample
-from loopgauge.harness.statistics import Floats, median, process_log_ratio
+from loopgauge.harness.statistics import Floats, block_log_ratios, median, medians
 
 
 class SampleIndex:
@@ -23,6 +23,7 @@ class SampleIndex:
         self._by_arm: dict[tuple[str, str], dict[int, Sample]] = {}
         # By benchmark, arm and base, once they were asked for.
         self.ratios: dict[tuple[str, str, str], dict[int, float] | None] = {}
+        self._costs: dict[tuple[str, str], dict[int, Floats]] = {}
         for sample in samples:
             self._by_arm.setdefault((sample.benchmark, sample.arm), {})[sample.round] = sample
 
@@ -32,6 +33,25 @@ class SampleIndex:
     def samples(self, benchmark: str, arm: str) -> list[Sample]:
         rounds = self.rounds(benchmark, arm)
         return [rounds[number] for number in sorted(rounds)]
+
+    def costs(self, benchmark: Benchmark, arm: str) -> dict[int, Floats]:
+        """Of the slots, by round. Kept: whatever is compared asks for them."""
+        key = (benchmark.id, arm)
+        if key not in self._costs:
+            rounds = self.rounds(*key)
+            numbers = sorted(rounds)
+            rows = costs_of_all(benchmark, [rounds[number] for number in numbers])
+            self._costs[key] = dict(zip(numbers, rows, strict=True))
+        return self._costs[key]
+
+
+def costs_of_all(benchmark: Benchmark, samples: Sequence[Sample]) -> Sequence[Floats]:
+    """`slot_costs` of each; in one array where all have as many slots, which is much faster."""
+    if benchmark.measure == "value" or len({len(sample.n) for sample in samples}) != 1:
+        return [slot_costs(benchmark, sample) for sample in samples]
+    wall = benchmark.measure == "wall"
+    total = np.array([s.wall_ns if wall else s.process_ns for s in samples], dtype=np.float64)
+    return [*(total / np.array([sample.n for sample in samples], dtype=np.float64))]
 
 
 def slot_costs(benchmark: Benchmark, sample: Sample) -> Floats:
@@ -68,18 +88,27 @@ def _round_log_ratios(
     index: SampleIndex, benchmark: Benchmark, arm: str, base: str
 ) -> dict[int, float] | None:
     arm_rounds, base_rounds = index.rounds(benchmark.id, arm), index.rounds(benchmark.id, base)
+    arm_costs, base_costs = index.costs(benchmark, arm), index.costs(benchmark, base)
     sign = -1 if benchmark.direction == "higher" else 1
-    ratios = {}
-    for number in sorted(arm_rounds.keys() & base_rounds.keys()):
-        pair = paired_costs(benchmark, arm_rounds[number], base_rounds[number])
+    numbers = sorted(arm_rounds.keys() & base_rounds.keys())
+    logs = []
+    for number in numbers:
+        pair = paired(
+            arm_rounds[number], base_rounds[number], arm_costs[number], base_costs[number]
+        )
         if pair is None:
             return None
-        ratios[number] = sign * process_log_ratio(*pair)
-    return ratios
+        logs.append(block_log_ratios(*pair))
+    return {number: sign * one for number, one in zip(numbers, medians(logs), strict=True)}
 
 
 def paired_costs(benchmark: Benchmark, arm: Sample, base: Sample) -> tuple[Floats, Floats] | None:
-    arm_costs, base_costs = slot_costs(benchmark, arm), slot_costs(benchmark, base)
+    return paired(arm, base, slot_costs(benchmark, arm), slot_costs(benchmark, base))
+
+
+def paired(
+    arm: Sample, base: Sample, arm_costs: Floats, base_costs: Floats
+) -> tuple[Floats, Floats] | None:
     if len(arm_costs) == 0 or len(base_costs) == 0:
         return None
     if arm.process == base.process or 0 < arm.together == base.together:

@@ -27,10 +27,10 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 def ratio_of(logs: Floats) -> Ratio:
     """Of one log-ratio per process."""
-    low, high = statistics.signed_rank_interval(logs)
+    estimate, low, high = statistics.centre(logs)
     sign_low, sign_high = statistics.sign_interval(logs)
     return Ratio(
-        estimate=math.exp(statistics.hodges_lehmann(logs)),
+        estimate=math.exp(estimate),
         low=math.exp(low),
         high=math.exp(high),
         sign_low=math.exp(sign_low),

@@ -40,6 +40,16 @@ def median(values: Floats) -> float:
     return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
 
 
+def medians(rows: Sequence[Floats]) -> list[float]:
+    """Of each row; at once where all are of one length, as the slots of processes are."""
+    if len({len(row) for row in rows}) != 1 or len(rows[0]) == 0:
+        return [median(row) for row in rows]
+    ordered = np.sort(np.stack(rows), axis=1)
+    n = ordered.shape[1]
+    middle = (ordered[:, (n - 1) // 2] + ordered[:, n // 2]) / 2
+    return np.where(np.isnan(ordered[:, -1]), math.nan, middle).tolist()  # type: ignore[no-any-return]
+
+
 def process_log_ratio(costs: Floats, reference: Floats) -> float:
     """The one number a process contributes: the median over its blocks."""
     return median(block_log_ratios(costs, reference))
@@ -47,8 +57,21 @@ def process_log_ratio(costs: Floats, reference: Floats) -> float:
 
 def walsh_averages(values: Floats) -> Floats:
     """All (x_i + x_j) / 2 with i <= j, ascending."""
-    rows, columns = np.triu_indices(len(values))
+    rows, columns = _pairs(len(values))
     return np.sort((values[rows] + values[columns]) / 2)
+
+
+@cache
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    rows, columns = np.triu_indices(n)
+    return rows, columns
+
+
+def centre(values: Floats, level: float = 0.95) -> tuple[float, float, float]:
+    """Hodges-Lehmann estimate and signed-rank interval, of Walsh averages that are sorted once."""
+    ordered = walsh_averages(values)
+    counts = signed_rank_counts(len(values))
+    return median(ordered), *interval_from(ordered, counts, level)
 
 
 def hodges_lehmann(values: Floats) -> float:

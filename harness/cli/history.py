@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -227,12 +228,19 @@ runs (how many were added, known, grown, differs), problems.
     metavar="REVISION",
     help="The revision that was measured. The sides of a gate know their own.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Read as many files at once. Default: one per CPU.",
+)
 @store_options
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def import_(
     paths: tuple[Path, ...],
     everything: bool,
     commit: str,
+    jobs: int | None,
     store: str,
     wait: float,
     as_json: bool,
@@ -246,7 +254,8 @@ def import_(
         raise click.UsageError("Name files or folders, or give --all.")
     chosen = [path for path in EVERYTHING if path.exists()]
     with opened(store, wait, create=True) as kept:
-        done = import_into(kept, chosen if everything else paths, commit)
+        cpus = len(os.sched_getaffinity(0))
+        done = import_into(kept, chosen if everything else paths, commit, jobs or cpus)
     name = shown(store)
     if as_json:
         print_json({"schema": 1, "kind": "history-import", "store": name, **done.as_dict()})

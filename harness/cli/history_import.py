@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from loopgauge.harness.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from loopgauge.harness.history.model import History, Outcome
+    from loopgauge.harness.history.parallel import Reading
 
 
 @dataclass
@@ -38,43 +39,52 @@ class Imported:
         return {"exit_code": self.exit_code, "runs": self.counts, "problems": problems}
 
 
-def import_into(history: History, paths: Iterable[Path], commit: str) -> Imported:
+def import_into(history: History, paths: Iterable[Path], commit: str, jobs: int = 1) -> Imported:
     """Each file or gate in a transaction of its own: an interruption, a lock or a full disk leaves
-    those before it in the store, and nothing of the one in hand."""
+    those before it in the store, and nothing of the one in hand. `jobs` processes read them."""
     from rich.progress import track
 
     from loopgauge.harness.cli.console import live_display_wanted, stderr_console
-    from loopgauge.harness.errors import NotAHistory, NothingToMeasure, RunFileError
-    from loopgauge.harness.history.reading import sources
+    from loopgauge.harness.history.parallel import WORTH_IT, read_many
+    from loopgauge.harness.history.reading import known, sources
 
     done = Imported()
-    for source in track(
-        [*sources(paths)],
+    found = [*sources(paths)]
+    shown = track(
+        found,
         "importing",
         console=stderr_console(),
         transient=True,
         disable=not live_display_wanted(),
-    ):
-        try:
-            import_one(history, source, commit, done)
-        except NotAHistory:
-            raise  # the store, not the file
-        except (RunFileError, NothingToMeasure) as error:
-            where = "" if str(source) in error.cause else f"{source}: "
-            done.unreadable.append(
-                where + " ".join(f"{part}." for part in (error.cause, error.cure) if part)
-            )
+    )
+
+    def new() -> Iterator[Path]:
+        for source in shown:
+            if known(source, history):
+                done.counts["known"] += 1
+            else:
+                yield source
+
+    for reading in read_many(new(), commit, min(jobs, len(found) // WORTH_IT)):
+        if reading.problem:
+            done.unreadable.append(reading.problem)
+        else:
+            store_one(history, reading, done)
     return done
 
 
-def import_one(history: History, source: Path, commit: str, done: Imported) -> None:
-    from loopgauge.harness.history.reading import continued, known, read
+def store_one(history: History, reading: Reading, done: Imported) -> None:
+    from loopgauge.harness.errors import NotARunFile
+    from loopgauge.harness.history.reading import continued
 
-    if known(source, history):
-        done.counts["known"] += 1
+    source = reading.source
+    runs = [continued(run, source, history) for run in reading.runs]
+    try:
+        outcomes = history.add(runs)
+    except NotARunFile as error:
+        done.unreadable.append(f"{source}: {error.cause}.")
         return
-    runs = [continued(run, source, history) for run in read(source, commit)]
-    for run, outcome in zip(runs, history.add(runs), strict=True):
+    for run, outcome in zip(runs, outcomes, strict=True):
         done.counts[outcome] += 1
         if outcome == "differs":
             done.refused.append(

@@ -26,7 +26,7 @@ from loopgauge.harness.history.model import (
 )
 from loopgauge.harness.model import Arm, Direction, Header
 from loopgauge.harness.store import RunFile
-from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, reference_arm, summarise
+from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, figures_of, reference_arm
 from loopgauge.harness.verdicts import OWN
 
 # Not kept: what was asked for and cannot be had on that machine is no event in a loop's life.
@@ -44,7 +44,7 @@ def stored_run(
     """`data`: the file's bytes. `sides`: of a gate, by the labels of its arms; `name` is the run's
     then, since the files of a gate belong together."""
     header = run.header
-    summary = summarise(run)
+    summary = figures_of(run)
     context = Context(header, commit, sides or {})
     kind: Kind = "gate" if sides else "run"
     return StoredRun(

@@ -77,12 +77,11 @@ def known(source: Path, history: History) -> bool:
 
 def _is_stored(file: Path, history: History, name: str) -> bool:
     try:
-        data = content(file)
-        run = name or msgspec.json.decode(data.partition(b"\n")[0]).get("run")
+        run = name or msgspec.json.decode(first_line(file)).get("run")
+        stored = history.content(run) if isinstance(run, str) else None
+        return stored is not None and stored.sha256 == hashlib.sha256(content(file)).hexdigest()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, AttributeError):
         return False
-    stored = history.content(run) if isinstance(run, str) else None
-    return stored is not None and stored.sha256 == hashlib.sha256(data).hexdigest()
 
 
 def _gate_files(folder: Path) -> list[Path]:

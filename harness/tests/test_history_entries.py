@@ -12,12 +12,13 @@ from manager_testing.records import run_of
 from loopgauge.harness.errors import NotARunFile, TruncatedRun
 from loopgauge.harness.gate.model import GateHeader, Settings, Side
 from loopgauge.harness.gate.store import append
-from loopgauge.harness.history.entries import stored_run
+from loopgauge.harness.history.entries import Context, entries_of, stored_run
 from loopgauge.harness.history.model import Entry, Query, StoredRun
 from loopgauge.harness.history.reading import continued, known, read, sources
 from loopgauge.harness.history.sqlite import open_history
 from loopgauge.harness.model import Benchmark, Event, Interpreter, Metric
 from loopgauge.harness.store import RunFile, RunWriter
+from loopgauge.harness.summary import figures_of, summarise
 
 COSTS = {
     "asyncio": [1000.0, 1010.0, 990.0, 1005.0, 995.0, 1001.0, 1002.0],
@@ -102,6 +103,36 @@ def test_the_asyncio_of_another_python_is_another_yardstick() -> None:
     series = figures(stored_run(run, b""))["fast", "ratio"].series
     assert series.against == "asyncio@3"
     assert series.machine.python == "4"
+
+
+CRASH = Event(event="crash", benchmark="fake.work", arm="fast", reason="SIGSEGV", final=True)
+RATE = Benchmark(
+    id="fake.rate", scenario="fake.rate", measure="value", direction="higher", unit="op/s"
+)
+FLOOR = Benchmark(id="io.echo", scenario="io.echo", unit="message", floor=True, measure="wall")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        made(),
+        made({arm: costs[:3] for arm, costs in COSTS.items()}),
+        made({arm: COSTS[arm] for arm in ("asyncio", "fast")}),
+        made({**COSTS, "fast": [-1.0, *COSTS["fast"][1:]]}, RATE),
+        made(COSTS, RATE),
+        made(COSTS, None, [CRASH]),
+        made({"floor": [90.0] * 7, **COSTS}, FLOOR),
+        made({**COSTS, "asyncio~aa": [2000.0] * 7}),
+    ],
+)
+def test_the_short_way_to_the_figures_leads_to_the_same(run: RunFile) -> None:
+    whole, short = summarise(run), figures_of(run)
+    assert short.advisory == whole.advisory
+    context = Context(run.header, "", {})
+    kept = [[*entries_of(one, context)] for found in (whole, short) for one in found.benchmarks]
+    assert kept[0] == kept[1]
+    assert len(kept) == 2
+    assert kept[0]
 
 
 @pytest.mark.parametrize(

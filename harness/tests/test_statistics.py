@@ -138,3 +138,23 @@ def test_the_median_is_that_of_numpy(n: int) -> None:
 def test_the_median_of_nothing_or_of_no_number_is_none() -> None:
     assert math.isnan(statistics.median(floats()))
     assert math.isnan(statistics.median(floats(1.0, math.nan, 2.0)))
+
+
+@pytest.mark.parametrize("lengths", [[4, 4, 4], [5, 5], [4, 3, 4], [0, 0], [1], []])
+def test_the_medians_of_many_rows_are_those_of_each(lengths: list[int]) -> None:
+    draw = np.random.default_rng(7)
+    rows = [draw.normal(size=length) for length in lengths]
+    wanted = [statistics.median(row) for row in rows]
+    np.testing.assert_array_equal(statistics.medians(rows), wanted)
+
+
+def test_a_row_with_no_number_has_no_median() -> None:
+    rows = [np.array([1.0, math.nan, 2.0]), np.array([1.0, 2.0, 4.0])]
+    np.testing.assert_array_equal(statistics.medians(rows), [math.nan, 2.0])
+
+
+@pytest.mark.parametrize("n", [1, 5, 6, 20])
+def test_estimate_and_interval_at_once_are_those_one_by_one(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=n)
+    wanted = (statistics.hodges_lehmann(values), *statistics.signed_rank_interval(values))
+    assert statistics.centre(values) == wanted

@@ -120,7 +120,9 @@ def _write_command(python: Interpreter) -> None:
         f"#!{python.venv}/bin/python\n"
         "import sys\n\n"
         "from loopgauge.harness.cli import main\n\n"
-        "sys.exit(main())\n"
+        # Processes that `multiprocessing` starts import this file again.
+        'if __name__ == "__main__":\n'
+        "    sys.exit(main())\n"
     )
     bench.chmod(0o755)
 

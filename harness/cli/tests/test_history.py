@@ -316,3 +316,18 @@ def test_the_documented_members_are_there() -> None:
         "method", "series", "too_short", "alpha", "level", "margin", "least", "orders", "seed",
         "steps",
     }  # fmt: skip
+
+
+def test_several_processes_read_what_one_reads() -> None:
+    for number in range(17):
+        make_run(Path(f"runs/{number:02}.jsonl"), number, 0.5 + number / 100)
+    Path("runs/05.jsonl").write_text("no run at all\n")
+    several = history("import", "runs", "--jobs", "2", "--store", "several.sqlite")
+    alone = history("import", "runs", "--jobs", "1", "--store", "alone.sqlite")
+    assert several.exit_code == alone.exit_code == 7
+    assert several.stdout.replace("several", "alone") == alone.stdout
+    assert several.stderr == alone.stderr
+    assert "runs/05.jsonl" in alone.stderr
+    exported = [history("export", "--store", f"{name}.sqlite") for name in ("several", "alone")]
+    assert exported[0].stdout == exported[1].stdout
+    assert exported[0].stdout.count("\n") == 1 + 16 * 3
