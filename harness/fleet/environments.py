@@ -457,6 +457,13 @@ def failed(text: str, log: Path) -> Refused:
     words = last(text)
     if "No space left" in text:
         return Refused("its disk is full", f"Make room there: {log.parent.parent}")
+    if "connection broken by" in text:  # and then says that there is no such project
+        broken = text.rpartition("connection broken by")[2].strip().partition("\n")[0]
+        words = re.sub(r"^.*?>: |'?\)'.*$", "", broken)
+        return Refused(
+            f"cannot reach the index: {words[:300]}",
+            "Check --index, and proxies and certificates of that machine",
+        )
     if "No matching distribution" in text:
         return Unavailable(
             f"an environment lacks a dependency: {words}",

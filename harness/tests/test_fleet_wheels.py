@@ -158,6 +158,11 @@ def test_a_version_that_no_index_was_named_for_is_refused(tmp_path: Path) -> Non
         goods_of([path, "TinyLoop==2.0"], "file:///index")
 
 
+def test_an_index_is_a_url() -> None:
+    with pytest.raises(BadWheel, match="--index names no URL"):
+        goods_of(["tinyloop==1.0"], "index/simple")
+
+
 def test_a_file_named_twice_is_one_wheel(tmp_path: Path) -> None:
     path = str(wheel_file(tmp_path))
     assert len(wheels_of([path, path])) == 1
@@ -386,6 +391,30 @@ def test_a_cache_that_others_can_write_is_not_used(
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     assert "can be written by others" in workers.deliver(wheel_file(tmp_path)).cause
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "WARNING: Retrying (Retry(total=0)) after connection broken by "
+            "'NewConnectionError('<pip.HTTPConnection object at 0x7f>: Connection refused')': /x/\n"
+            "ERROR: No matching distribution found for x\n",
+            "cannot reach the index: Connection refused",
+        ),
+        ("ERROR: No matching distribution found for x\n", "an environment lacks a dependency: "),
+        ("OSError: [Errno 28] No space left on device\nend\n", "its disk is full"),
+        ("Error: Command '[python, -m, ensurepip]' died\n", "neither pip nor ensurepip"),
+        ("one\nERROR: x is broken\nmore\n", "pip says: x is broken"),
+        ("one\ntwo\n", "pip says: two"),
+        ("", "pip says: nothing"),
+    ],
+)
+def test_what_pip_says_becomes_a_cause_and_a_cure(said: str, words: str, tmp_path: Path) -> None:
+    cause, cure = environments.failed(said, tmp_path / "home/pip.log").args
+    assert words in cause
+    assert "0x7f" not in cause
+    assert cure
 
 
 def test_a_full_disk_is_named(
