@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from loopgauge.harness.cli import gate_report
+from loopgauge.harness.cli import gate_fleet, gate_report
 from loopgauge.harness.cli.gate_shown import display_of, keeping, present, say
 from loopgauge.harness.cli.gate_start import calibrate, make_header
+from loopgauge.harness.cli.on import HELP, on_options, place_from
 from loopgauge.harness.cli.output import require_writable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ DEFAULT = (
     "timer.timeout_wrap",
 )
 
-EPILOG = """\b
+EPILOG = f"""\b
 Examples:
   bench gate
   bench gate --base origin/main
@@ -42,6 +43,7 @@ Examples:
   bench gate --plan --find 3
   bench gate --resume latest
   bench gate --replay latest --markdown comment.md --html gate.html
+  bench gate --base dist/old.whl --head dist/new.whl --on dask://runners:8786
 
 \b
 A side is a git revision of the project in this folder, a wheel, a virtual
@@ -80,7 +82,9 @@ Exit codes:
 (base, head, settings, environment) and result (decisions: tier, subject,
 verdict, change, low, high, margin, base, head, unit, processes, stage,
 reason, by_name). Members are added, never removed.
-"""
+With --on: kind "fleet-gate", the result of all hosts, and the gate of each.
+
+{HELP}"""
 
 
 @click.command(epilog=EPILOG)
@@ -116,6 +120,7 @@ reason, by_name). Members are added, never removed.
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write JUnit XML.")  # fmt: skip
 @click.option("--annotations", is_flag=True, help="Print GitHub annotations.")
+@on_options
 def gate(
     what: tuple[str, ...],
     base: str | None,
@@ -138,6 +143,7 @@ def gate(
     html: Path | None,
     junit: Path | None,
     annotations: bool,
+    **elsewhere: Any,
 ) -> None:
     """Say whether a change makes a loop slower or breaks it: the check before a merge.
 
@@ -157,7 +163,14 @@ def gate(
         )  # fmt: skip
     if find is not None and not plan:
         raise click.UsageError("--find belongs to --plan.")
+    place = place_from(**elsewhere)
     files = {"--markdown": markdown, "--html": html, "--junit": junit}
+    on_fleet = gate_fleet.find_gates(resume or replay, place)
+    if place is not None or on_fleet is not None:
+        refuse_beside("--on", {"--plan": plan, **files, "--annotations": annotations}, why=A_HOST)
+    if on_fleet is not None:
+        again = gate_fleet.gone_on if resume else gate_fleet.decided_again
+        leave(again(on_fleet, place, as_json=as_json))
     if not plan:
         require_writable(files)
     if replay is not None:
@@ -175,6 +188,8 @@ def gate(
         settings.explain &= not no_explain
         settings.timing &= not no_timing
         folder = out or new_folder()
+        if place is not None:
+            leave(gate_fleet.begun(folder, place, base, head, settings, seed, as_json=as_json))
         gate_report.require_other_place(folder, files)
         if plan:
             outputs = {"--out": out, **files, "--annotations": annotations}
@@ -187,10 +202,15 @@ def gate(
             return
         file, result = begun(folder, header)
     present(file, result, as_json, markdown, html, junit, annotations)
-    click.get_current_context().exit(result.exit_code)
+    leave(result.exit_code)
+
+
+def leave(code: int) -> NoReturn:
+    click.get_current_context().exit(code)
 
 
 TAKES_UP = "takes up a gate as it was begun"  # all of it is in its header
+A_HOST = "makes a gate of each host; these are made of one of them, by --replay FOLDER/HOST"
 KEEPS_NOTHING = "measures base against itself, and keeps nothing"
 
 

@@ -120,5 +120,9 @@ def described(host: Host) -> str:
 
 
 def say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
+def printable(text: str) -> str:
     """What other machines say of themselves must not steer a terminal."""
-    click.echo("".join(c for c in line if c.isprintable()), err=True)
+    return "".join(filter(str.isprintable, text))

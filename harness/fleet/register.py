@@ -1,4 +1,5 @@
-"""Writes `fleet.jsonl` while the hosts are at work, each in a thread of its own."""
+"""Writes `fleet.jsonl`, or `gates.jsonl` of a gate, while the hosts are at work, each in a thread
+of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import msgspec
 
 from loopgauge.harness import environment
 from loopgauge.harness.fleet.folder import FILE
-from loopgauge.harness.fleet.model import AnyFleetRecord, FleetEvent, FleetHost, HostState
+from loopgauge.harness.fleet.model import FleetEvent, FleetHost, HostState
+from loopgauge.harness.model import Record
 from loopgauge.harness.store import RunWriter
 
 # A numeric address, and a path that begins a word.
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 class Register:
     """Owns the file, and is its only writer. Raises StoreFull and PlaceTaken."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: str = FILE, kept: str = "{}.jsonl") -> None:
+        """`kept`: what is kept of a host, by its key."""
         self.folder = folder
-        self._writer = RunWriter(folder / FILE)
+        self._kept = kept
+        self._writer = RunWriter(folder / file)
         self._lock = threading.Lock()
         self._known: dict[str, FleetHost] = {}
 
@@ -45,7 +49,7 @@ class Register:
     ) -> None:
         self._writer.close()
 
-    def append(self, record: AnyFleetRecord) -> None:
+    def append(self, record: Record) -> None:
         with self._lock:
             self._writer.append([record])
             if isinstance(record, FleetHost):
@@ -54,7 +58,7 @@ class Register:
     def host(self, host: Host, state: HostState, reason: str = "") -> None:
         """Where a host stands; its file is named from when it is begun."""
         known = self._known.get(host.key) or described(host)
-        file = f"{host.key}.jsonl" if state == "measuring" else known.file
+        file = self._kept.format(host.key) if state == "measuring" else known.file
         self.append(
             msgspec.structs.replace(
                 known,

@@ -15,6 +15,7 @@ import msgspec
 
 from loopgauge.harness import manager, status
 from loopgauge.harness.gate import judging
+from loopgauge.harness.gate.ground import Ground
 from loopgauge.harness.gate.model import Decision, Settings, Tier
 from loopgauge.harness.gate.store import has_records
 from loopgauge.harness.gate.subject import BASE, HEAD
@@ -34,18 +35,22 @@ Table = dict[tuple[str, Tier], dict[str, Metric]]  # (benchmark, tier) -> side -
 
 
 def count(
-    subject: Subject, names: Sequence[str], path: Path, listener: Callable[[Progress], None]
+    subject: Subject,
+    names: Sequence[str],
+    path: Path,
+    listener: Callable[[Progress], None],
+    ground: Ground,
 ) -> None:
     """Makes or continues the run file at `path`, of the benchmarks `names`."""
-    tracker = Tracker(listener, 60.0)
+    tracker = Tracker(listener, 60.0, ground.clock)
     if has_records(path):
-        manager.resume(path, tracker)
+        manager.resume(path, tracker, ground.runner)
         return
     chosen = [one for one in subject.benchmarks if one.id in names]
     request = RunRequest(
         tiers=("deterministic",), setting="quick", out=path, seed=0, command=["bench", "gate"]
     )
-    manager.run_subject(request, replace(subject, benchmarks=chosen), tracker)
+    manager.run_subject(request, replace(subject, benchmarks=chosen), tracker, ground.runner)
 
 
 def changed(file: RunFile, settings: Settings) -> list[str]:

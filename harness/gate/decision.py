@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -31,9 +32,9 @@ ENDED = ("done", "left_out")
 TIMED = (("timing", "confirmation"), ("tests", "tests-again"))
 
 
-def decide(gate: GateFile) -> GateResult:
+def decide(gate: GateFile, kept: Mapping[str, bool] | None = None) -> GateResult:
     """Raises RunFileError where a step's file cannot be read. What is expected is judged by the day
-    on which the gate began."""
+    on which the gate began. `kept`: of a gate that is one of several, as in judging.decisions."""
     settings = gate.header.settings
     made = [*promises.decisions(gate.folder), *one_sided(gate)]
     notes = [*promises.notes(gate.folder), *(s.reason for s in gate.steps if s.state == "done")]
@@ -50,7 +51,7 @@ def decide(gate: GateFile) -> GateResult:
         if timed := step_file(gate, stage):
             left_out += status.left_out(timed.events)
             again = step_file(gate, confirmation)
-            decided = judging.decisions(timed, again, settings, alpha_of(gate.header))
+            decided = judging.decisions(timed, again, settings, alpha_of(gate.header), kept)
             agrees, text = judging.self_check(timed, settings)
             made += decided if agrees else [advised(one) for one in decided]
             ok, check = ok and agrees, "; ".join(filter(None, (check, text)))

@@ -96,6 +96,23 @@ def install(build: Build, tree: Path | None, work: Path, say: Say) -> Environmen
     return made
 
 
+def wheel(build: Build, home: Path, say: Say) -> Path:
+    """The build as a wheel in the folder `home`, which is made once. Raises SideUnusable."""
+    if importlib.util.find_spec("pip") is None:
+        raise SideUnusable(f"{sys.executable} has no pip to build a wheel with", "Install pip")
+    with _locked(home):
+        if not (home / WHOLE).exists():
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+            say(f"building a wheel of {build.title}")
+            command = [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check"]
+            command += ["--no-input", "--no-deps", "--wheel-dir", str(home), str(build.source)]
+            _run(command, build, home, home, say)
+            (home / WHOLE).touch()
+        (made,) = home.glob("*.whl")
+        return made
+
+
 def key_of(build: Build) -> str:
     facts = [
         build.content,

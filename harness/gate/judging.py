@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -64,14 +65,28 @@ def told_of(judged: Judged) -> str:
     )
 
 
+class Flag(NamedTuple):
+    """A benchmark that the first stage flagged, as the second one saw it."""
+
+    benchmark: str
+    fresh: Floats  # log-ratios, one a process
+    margin: float
+    sign: int  # 1 where worse was flagged, -1 where better
+
+
 def decisions(
-    first: RunFile, second: RunFile | None, settings: Settings, alpha: float = looks.ALPHA
+    first: RunFile,
+    second: RunFile | None,
+    settings: Settings,
+    alpha: float = looks.ALPHA,
+    kept: Mapping[str, bool] | None = None,
 ) -> list[Decision]:
-    """One per benchmark, in the order of the run. `alpha`: for all confirmations together."""
+    """One per benchmark, in the order of the run. `alpha`: for all confirmations together. `kept`:
+    which flags were confirmed among more than are known here; then `alpha` says nothing."""
     judged = judged_first(first, settings)
-    confirmed = judged_again(second, judged, settings, alpha) if second else {}
+    again = judged_again(second, judged, settings, alpha, kept) if second else {}
     return [
-        decided(first, second, benchmark, judged[benchmark.id], confirmed, settings)
+        decided(first, second, benchmark, judged[benchmark.id], again, settings)
         for benchmark in first.header.benchmarks
     ]
 
@@ -81,11 +96,36 @@ def judged_again(
     first: Mapping[str, Judged | None],
     settings: Settings,
     alpha: float = looks.ALPHA,
+    kept: Mapping[str, bool] | None = None,
 ) -> dict[str, tuple[Judged, bool]]:
     """What the second stage says of the benchmarks that it has: its interval, and whether the
     flag is confirmed with the error of the family held."""
+    flags = flags_again(second, first, settings)
+    if kept is None:
+        names = [flag.benchmark for flag in flags]
+        kept = dict(zip(names, confirmed(flags, alpha), strict=True))
+    return {
+        flag.benchmark: (looks.judge(flag.fresh, flag.margin, looks.ALPHA), kept[flag.benchmark])
+        for flag in flags
+    }
+
+
+def confirmed(flags: Sequence[Flag], alpha: float = looks.ALPHA) -> list[bool]:
+    """Of a family, whose error is held."""
+    return looks.confirmed(
+        [flag.fresh for flag in flags],
+        [flag.margin for flag in flags],
+        [flag.sign for flag in flags],
+        alpha,
+    )
+
+
+def flags_again(
+    second: RunFile, first: Mapping[str, Judged | None], settings: Settings
+) -> list[Flag]:
+    """The benchmarks that the second stage has something to say about."""
     index = SampleIndex(second.samples)
-    names, fresh, margins, signs = [], [], [], []
+    found = []
     for benchmark in second.header.benchmarks:
         logs = against_base(index, benchmark)
         flag = first.get(benchmark.id)
@@ -94,15 +134,10 @@ def judged_again(
             continue
         if logs is None or len(logs) < looks.LEAST:
             continue
-        names.append(benchmark.id)
-        fresh.append(logs[: second.header.plan.rounds])
-        margins.append(settings.margin_of(benchmark.id))
-        signs.append(1 if flag.call == "worse" else -1)
-    kept = looks.confirmed(fresh, margins, signs, alpha)
-    return {
-        name: (looks.judge(logs, margin, looks.ALPHA), keep)
-        for name, logs, margin, keep in zip(names, fresh, margins, kept, strict=True)
-    }
+        fresh = logs[: second.header.plan.rounds]
+        sign = 1 if flag.call == "worse" else -1
+        found.append(Flag(benchmark.id, fresh, settings.margin_of(benchmark.id), sign))
+    return found
 
 
 def decided(

@@ -4,7 +4,7 @@ where its file ends. So a first run and a resumed one are the same function."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,13 @@ from loopgauge.harness.gate import (
     tests_timing,
     timing,
 )
+from loopgauge.harness.gate.ground import Ground, Here
 from loopgauge.harness.gate.model import AnyGateRecord, GateHeader, GateResult, GateStep, Step
 from loopgauge.harness.gate.store import GateFile, append
-from loopgauge.harness.gate.subject import build
 from loopgauge.harness.model import Environment
 from loopgauge.harness.request import Progress
 from loopgauge.harness.store import read_run
-from loopgauge.harness.subject import APPLICATION_PREFIX, Subject
-from loopgauge.scenarios.registry import parse_benchmark_id
+from loopgauge.harness.subject import Subject
 
 Listener = Callable[[Progress], None]
 # Shows the progress of a step.
@@ -36,21 +35,32 @@ Display = Callable[[Step], AbstractContextManager[Listener]]
 
 
 def start(
-    folder: Path, header: GateHeader, display: Display, say: Callable[[str], None]
+    folder: Path,
+    header: GateHeader,
+    display: Display,
+    say: Callable[[str], None],
+    ground: Ground | None = None,
 ) -> GateResult:
     """A new gate. Raises HarnessError, and KeyboardInterrupt with what is finished in the files."""
-    subject = subject_of(header)
+    ground = ground or Here()
+    subject = ground.subject(header)
     header.environment = subject.environment
     append(folder, header)
-    return Session(GateFile(folder, header), subject, display, say).run()
+    return Session(GateFile(folder, header), subject, display, say, ground).run()
 
 
-def go_on(gate: GateFile, display: Display, say: Callable[[str], None]) -> GateResult:
+def go_on(
+    gate: GateFile,
+    display: Display,
+    say: Callable[[str], None],
+    ground: Ground | None = None,
+) -> GateResult:
     """Takes up one that was interrupted. Raises ResumeMismatch, too."""
-    require_builds(gate.header)
-    subject = subject_of(gate.header)
+    ground = ground or Here()
+    ground.require_builds(gate.header)
+    subject = ground.subject(gate.header)
     require_same(gate.header.environment, subject.environment)
-    return Session(gate, subject, display, say).run()
+    return Session(gate, subject, display, say, ground).run()
 
 
 @dataclass
@@ -59,6 +69,7 @@ class Session:
     subject: Subject
     display: Display
     say: Callable[[str], None]
+    ground: Ground
 
     def run(self) -> GateResult:
         began = time.monotonic()
@@ -99,7 +110,9 @@ class Session:
 
     def _explanation(self, names: Sequence[str]) -> None:
         with self.display("explanation") as listener:
-            explaining.explain(self.subject, names, self._file("explanation"), listener)
+            self.ground.explain(
+                self.gate.header, self.subject, names, self._file("explanation"), listener
+            )
 
     def _measuring(self) -> dict[Step, Callable[[], None]]:
         steps: dict[Step, Callable[[], None]] = {
@@ -133,9 +146,7 @@ class Session:
             return
         self._step(
             "promises",
-            lambda: promises.compare(
-                header.base, header.head, header.settings, self.gate.folder, self.say
-            ),
+            lambda: self.ground.promises(header, self.gate.folder, self.say),
         )
 
     def _skip(self, step: Step, reason: str) -> None:
@@ -145,16 +156,23 @@ class Session:
     def _counts(self) -> None:
         names = [one.id for one in self.subject.benchmarks]
         with self.display("counts") as listener:
-            counting.count(self.subject, names, self._file("counts"), listener)
+            counting.count(self.subject, names, self._file("counts"), listener, self.ground)
             first = read_run(self._file("counts"))
             if again := counting.changed(first, self.gate.header.settings):
-                counting.count(self.subject, again, self._file("counts-again"), listener)
+                counting.count(
+                    self.subject, again, self._file("counts-again"), listener, self.ground
+                )
 
     def _timing(self) -> None:
         header = self.gate.header
         with self.display("timing") as listener:
             timing.measure_first(
-                self.subject, header.settings, header.seed, self._file("timing"), listener
+                self.subject,
+                header.settings,
+                header.seed,
+                self._file("timing"),
+                listener,
+                self.ground,
             )
 
     def _confirmation(self) -> None:
@@ -164,7 +182,12 @@ class Session:
             return
         with self.display("confirmation") as listener:
             timing.measure_again(
-                first, header.settings, header.seed, self._file("confirmation"), listener
+                first,
+                header.settings,
+                header.seed,
+                self._file("confirmation"),
+                listener,
+                self.ground,
             )
 
     def _tests(self) -> None:
@@ -188,28 +211,6 @@ class Session:
     def _record(self, record: AnyGateRecord) -> None:
         append(self.gate.folder, record)
         self.gate.add(record)
-
-
-def subject_of(header: GateHeader) -> Subject:
-    return build(header.base, header.head, [variant(name) for name in header.benchmarks])
-
-
-def variant(benchmark: str) -> tuple[str, Mapping[str, Any]]:
-    if benchmark.startswith(APPLICATION_PREFIX):
-        return benchmark, {}
-    return parse_benchmark_id(benchmark)
-
-
-def require_builds(header: GateHeader) -> None:
-    """The oldest builds are dropped when there are many."""
-    for side in (header.base, header.head):
-        places = [side.executable, *([side.source] if side.source else [])]
-        gone = next((place for place in places if not Path(place).exists()), None)
-        if gone is not None:
-            raise ResumeMismatch(
-                f"the gate cannot go on: {side.name} ({side.title}) is no longer there: {gone}",
-                "Start a new one; what was measured stays readable with --replay",
-            )
 
 
 def require_same(then: Environment, now: Environment) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from loopgauge.harness import environment, manager
 from loopgauge.harness.budget import Limits
 from loopgauge.harness.gate import judging, looks
+from loopgauge.harness.gate.ground import Ground
 from loopgauge.harness.gate.judging import flagged, judged_first, told_of
 from loopgauge.harness.gate.looks import Look
 from loopgauge.harness.gate.model import Settings
@@ -64,13 +65,18 @@ def limits(settings: Settings) -> Limits:
 
 
 def measure_first(
-    subject: Subject, settings: Settings, seed: int, path: Path, listener: Listener
+    subject: Subject,
+    settings: Settings,
+    seed: int,
+    path: Path,
+    listener: Listener,
+    ground: Ground,
 ) -> None:
     """Makes or continues the run file at `path`."""
-    tracker = Tracker(listener, limits(settings).budget_s)
+    tracker = Tracker(listener, limits(settings).budget_s, ground.clock)
     pacer = looking(settings)
     if has_records(path):
-        manager.resume(path, tracker, pacer=pacer)
+        manager.resume(path, tracker, ground.runner, pacer)
         return
     request = RunRequest(
         seed=seed,
@@ -79,22 +85,27 @@ def measure_first(
         command=["bench", "gate"],
         equal_work=True,
     )
-    manager.run_subject(request, subject, tracker, pacer=pacer)
+    manager.run_subject(request, subject, tracker, ground.runner, pacer)
 
 
 def measure_again(
-    first: RunFile, settings: Settings, seed: int, path: Path, listener: Listener
+    first: RunFile,
+    settings: Settings,
+    seed: int,
+    path: Path,
+    listener: Listener,
+    ground: Ground,
 ) -> None:
     """The second stage, of what the first one flagged: the same slots, a schedule of its own."""
     limit_s = second_s(settings, first)
-    tracker = Tracker(listener, limit_s)
+    tracker = Tracker(listener, limit_s, ground.clock)
     if has_records(path):
-        manager.resume(path, tracker, pacer=fixed(limit_s))
+        manager.resume(path, tracker, ground.runner, fixed(limit_s))
         return
     names = flagged(first, settings)
     header = again(first.header, names, seed, path)
     kept = [event for event in first.events if event.event != "settled" and event.process is None]
-    manager.run_header(path, header, kept, tracker, pacer=fixed(limit_s))
+    manager.run_header(path, header, kept, tracker, ground.runner, fixed(limit_s))
 
 
 Listener = Callable[[Progress], None]

@@ -12,7 +12,7 @@ import pytest
 from loopgauge.harness import explanation
 from loopgauge.harness.errors import InterpreterUnusable
 from loopgauge.harness.explained import Anatomy, Cost, Explanation
-from loopgauge.harness.gate import decision, explaining, gathering, session
+from loopgauge.harness.gate import decision, explaining, gathering, ground, session
 from loopgauge.harness.gate.model import Decision, GateHeader, GateResult, Settings, Side, Verdict
 from loopgauge.harness.gate.store import GateFile, append, read_gate
 from loopgauge.harness.model import Arm, Benchmark, Environment, Interpreter
@@ -147,7 +147,9 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> GateR
 
     monkeypatch.setattr(decision, "decide", by_hand)
     append(folder, made)
-    going = session.Session(GateFile(folder, made), subject(), silent, lambda line: None)
+    going = session.Session(
+        GateFile(folder, made), subject(), silent, lambda line: None, ground.Here()
+    )
     for step in ("_counts", "_timing", "_confirmation"):
         monkeypatch.setattr(going, step, lambda: None)
     return going.run()

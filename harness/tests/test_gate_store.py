@@ -13,6 +13,7 @@ from loopgauge.harness.errors import ResumeMismatch
 from loopgauge.harness.exit_codes import ExitCode
 from loopgauge.harness.gate import counting, timing
 from loopgauge.harness.gate.decision import decide, exit_code, expected
+from loopgauge.harness.gate.ground import Here
 from loopgauge.harness.gate.model import (
     Decision,
     Expected,
@@ -90,8 +91,8 @@ def test_a_step_whose_header_met_a_full_disk_begins_anew(
     )
     nothing = type("Nothing", (), {"benchmarks": []})
     monkeypatch.setattr(counting, "replace", lambda subject, **more: subject)
-    timing.measure_first(nothing, Settings(), 1, path, lambda progress: None)  # type: ignore[arg-type]
-    counting.count(nothing, [], path, lambda progress: None)  # type: ignore[arg-type]
+    timing.measure_first(nothing, Settings(), 1, path, lambda progress: None, Here())  # type: ignore[arg-type]
+    counting.count(nothing, [], path, lambda progress: None, Here())  # type: ignore[arg-type]
     assert begun == [path, path]
 
 
