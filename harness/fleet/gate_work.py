@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from loopgauge.harness.fleet.host_work import own
+from loopgauge.harness.fleet.host_work import names_alone, own
 from loopgauge.harness.gate import explaining, promises, sides
 from loopgauge.harness.gate.ground import subject_of
 from loopgauge.harness.gate.model import GateHeader, Side
@@ -83,6 +83,8 @@ def subject(payload: bytes) -> bytes:
     """SubjectCall -> Subject."""
     call = msgspec.json.decode(payload, type=SubjectCall)
     found: Subject = subject_of(at_home(call.header))
+    variables = found.environment.variables
+    found.environment.variables = {name: names_alone(value) for name, value in variables.items()}
     return msgspec.json.encode(found)
 
 

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeade
 from loopgauge.harness.fleet.gate_sides import Brought
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.register import Register
-from loopgauge.harness.fleet.wheels import Wheel, read_wheels
+from loopgauge.harness.fleet.wheels import Wheel, goods_of
 from loopgauge.harness.gate import session, shared
 from loopgauge.harness.gate.model import GateHeader, Step
 from loopgauge.harness.gate.store import FILE as GATE_FILE
@@ -86,8 +87,7 @@ class Holding:
         sides: tuple[Brought, Brought],
         say: Say,
     ) -> None:
-        self._wheels = read_wheels(place.wheels)
-        self._index = place.index
+        self._goods = goods_of(place.wheels, place.index)
         self._header = header
         self._fleet = fleet
         self._register = register
@@ -131,16 +131,14 @@ class Holding:
         return False
 
     def _environment(self, host: Host, wheel: Wheel) -> str:
-        """Raises CallFailed for a host on which the wheel does not fit."""
-        made = self._fleet.equip(host, [*self._beside(wheel), wheel], self._index)
+        """With what was brought along for both sides. Raises CallFailed for a host on which the
+        wheel does not fit."""
+        others = tuple(one for one in self._goods.wheels if one.project != wheel.project)
+        made = self._fleet.equip(host, replace(self._goods, wheels=(*others, wheel)))
         for one in made.unfitting:
             if one.project == wheel.project:
                 raise CallFailed(host.name, "Undeliverable", one.words)
         return made.python
-
-    def _beside(self, wheel: Wheel) -> list[Wheel]:
-        """What was brought along for both sides."""
-        return [one for one in self._wheels if one.project != wheel.project]
 
     def _follow(self, host: Host, ended: queue.SimpleQueue[Host]) -> None:
         """In a thread of its own."""

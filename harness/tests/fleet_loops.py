@@ -11,3 +11,16 @@ class Deaf(asyncio.SelectorEventLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
         return super().call_soon(callback, *args)
+
+
+class Sluggish(asyncio.SelectorEventLoop):
+    """Takes its time with every callback."""
+
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        for _ in range(200):
+            pass
+        return super().call_soon(callback, *args, context=context)
+
+
+def sluggish() -> asyncio.AbstractEventLoop:
+    return Sluggish()
