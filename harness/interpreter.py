@@ -110,7 +110,11 @@ def loops(names: list[str]) -> dict[str, dict[str, Any]]:
 
     found = {}
     for name in names:
-        spec = registry.resolve(name)
+        try:
+            spec = registry.resolve(name)
+        except registry.UnknownLoop:  # registered by a distribution that is elsewhere
+            found[name] = unknown()
+            continue
         state = registry.availability(spec)
         found[name] = {
             "factory": spec.factory,
@@ -121,6 +125,17 @@ def loops(names: list[str]) -> dict[str, dict[str, Any]]:
             "version": state.version,
         }
     return found
+
+
+def unknown() -> dict[str, Any]:
+    return {
+        "factory": "",
+        "distribution": None,
+        "capabilities": [],
+        "available": False,
+        "reason": "not installed, and not a name that is known there",
+        "version": "",
+    }
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ def run_on(
     path, names = measure(place, request)
     if report == "":
         page = path / PAGE
-    present(path, names, verdicts, named, page, as_json=as_json)
+    present(place, path, names, verdicts, named, page, as_json=as_json)
 
 
 def measure(place: Place, request: RunRequest) -> tuple[Path, dict[str, str]]:
@@ -68,11 +68,11 @@ def measure(place: Place, request: RunRequest) -> tuple[Path, dict[str, str]]:
                     return session.resume(request.resume, request, fleet, display), names
                 return session.run(request, fleet, display), names
     except BaseException as error:
-        say_how_to_go_on(request, error)
+        say_how_to_go_on(place, request, error)
         raise
 
 
-def say_how_to_go_on(request: RunRequest, error: BaseException) -> None:
+def say_how_to_go_on(place: Place, request: RunRequest, error: BaseException) -> None:
     """Whatever ended it: Ctrl-C, the scheduler's end, a full disk."""
     from loopgauge.harness.cli.runs import shown
     from loopgauge.harness.errors import SchedulerLost, StoreFull
@@ -87,11 +87,20 @@ def say_how_to_go_on(request: RunRequest, error: BaseException) -> None:
         click.echo(f"{word}: nothing had been measured yet.", err=True)
         return
     click.echo(f"{word}: what was finished is kept in {shown(path)}", err=True)
-    again = f"bench run --on ... --resume {shlex.quote(shown(path))}"
-    click.echo(f"go on with: {again}", err=True)
+    say_command(place, path)
+
+
+def say_command(place: Place, path: Path) -> None:
+    from loopgauge.harness.cli.runs import shown
+
+    tls = " --tls-ca ... --tls-cert ... --tls-key ..." if place.tls else ""
+    wheels = " --wheel ..." if place.wheels else ""
+    again = f"--on {place.address}{tls}{wheels} --resume {shlex.quote(shown(path))}"
+    click.echo(f"go on with: bench run {again}", err=True)
 
 
 def present(
+    place: Place,
     path: Path,
     names: Mapping[str, str],
     verdicts: Verdicts,
@@ -118,7 +127,7 @@ def present(
         click.echo(f"left out: {line}", err=True)
     click.echo(f"run: {shown(path)}", err=True)
     if not fleet.complete:
-        click.echo(f"go on with: bench run --on ... --resume {shlex.quote(shown(path))}", err=True)
+        say_command(place, path)
     if page is None:
         click.echo(f"report: bench report {shlex.quote(shown(path))}", err=True)
     else:

@@ -235,7 +235,9 @@ def make_request(
     if place is None and out is not None and out.is_dir():
         raise click.BadParameter(f"{out} is a folder.", param_hint="--out")
     return RunRequest(
-        benchmarks=chosen_benchmarks(what, setting, key_values(params), tiers),
+        benchmarks=chosen_benchmarks(
+            what, setting, key_values(params), tiers, elsewhere=place is not None
+        ),
         arms=chosen_loops(loops, tiers),
         setting=setting,
         tiers=tiers,

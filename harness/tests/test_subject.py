@@ -109,3 +109,11 @@ def test_two_builds_of_one_version_are_told_apart() -> None:
     pythons = [python("3.14.1"), python("3.14.2"), python("3.14.2")]
     subject.make_keys_unique(pythons)
     assert len({one.key for one in pythons}) == 3
+
+
+def test_a_loop_that_another_python_does_not_know_is_not_there() -> None:
+    """Its name comes from a distribution that is installed here and not there."""
+    found = subject.ask(sys.executable, ["asyncio", "registered-elsewhere"], [])
+    assert found.loops["asyncio"]["available"]
+    assert not found.loops["registered-elsewhere"]["available"]
+    assert "not installed" in found.loops["registered-elsewhere"]["reason"]

@@ -162,6 +162,8 @@ def test_a_scheduler_that_is_killed_ends_the_command_and_nothing_else(
     assert "Traceback" not in err, err
     (folder,) = folders(bench)
     assert f"what was finished is kept in .bench/fleets/{folder.name}" in err
+    again = f"bench run --on {whole_cluster.on} --resume .bench/fleets/{folder.name}"
+    assert f"go on with: {again}" in err
     assert only_run(bench).samples
     restart(whole_cluster)
     go_on(bench, whole_cluster)
