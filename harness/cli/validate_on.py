@@ -106,12 +106,13 @@ def measured(
 def show_speed(fleet: FleetFile, names: dict[str, str]) -> None:
     from loopgauge.harness.cli.fleet_run import print_fleet_tables
     from loopgauge.harness.cli.runs import shown
+    from loopgauge.harness.fleet.across import summarise_fleet
     from loopgauge.harness.summary import summarise
     from loopgauge.harness.verdicts import read_verdicts
 
     verdicts = read_verdicts()
     summaries = {key: summarise(run, verdicts=verdicts) for key, run in fleet.runs.items()}
-    print_fleet_tables(fleet, summaries, names)
+    print_fleet_tables(summarise_fleet(fleet, summaries), summaries, names)
     click.echo(f"run: {shown(fleet.path)}", err=True)
 
 
