@@ -31,15 +31,13 @@ def report(
 ) -> ExitCode:
     """`path` is a folder of `bench run --on`; `verdicts` are conformance results that are joined
     to those that are stored. Raises RunFileError where the folder itself cannot be read."""
-    from loopgauge.harness.fleet.across import summarise_fleet
-    from loopgauge.harness.fleet.folder import read_fleet
-    from loopgauge.harness.summary import summarise
+    from loopgauge.harness.fleet.across import summarise_fleet, summarise_hosts
+    from loopgauge.harness.fleet.folder import read_register
     from loopgauge.harness.verdicts import read_verdicts
 
-    fleet = read_fleet(path)
+    fleet = read_register(path)
     require_other_place(fleet, out)
-    known = read_verdicts(more=verdicts)
-    runs = {key: summarise(run, verdicts=known) for key, run in fleet.runs.items()}
+    runs = summarise_hosts(fleet, read_verdicts(more=verdicts))
     summary = summarise_fleet(fleet, runs)
     code = exit_code(fleet, summary)
     if as_json:

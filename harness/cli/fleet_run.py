@@ -111,12 +111,11 @@ def present(
 ) -> None:
     """Each host first, then all of them; leaves with the exit code. `page`: where to write one."""
     from loopgauge.harness.cli.runs import shown
-    from loopgauge.harness.fleet.across import summarise_fleet
-    from loopgauge.harness.fleet.folder import each_run, read_register
-    from loopgauge.harness.summary import summarise
+    from loopgauge.harness.fleet.across import summarise_fleet, summarise_hosts
+    from loopgauge.harness.fleet.folder import read_register
 
     fleet = read_register(path)
-    summaries = {key: summarise(run, verdicts=verdicts) for key, run in each_run(fleet)}
+    summaries = summarise_hosts(fleet, verdicts)
     code = exit_code(fleet, summaries, named)
     summary = summarise_fleet(fleet, summaries)
     if as_json:

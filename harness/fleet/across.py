@@ -14,13 +14,21 @@ from typing import Literal
 import msgspec
 
 from loopgauge.harness import statistics
+from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.fleet import combining
 from loopgauge.harness.fleet.combining import combine, error_of
-from loopgauge.harness.fleet.folder import FleetFile
+from loopgauge.harness.fleet.folder import FleetFile, each_run
 from loopgauge.harness.fleet.model import FleetEvent, FleetHeader, HostState
 from loopgauge.harness.model import Direction, Interpreter, Measure
 from loopgauge.harness.ratio import ArmVerdict, Ratio
-from loopgauge.harness.summary import ArmSummary, BenchmarkSummary, FamilySummary, RunSummary
+from loopgauge.harness.summary import (
+    ArmSummary,
+    BenchmarkSummary,
+    FamilySummary,
+    RunSummary,
+    summarise,
+)
+from loopgauge.harness.verdicts import NO_VERDICTS, Verdicts
 
 Kind = Literal["benchmark", "family", "wait"]  # "wait": a family's waits
 Agreement = Literal[
@@ -137,6 +145,18 @@ class FleetSummary(msgspec.Struct, kw_only=True):
     @property
     def measured(self) -> list[HostSummary]:
         return [host for host in self.hosts if host.measured]
+
+
+def summarise_hosts(fleet: FleetFile, verdicts: Verdicts = NO_VERDICTS) -> dict[str, RunSummary]:
+    """Each host by itself, of what `read_register` has read. One whose file has nothing to be
+    judged takes nothing from the others: it becomes one of `fleet.problems`."""
+    found = {}
+    for key, run in each_run(fleet):
+        try:
+            found[key] = summarise(run, verdicts=verdicts)
+        except NothingToMeasure as error:
+            fleet.problems[key] = error.cause
+    return found
 
 
 def summarise_fleet(fleet: FleetFile, runs: Mapping[str, RunSummary]) -> FleetSummary:

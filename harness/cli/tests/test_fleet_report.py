@@ -86,6 +86,15 @@ def test_a_file_that_is_no_run_leaves_the_others(fleet: str) -> None:
     assert measured == [KEYS[0], KEYS[2], KEYS[3]]
 
 
+def test_a_file_without_a_reference_leaves_the_others(fleet: str) -> None:
+    file = Path("f/00000002.jsonl")
+    file.write_text(file.read_text("utf-8").replace('"reference":"asyncio"', '"reference":"x"'))
+    done = here("report", fleet)
+    assert done.exit_code == 7
+    assert "error: 00000002: the run has no arm 'x' to compare with" in done.stderr
+    assert "3 of 4 hosts measured" in Path("f/fleet.html").read_text("utf-8")
+
+
 def test_a_fleet_without_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_fleet(Path("f"), [Host(KEYS[0], {}, state="left_out", reason="no disk")])
