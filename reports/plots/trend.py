@@ -27,7 +27,8 @@ def trend_plot(
     bottom = TOP + HEIGHT
     canvas = Canvas(WIDTH, bottom + FOOT, colour)
     title = f"{trend.name}: cost relative to {trend.against}, lower is better"
-    head(canvas, title, "Bar: 95 % interval of that run. Hollow: no clear difference. Log scale.")
+    told = f"Bar: 95 % interval of that {trend.each}. Hollow: no clear difference. Log scale."
+    head(canvas, title, told)
     scale = log_scale([1.0, *_ends(trend)], bottom, TOP, least=1.3)
     ticks = scale.ticks(TICKS_APART)
     canvas.lines([(LEFT, scale(at), RIGHT, scale(at)) for at in ticks], theme.GRID, 0.8)
@@ -89,7 +90,7 @@ def _dates(canvas: Canvas, trend: Trend, places: Mapping[str, float], bottom: fl
             canvas.text(x, bottom + 13, words, role=theme.MUTED, size=SMALL, align="center")
             taken, day = x, run.day
     middle = (LEFT + RIGHT) / 2
-    words = f"runs in the order of time, {trend.runs[0].day} to {trend.runs[-1].day} (UTC)"
+    words = f"{trend.each}s in the order of time, {trend.runs[0].day} to {trend.runs[-1].day} (UTC)"
     canvas.text(middle, bottom + 30, words, role=theme.MUTED, size=SMALL, align="center")
 
 

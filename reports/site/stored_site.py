@@ -118,10 +118,11 @@ def trends(contents: Stored) -> Iterator[Drawn]:
     grouped: dict[tuple[str, str, str], list[Days]] = {}
     for one in contents.days:
         grouped.setdefault((one.python, one.family, one.kind), []).append(one)
-    for number, ((python, _, _), lines) in enumerate(grouped.items()):
+    by_python = sorted(grouped.items(), key=lambda one: python_number(one[0][0]), reverse=True)
+    for number, ((python, _, _), lines) in enumerate(by_python):
         days = sorted({day for line in lines for day in line.days})[-MOST:]
         title = words.family_title(lines[0].family, lines[0].kind)
-        trend = Trend(None, lines[0].family, title, REFERENCE, (), [*map(Day, days)])
+        trend = Trend(None, lines[0].family, title, REFERENCE, (), [*map(Day, days)], each="day")
         for line in lines:
             trend.lines[line.loop] = {day: _point(line.days[day]) for day in days
                                       if day in line.days}  # fmt: skip

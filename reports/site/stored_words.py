@@ -114,12 +114,16 @@ def holds(lead: Lead) -> str:
 
 @dataclass(frozen=True)
 class Beaten:
-    loop: str
+    loops: str
     where: str
 
 
 def beaten(lead: Lead) -> list[Beaten]:
-    return [Beaten(loop, kinds(machines)) for loop, machines in lead.beaten_by.items()]
+    """By whom on which kinds of machine: those that are faster on the same ones together."""
+    places: dict[str, list[str]] = {}
+    for loop, machines in lead.beaten_by.items():
+        places.setdefault(kinds(machines), []).append(loop)
+    return [Beaten(wording.listed(sorted(loops)), where) for where, loops in places.items()]
 
 
 def headline(loop: StoredLoop) -> str:

@@ -54,6 +54,7 @@ class Trend:
     benchmarks: tuple[str, ...]  # what every run of it asked, by name
     runs: list[Moment] = field(default_factory=list)
     lines: dict[str, dict[str, TrendPoint]] = field(default_factory=dict)  # loop -> run -> point
+    each: str = "run"  # what a point stands for
 
     def add(self, run: Moment, loop: str, point: TrendPoint) -> None:
         if not self.runs or self.runs[-1] is not run:

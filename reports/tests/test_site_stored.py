@@ -103,6 +103,8 @@ def test_a_page_by_itself_leads_nowhere(site: Path) -> None:
 def test_trends_have_a_point_a_day(site: Path) -> None:
     text = page(site, "trends.html").text
     assert "2026-01-01: 8 hosts, 2026-01-02: 8 hosts" in text
+    assert "Bar: 95 % interval of that day." in (site / "trends.html").read_text("utf-8")
+    assert text.count("Python 3.14") == 1
     assert "fast: 2026-01-01 0.5" in (site / "trends.html").read_text("utf-8")
 
 
