@@ -256,3 +256,20 @@ def register(folder: Path) -> None:
     asked = Asked(benchmarks=[], arms=[], setting="quick", tiers=["python"])
     with RunWriter(folder / FILE) as writer:
         writer.append([FleetHeader(run="f", created="2026-01-01T00:00:00Z", seed=1, asked=asked)])
+
+
+def test_runs_on_fleets_are_listed(bench: Bench) -> None:
+    for name in ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb"):
+        (bench.folder / ".bench/fleets" / name).mkdir(parents=True)
+        register(bench.folder / ".bench/fleets" / name)
+    (bench.folder / ".bench/fleets/20260103T000000Z-cccccc").mkdir()  # ended before it began
+    broken = bench.folder / ".bench/fleets/20260104T000000Z-dddddd"
+    broken.mkdir()
+    (broken / FILE).write_text("{}\n")
+    items = json.loads(bench("list", "fleets", "--json").stdout)["items"]
+    assert [(item["name"], item["readable"]) for item in items] == [
+        ("latest", False),
+        ("latest~1", True),
+        ("latest~2", True),
+    ]
+    assert "not finished" in bench("list", "fleets").stdout
