@@ -97,8 +97,8 @@ def named_of(word: str) -> Named:
 def read_wheel(path: Path) -> Wheel:
     """Raises BadWheel."""
     try:
-        project, version, _, _ = parse_wheel_filename(path.name)
         content = path.read_bytes()
+        project, version, _, _ = parse_wheel_filename(path.name)
         with zipfile.ZipFile(path) as archive:
             info = next(
                 folder

@@ -134,6 +134,7 @@ def test_a_wheel_is_described(tmp_path: Path) -> None:
 
 def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
     assert "No such file" in refused(str(tmp_path / "x-1.0-py3-none-any.whl"))
+    assert "No such file" in refused(str(tmp_path / "x.whl"))
     other = tmp_path / "readme.txt"
     other.write_text("x")
     assert "is not named as a wheel is" in refused(str(other))
