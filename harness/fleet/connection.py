@@ -20,6 +20,7 @@ from distributed.protocol import pickle
 
 from loopgauge.harness.errors import NoScheduler, SchedulerLost
 from loopgauge.harness.fleet import sending
+from loopgauge.harness.fleet.believing import MOST_BYTES
 from loopgauge.harness.fleet.hosts import WorkerSeen, display_name
 from loopgauge.harness.fleet.place import DASK, Place, Tls
 
@@ -127,11 +128,13 @@ class Connection:
         DiedTooOften, Refused, or TimeoutError for a worker that keeps its answer to itself.
 
         Asked for by itself: Dask's own way fetches several at once, and one that is garbage would
-        take the others with it."""
+        take the others with it. How large it is the worker says, which may lie about that, too."""
         if task.status == "error":
             raise task.exception(timeout=GATHER_S)
         if task.status != "finished":
             return None
+        if (size := self._size(task)) > MOST_BYTES:
+            raise Refused(f"it would send {size >> 20} MiB")
         found = self._client.sync(
             self._client.scheduler.gather, keys=[task.key], callback_timeout=GATHER_S
         )
@@ -141,6 +144,18 @@ class Connection:
         if not isinstance(answer, bytes):
             raise Refused(f"it sent something of type {type(answer).__name__}")
         return answer
+
+    def _size(self, task: Future) -> int:
+        """In bytes, as its worker says; 0 if unknown."""
+        with contextlib.suppress(Exception):
+            found = self._client.sync(
+                self._client.scheduler.nbytes,
+                keys=[task.key],
+                summary=False,
+                callback_timeout=CONNECT_S,
+            )
+            return int(found[task.key])
+        return 0
 
     def holder(self, task: Future) -> str:
         """Address of a worker that has its answer, or one that it may be with; "" if unknown."""

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fleet_testing import Cluster
 
+from loopgauge.harness.cli import main
 from loopgauge.harness.errors import FleetError
 from loopgauge.harness.fleet import session
 from loopgauge.harness.fleet.fleet import Fleet, open_fleet
@@ -26,6 +28,7 @@ PRELOAD = Path(__file__).parent / "hostile_testing/worker.py"
 REFUSED = {
     "pickle": "its answer",
     "error": "its answer",
+    "huge": "1024 MiB",
     "garbage": "makes no sense",
     "words": "<script>",
     "others": "io.tcp_echo on <script>",
@@ -102,6 +105,16 @@ def test_a_liar_s_run_ends_with_the_reason(run, fleet, lie):
     assert found.state == "lost"
     assert REFUSED[lie] in found.reason
     assert found.key not in run.runs
+
+
+def test_the_page_of_such_a_run_is_one_all_the_same(run, tmp_path):
+    page = tmp_path / "fleet.html"
+    done = CliRunner().invoke(main, ["report", str(run.path), "--out", str(page)])
+    assert done.exit_code in (0, 6), done.output
+    assert "\x1b" not in done.output
+    text = page.read_text(encoding="utf-8")
+    assert "document.title='taken'" not in text
+    assert "&lt;script&gt;" in text
 
 
 def test_no_pickle_of_a_liar_is_opened(run, fleet, harm):

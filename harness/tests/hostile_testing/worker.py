@@ -11,6 +11,7 @@ import distributed.worker
 from distributed.protocol import to_serialize
 
 LIE = os.environ["LOOPGAUGE_TEST_LIE"]
+HUGE = 1 << 30  # zeros that nobody touches, which take no memory
 TRUE_AGENT = "loopgauge.harness.fleet.agent"
 HARM = "import os, pathlib; pathlib.Path({!r}).write_text(str(os.getpid()))"
 
@@ -40,6 +41,8 @@ def run_task(task: Any, *rest: Any) -> Any:
     told = true_run_task(fail if LIE == "error" else task, *rest)
     if LIE == "pickle":
         told["result"] = Bomb()
+    if LIE == "huge":
+        told.update(result=bytes(HUGE), nbytes=HUGE)
     if LIE == "error":
         told["exception"] = to_serialize(pickle.dumps(Bomb()))
     return told
