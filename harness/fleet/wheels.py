@@ -72,7 +72,7 @@ def goods_of(words: Iterable[str], index: str = "") -> Goods:
     names = [word for word in words if PINNED.fullmatch(word)]
     files = [word for word in words if word not in names]
     if index and not re.match(r"(https?|file)://", index):
-        raise BadWheel("--index names no URL", "Say --index https://HOST/simple")
+        raise BadWheel("--index names no URL", "It begins with https:, http: or file:")
     if names and not index:
         raise BadWheel(f"{names[0]} is no file", "Name the index that has it: --index URL")
     wheels = {wheel.sha256: wheel for wheel in map(read_wheel, map(Path, files))}
