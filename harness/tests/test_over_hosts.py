@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from loopgauge.harness.fleet.combining import combine, error_of
 from loopgauge.harness.history.fleet_model import StoredLoop, Summary, python_of
 from loopgauge.harness.history.fleet_queries import RECENT, read_days, read_figures, stored_loops
 from loopgauge.harness.history.model import Entry, MachineKind, SeriesKey, StoredRun
+from loopgauge.harness.history.opening import init_store, open_store
 from loopgauge.harness.history.over_hosts import REFERENCE, summarise, summarise_days
 
 XEON = MachineKind(cpu_model="Xeon", kernel="6.1", python="3.14.0", build_kind="pgo+lto")
@@ -21,6 +23,14 @@ RYZEN = MachineKind(cpu_model="Ryzen", kernel="6.1", python="3.14.0", build_kind
 TIMERS = ("timer.sleep", "timer.wait")
 PROCESSES = 12
 SPREAD = 1.02  # from the estimate to an end of its interval
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Opener:
+    """For what does not depend on the database."""
+    store = str(tmp_path / "history.sqlite")
+    init_store(store)
+    return lambda: open_store(store)
 
 
 def entry(benchmark: str, loop: str, value: float | None, **fields: Any) -> Entry:
@@ -86,9 +96,9 @@ def only(summary: Summary) -> StoredLoop:
     return loop
 
 
-def test_a_figure_over_hosts_is_what_combine_makes_of_theirs(opener: Opener) -> None:
+def test_a_figure_over_hosts_is_what_combine_makes_of_theirs(file: Opener) -> None:
     ratios = [0.50, 0.52, 0.49, 0.55, 0.51]
-    made = only(summary(opener, [run(f"h{n}", {"fast": r}) for n, r in enumerate(ratios)]))
+    made = only(summary(file, [run(f"h{n}", {"fast": r}) for n, r in enumerate(ratios)]))
     (line,) = made.families
     error = error_of(1 / SPREAD, SPREAD, PROCESSES)
     expected = combine([math.log(r) for r in ratios], [error] * 5, PROCESSES, math.log1p(0.01))
@@ -133,9 +143,9 @@ def test_what_a_resumed_run_has_replaced_counts_no_more(opener: Opener) -> None:
     assert line.pythons["3.14"].estimate == pytest.approx(0.5)
 
 
-def test_hosts_that_say_the_opposite_are_counted_and_named(opener: Opener) -> None:
+def test_hosts_that_say_the_opposite_are_counted_and_named(file: Opener) -> None:
     runs = [run(f"h{n}", {"fast": 0.5 + 0.002 * n}) for n in range(9)]
-    (line,) = only(summary(opener, [*runs, run("odd", {"fast": 2.0}, machine=RYZEN)])).families
+    (line,) = only(summary(file, [*runs, run("odd", {"fast": 2.0}, machine=RYZEN)])).families
     over = line.pythons["3.14"]
     assert (over.counts.faster, over.counts.slower) == (9, 1)
     assert over.counts.both_ways
@@ -145,10 +155,10 @@ def test_hosts_that_say_the_opposite_are_counted_and_named(opener: Opener) -> No
     assert set(line.kinds) == {XEON, RYZEN}
 
 
-def test_pythons_are_never_pooled(opener: Opener) -> None:
+def test_pythons_are_never_pooled(file: Opener) -> None:
     runs = [run(f"h{n}", {"fast": 0.5}) for n in range(3)]
     runs += [run(f"h{n}", {"fast": 0.8}, machine=OLD) for n in range(3)]
-    (line,) = only(summary(opener, runs)).families
+    (line,) = only(summary(file, runs)).families
     assert [*line.pythons] == ["3.14", "3.9"]
     assert line.pythons["3.9"].estimate == pytest.approx(0.8)
     assert line.everywhere.hosts == 6
@@ -180,10 +190,10 @@ def test_runs_that_do_not_tell_their_host_are_those_of_one(opener: Opener) -> No
     assert (found.hosts, found.unknown) == (1, 1)
 
 
-def test_who_leads_and_where_another_is_clearly_faster(opener: Opener) -> None:
+def test_who_leads_and_where_another_is_clearly_faster(file: Opener) -> None:
     runs = [run(f"h{n}", {"fast": 0.50, "next": 0.60}) for n in range(5)]
     runs.append(run("turned", {"fast": 0.60, "next": 0.50}, machine=RYZEN))
-    found = summary(opener, runs)
+    found = summary(file, runs)
     (section,) = found.pythons
     (lead,) = section.leads
     assert (lead.first, lead.next, lead.shares) == ("fast", "next", [])
@@ -193,22 +203,22 @@ def test_who_leads_and_where_another_is_clearly_faster(opener: Opener) -> None:
     assert there == {XEON: "fast", RYZEN: "next"}
 
 
-def test_stock_asyncio_may_be_the_fastest(opener: Opener) -> None:
+def test_stock_asyncio_may_be_the_fastest(file: Opener) -> None:
     runs = [run(f"h{n}", {"slow": 1.5}) for n in range(4)]
-    (lead,) = summary(opener, runs).pythons[0].leads
+    (lead,) = summary(file, runs).pythons[0].leads
     assert (lead.first, lead.next, lead.over) == (REFERENCE, "slow", None)
 
 
-def test_equal_loops_share_the_front(opener: Opener) -> None:
+def test_equal_loops_share_the_front(file: Opener) -> None:
     runs = [run(f"h{n}", {"one": 0.500 + n / 100, "two": 0.505 - n / 100}) for n in (-1, 0, 1, 2)]
-    (lead,) = summary(opener, runs).pythons[0].leads
+    (lead,) = summary(file, runs).pythons[0].leads
     assert lead.shares == [{"one": "two", "two": "one"}[lead.first]]
 
 
-def test_waits_and_bytes_are_no_time_per_operation(opener: Opener) -> None:
+def test_waits_and_bytes_are_no_time_per_operation(file: Opener) -> None:
     runs = [run("a", {"fast": 0.5}), run("a", {"fast": 0.5}, benchmarks=["signal.x"], unit="us")]
     runs.append(run("a", {"fast": 0.5}, benchmarks=["io.held"], unit="B"))
-    made = only(summary(opener, runs))
+    made = only(summary(file, runs))
     assert [(line.name, line.kind) for line in made.families] == [
         ("timer", "cost"),
         ("signal", "wait"),
@@ -236,8 +246,8 @@ def test_a_loop_by_itself_has_the_figures_that_it_has_among_others(opener: Opene
     history.close()
 
 
-def test_days_hold_the_hosts_of_each(opener: Opener) -> None:
-    history = opener()
+def test_days_hold_the_hosts_of_each(file: Opener) -> None:
+    history = file()
     history.add([run(f"h{n}", {"fast": 0.5 * day}, day=day) for n in range(3) for day in (1, 2)])
     history.add([run("h0", {"fast": 0.5}, day=3, version="2.0")])
     with history.reading() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from history_testing import key, make_run, stored
+from postgres_testing import Postgres
 
 from loopgauge.harness.cli import main
 from loopgauge.harness.cli.site_folder import MARKER
 from loopgauge.harness.history.opening import init_store, open_store
+from loopgauge.harness.history.roles import READ
 
 STORE = Path(".bench/history.sqlite")
 
@@ -64,6 +67,18 @@ def test_a_database_makes_the_same_site(store: Path, postgres_url: str) -> None:
     assert [name for name in names if text(f"one/{name}") != text(f"two/{name}")] == []
 
 
+def test_who_may_only_look_can_build_it(postgres: Postgres, postgres_url: str) -> None:
+    init_store(postgres_url)
+    fill(postgres_url)
+    name = f"looker_{secrets.token_hex(4)}"
+    with postgres.connect() as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'open' IN ROLE {READ}")
+    url = postgres.url(postgres_url.rpartition("/")[2], name, "open")
+    for words in ([], ["--loop", "fast", "--out", "fast.html"]):
+        done = bench("site", "--store", url, *words)
+        assert done.exit_code == 0, done.output
+
+
 def test_one_loop_is_a_page_by_itself(store: Path) -> None:
     done = bench("site", "--store", store, "--loop", "fast")
     assert done.exit_code == 0, done.output
@@ -105,6 +120,7 @@ def test_one_loop_needs_no_plots(store: Path) -> None:
         (["--store", STORE, "--out", "runs"], 2, "did not write"),
         (["--store", "none.sqlite"], 4, "there is no history in none.sqlite"),
         (["--store", "runs/1.jsonl"], 7, "no history"),
+        (["--store", "postgresql://me:hidden@127.0.0.1:1/x"], 8, "cannot connect to"),
         (["--store", "postgresq://me@server/x"], 2, "postgresql://USER@HOST:PORT/DATABASE"),
     ],
 )
@@ -112,6 +128,7 @@ def test_what_is_refused(store: Path, words: list[str | Path], code: int, says: 
     done = bench("site", *words)
     assert done.exit_code == code, done.output
     assert says in done.output.replace("\n", " ")
+    assert "hidden" not in done.output
     assert not Path("site").exists()
 
 
