@@ -36,7 +36,8 @@ def python_number(python: str) -> tuple[list[int], str]:
 
 @dataclass(frozen=True)
 class Counts:
-    """Hosts with a figure, and those of them whose own interval says faster or slower."""
+    """Hosts with a figure, and those of them whose own says faster or slower, by more than the
+    margin and with the error held over all hosts."""
 
     hosts: int
     faster: int

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -67,12 +66,6 @@ class PerHost:
     def thin(self) -> Mask:
         """A figure without an interval."""
         return np.isfinite(self.estimate) & ~np.isfinite(self.error)
-
-    @cached_property
-    def half(self) -> Floats:
-        """Of each host's own interval."""
-        quantiles = _by_count(_quantile, self.processes)
-        return np.asarray(self.error * quantiles, dtype=np.float64)
 
     def minus(self, first: PerHost) -> PerHost:
         """Relative to another loop instead of the reference, on the hosts that have both."""
@@ -150,18 +143,16 @@ def _unit_error(processes: int) -> float:
     return error_of(math.exp(-1), math.exp(1), processes)
 
 
-def _quantile(processes: int) -> float:
-    return t_quantile(TAIL, processes - 1) if processes > 1 else math.nan
-
-
-def _by_count(function: object, processes: Floats) -> Floats:
+def _by_count(function: Callable[[int], float], processes: Floats) -> Floats:
     counts, which = np.unique(np.nan_to_num(processes), return_inverse=True)
-    assert callable(function)
     return np.array([function(int(count)) for count in counts])[which.reshape(processes.shape)]
 
 
 class Summing:
-    """`kinds` and `pythons`: the places of the hosts of each."""
+    """`kinds` and `pythons`: the places of the hosts of each.
+
+    A host says faster or slower where its own interval lies beyond the margin, with the error held
+    over all hosts (Bonferroni): of a thousand that are all alike, none is to be called another."""
 
     def __init__(self, figures: Figures) -> None:
         self.figures = figures
@@ -177,6 +168,7 @@ class Summing:
             for python in pythons
         }
         self.everybody = np.arange(len(figures.hosts))
+        self._tail = TAIL / max(1, len(figures.hosts))
         self.builds = [Build(figures, number) for number in range(len(figures.loops))]
         self.families = self._families()
         self._main = self._main_versions()
@@ -253,16 +245,23 @@ class Summing:
         return Over(combined, self.counts(found, hosts), odd)
 
     def counts(self, found: PerHost, hosts: Ints) -> Counts:
-        there = hosts[found.known[hosts]]
-        estimate, half = found.estimate[there], found.half[there]
         return Counts(
-            hosts=len(there),
-            faster=int((estimate + half < 0).sum()),
-            slower=int((estimate - half > 0).sum()),
+            hosts=int(found.known[hosts].sum()),
+            faster=int((self._says(found, hosts) < 0).sum()),
+            slower=int((self._says(found, hosts) > 0).sum()),
             failing=int(found.failing[hosts].sum()),
             other=int(found.other[hosts].sum()),
             thin=int(found.thin[hosts].sum()),
         )
+
+    def _says(self, found: PerHost, hosts: Ints) -> Floats:
+        """-1 where a host says faster, 1 slower, 0 neither."""
+        estimate, processes = found.estimate[hosts], found.processes[hosts]
+        reach = MARGIN + found.error[hosts] * _by_count(self._quantile, processes)
+        return np.where(np.abs(estimate) > reach, np.sign(estimate), 0.0)
+
+    def _quantile(self, processes: int) -> float:
+        return t_quantile(self._tail, processes - 1) if processes > 1 else math.nan
 
     def sections(self) -> tuple[list[Section], list[Section]]:
         """By Python, and by kind of machine."""
@@ -336,7 +335,7 @@ class Summing:
         anywhere = np.zeros(len(hosts), dtype=bool)
         by: dict[str, list[MachineKind]] = {}
         for loop, one in others.items():
-            clearly = one.estimate[hosts] + one.half[hosts] < 0
+            clearly = self._says(one, hosts) < 0
             anywhere |= clearly
             kinds = {self.figures.hosts[hosts[n]].machine for n in np.flatnonzero(clearly)}
             if kinds:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from history_testing import Opener
 
@@ -273,6 +274,20 @@ def test_days_are_those_of_the_hosts_with_the_most_runs(opener: Opener) -> None:
     assert {host.host for host in figures.hosts} == {"often", "once"}
     (found,) = summarise_days(figures)
     assert [over.estimate for over in found.days.values()] == pytest.approx([0.5] * 3)
+
+
+def test_of_many_hosts_that_are_alike_none_says_the_opposite(file: Opener) -> None:
+    """Each by itself would in one of forty cases."""
+    draw = np.random.default_rng(5).normal(0, error_of(1 / SPREAD, SPREAD, PROCESSES), (300, 2))
+    found = summary(
+        file,
+        [run(f"h{n}", {"one": math.exp(a), "two": math.exp(b)}) for n, (a, b) in enumerate(draw)],
+    )
+    for loop in found.loops:
+        assert (loop.families[0].everywhere.faster, loop.families[0].everywhere.slower) == (0, 0)
+        assert loop.families[0].odd == []
+    (lead,) = found.pythons[0].leads
+    assert (lead.beaten, len(lead.shares)) == (0, 2)
 
 
 def test_nothing_at_all(opener: Opener) -> None:
