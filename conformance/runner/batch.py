@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +21,10 @@ from loopgauge.conformance.lanes import Question
 from loopgauge.conformance.model import Lane
 from loopgauge.conformance.runner.messages import Outcome, Target, encoded
 from loopgauge.conformance.runner.pool import Pool
+
+#: Bytes that must be free for the folders of cases: without them what a case has to say is lost, and
+#: it would be taken for crashed.
+LEAST_FREE = 16 << 20
 
 #: Bytes of an answer, per question. The evidence of a case is cut to well below it.
 LARGEST = 4 << 20
@@ -48,8 +54,9 @@ class BadAnswer(Exception):
 
 
 def perform(payload: bytes) -> bytes:
-    """On the other side: asks a `Batch`, and returns a list of `Answer`. Raises LaneMissing, and
-    LookupError for a question that is not known there."""
+    """On the other side: asks a `Batch`, and returns a list of `Answer`. Raises LaneMissing, OSError
+    for a full disk, and LookupError for a question that is not known there."""
+    require_room(Path(tempfile.gettempdir()))
     batch = msgspec.json.decode(payload, type=Batch)
     module = lanes.lane_module(batch.lane)
     known = {question.id: question for question in module.questions(sys.version_info[:3])}
@@ -64,6 +71,15 @@ def perform(payload: bytes) -> bytes:
     pool.hangs[batch.lane, batch.target.name] = batch.hangs
     module.answer([known[name] for name in batch.questions], batch.target, pool, done)
     return encoded(answers)
+
+
+def require_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise OSError(
+            errno.ENOSPC,
+            f"its disk is full, with {free >> 20} MiB left in {folder}: make room there",
+        )
 
 
 def checked(payload: object, questions: Sequence[str]) -> list[Answer]:

@@ -21,6 +21,7 @@ from loopgauge.conformance.case import all_cases
 from loopgauge.conformance.lanes import Question
 from loopgauge.conformance.lanes.differential import kept
 from loopgauge.conformance.model import Header, Lane, Subject
+from loopgauge.conformance.runner import batch
 from loopgauge.conformance.runner import elsewhere as elsewhere_module
 from loopgauge.conformance.runner.batch import Batch
 from loopgauge.conformance.runner.elsewhere import Elsewhere
@@ -59,7 +60,7 @@ class Listening:
 
 def answered(payload: bytes, verdict: str = "PASS", **members: object) -> bytes:
     """Without asking any loop."""
-    batch = msgspec.json.decode(payload, type=Batch)
+    asked = msgspec.json.decode(payload, type=Batch)
     return msgspec.json.encode(
         [{"question": name, "outcome": {"verdict": verdict, **members}} for name in batch.questions]
     )
@@ -216,8 +217,8 @@ def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, workers: ThreadPool
         if not budget[0]:
             raise SchedulerLost
         budget[0] -= 1
-        batch = msgspec.json.decode(payload, type=Batch)
-        asked_of.extend((batch.target.name, name) for name in batch.questions)
+        asked = msgspec.json.decode(payload, type=Batch)
+        asked_of.extend((some.target.name, name) for name in some.questions)
         return answered(payload)
 
     def elsewhere() -> Elsewhere:
@@ -321,3 +322,10 @@ def test_programs_travel_with_their_lane(
     assert outcomes[1].evidence.notes["programs tried"] == "1"
     assert json.loads(outcomes[1].evidence.notes["program"]) == program
     assert [path.name for path in here.iterdir()] == [".bench"]
+
+
+def test_on_a_full_disk_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A case whose words cannot be written would be taken for crashed."""
+    monkeypatch.setattr(batch, "LEAST_FREE", 1 << 60)
+    with pytest.raises(OSError, match="its disk is full, with .* MiB left in .*: make room there"):
+        batch.perform(b"")

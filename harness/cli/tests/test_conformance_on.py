@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,13 +104,25 @@ def test_a_scheduler_that_is_killed_loses_nothing(
     assert records(bench.folder / "r.jsonl")[-1]["complete"]
 
 
-def test_nothing_is_left_on_the_host(bench: Bench, empty_cluster: Cluster) -> None:
-    """Neither folders nor processes, once the command has ended."""
+def test_an_interruption_leaves_nothing_on_the_host(
+    bench: Bench, empty_cluster: Cluster, local: Path
+) -> None:
+    """Neither folders nor processes; and the run goes on."""
     temporary = bench.folder / "t"
     temporary.mkdir()
     worker = empty_cluster.start_worker("one", variables={"TMPDIR": str(temporary)})
-    done = bench("conformance", "SOON-001", "--loop", "asyncio", "--on", empty_cluster.on)
-    assert done.returncode == 0, done.stderr
+    with bench.started(*AREA, "--on", empty_cluster.on, "--out", "r.jsonl") as process:
+        assert process.stderr is not None
+        bench.read_until(process.stderr, "asyncio: rules")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert f"bench conformance --resume r.jsonl --on {empty_cluster.on}" in said
+    assert "Traceback" not in said
+    assert not records(bench.folder / "r.jsonl")[-1]["complete"]
+    done = bench("conformance", "--resume", "r.jsonl", "--on", empty_cluster.on)
+    assert done.returncode == 5, done.stderr
+    assert verdicts(bench.folder / "r.jsonl") == verdicts(local)
     wait_until(lambda: not descendants(worker.process.pid))
     assert [path.name for path in temporary.glob("lg-*")] == []
 
