@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from loopgauge.harness.fleet.connection import Connection
 
 LOOK_S = 0.5  # between two looks at who is there
+FAREWELL_S = 5.0  # for workers to end what they do for us; they do so by themselves, a little later
 # A call whose agent died (the kernel was out of memory, somebody killed it) is tried so often.
 ATTEMPTS = 3
 WORDS_MOST = 2000  # characters of what a host says went wrong
@@ -98,11 +99,13 @@ class Calls:
             call.future.cancel()
         if self._connection.alive():
             with contextlib.suppress(FleetError):
-                self._connection.ask(addresses(self._hosts), "end", self._session)
+                self._connection.ask(
+                    addresses(self._hosts), "end", self._session, within_s=FAREWELL_S
+                )
 
     def _start_what_can(self) -> None:
         """Whoever waits for its machine, in the order of asking."""
-        for call in [*self._open]:
+        for call in [] if self._closing.is_set() else [*self._open]:
             if call.task is None and not call.future.done():
                 call.on = self._free(call)
                 if where := sorted(addresses(call.on)):
@@ -127,7 +130,10 @@ class Calls:
             lock="exclusive" if call.exclusive else "shared",
             session=self._session,
         )
-        call.task = self._connection.start(where, share, request, self._done.put)
+        try:
+            call.task = self._connection.start(where, share, request, self._done.put)
+        except FleetError as error:
+            self._give_up(error)
 
     def _forget(self, call: _Call) -> None:
         """It is answered, or nobody wants the answer: Dask drops it, and its machine is free."""

@@ -6,6 +6,7 @@ results are asked for as msgpack, and an error that a worker reports is told by 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -25,6 +26,8 @@ from loopgauge.harness.fleet.hosts import WorkerSeen, display_name
 from loopgauge.harness.fleet.place import DASK, Place, Tls
 
 CONNECT_S = 10.0
+SCHEDULER_S = 60.0  # a scheduler that is silent for so long is lost
+WORKER_S = 20.0  # for a worker's event loop to get to a question
 GATHER_S = 120.0  # for the bytes of one answer to arrive
 RESOURCE = "loopgauge"
 # What Dask's own machinery would do on a core that measures: look at the stacks of its threads a
@@ -64,7 +67,9 @@ class Connection:
     def workers(self) -> list[WorkerSeen]:
         """Raises SchedulerLost."""
         with _or_lost():
-            found = self._client.scheduler_info(n_workers=-1)["workers"]
+            found = self._client.sync(
+                self._client.scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_S
+            )["workers"]
         return [
             WorkerSeen(
                 address=address,
@@ -81,6 +86,7 @@ class Connection:
         function: str,
         *arguments: Any,
         of: str = "bootstrap.py",
+        within_s: float = WORKER_S,
     ) -> dict[str, Any]:
         """What a function of that file says on each of these workers, at once and beside whatever
         they do. Who does not answer is missing. Raises SchedulerLost."""
@@ -92,24 +98,37 @@ class Connection:
             "wait": True,
         }
         with _or_lost():
-            answers = self._client.sync(
-                self._client.scheduler.broadcast,
-                msg=message,
-                workers=list(workers),
-                on_error="return_pickle",
-            )
+            answers = self._client.sync(self._ask_each, message, workers, within_s)
         return {
             address: answer["result"]
             for address, answer in answers.items()
             if isinstance(answer, dict) and answer.get("status") == "OK"
         }
 
+    async def _ask_each(
+        self, message: dict[str, Any], workers: Collection[str], within_s: float
+    ) -> dict[str, Any]:
+        """One by one, at the same time: a worker that is stopped would hold up all the others."""
+
+        async def one(worker: str) -> Any:
+            with contextlib.suppress(TimeoutError):
+                answers = await asyncio.wait_for(
+                    self._client.scheduler.broadcast(
+                        msg=message, workers=[worker], on_error="return_pickle"
+                    ),
+                    within_s,
+                )
+                return answers.get(worker)
+            return None
+
+        return dict(zip(workers, await asyncio.gather(*map(one, workers)), strict=True))
+
     def start(
         self, workers: Collection[str], share: float, request: bytes, done: Callable[[Future], None]
     ) -> Future:
         """A call by an agent, on any one of these workers. `share` of the resource is taken while
-        it runs."""
-        with warnings.catch_warnings():
+        it runs. Raises SchedulerLost."""
+        with _or_lost(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a large graph: the request may be some MB
             task = self._client.submit(
                 eval,

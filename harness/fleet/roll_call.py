@@ -130,13 +130,24 @@ def _without_resource(worker: WorkerSeen) -> LeftOut:
 def _glances(
     connection: Connection, workers: Sequence[WorkerSeen]
 ) -> tuple[list[Candidate], list[LeftOut]]:
-    before, start = time.time(), time.monotonic()
     answers = connection.ask([one.address for one in workers], "look") if workers else {}
+    # Once more for the clocks: the first time we may have waited for somebody who never answered.
+    before, start = time.time(), time.monotonic()
+    timed = connection.ask([*answers], "look") if answers else {}
     middle = before + (time.monotonic() - start) / 2
     candidates, silent = [], []
     for worker in workers:
+        if worker.address not in timed:
+            silent.append(
+                LeftOut(
+                    name=worker.name,
+                    reason="does not answer",
+                    cure="Look into its log, and whether its machine is still there",
+                )
+            )
+            continue
         try:
-            glance = msgspec.json.decode(answers.get(worker.address, b""), type=Glance)
+            glance = msgspec.json.decode(timed[worker.address], type=Glance)
         except (msgspec.DecodeError, TypeError):
             silent.append(
                 LeftOut(
