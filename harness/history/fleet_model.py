@@ -198,6 +198,7 @@ class Summary:
     pythons: list[Section]
     kinds: list[Section]
     strange: int  # series relative to something else than the reference, which are left out
+    advisory: int  # of the runs: stock asyncio differed from its own copy
     unknown: int  # kinds of machine with runs that do not tell their host
 
     def of(self, loop: str) -> list[StoredLoop]:

@@ -35,6 +35,7 @@ class Run:
 
     host: int  # its place in `Figures.hosts`
     created: str
+    advisory: bool  # its self-check failed
 
 
 @dataclass
@@ -165,7 +166,10 @@ def _recent(
     place = {host: number for number, host in enumerate(known)}
     return Recent(
         hosts=known,
-        runs=[Run(place[host], row.created) for host, row in zip(of_row, rows, strict=True)],
+        runs=[
+            Run(place[host], row.created, row.advisory)
+            for host, row in zip(of_row, rows, strict=True)
+        ],
         places={(row.machine_id, row.id): number for number, row in enumerate(rows)},
         chosen=chosen if len(rows) != everything else None,
     )
@@ -209,7 +213,14 @@ def _newest_runs(most: int, hosts: Sequence[tuple[str, int]] | None) -> Select[A
         partition_by=(run.c.host, of.c.machine_id), order_by=(run.c.created.desc(), run.c.id.desc())
     )
     ranked = (
-        select(run.c.id, run.c.created, run.c.host, of.c.machine_id, order.label("newest"))
+        select(
+            run.c.id,
+            run.c.created,
+            run.c.host,
+            run.c.advisory,
+            of.c.machine_id,
+            order.label("newest"),
+        )
         .join(of, of.c.run_id == run.c.id)
         .where(_counts())
     )

@@ -375,6 +375,7 @@ def summarise(figures: Figures, *, whole: bool = True) -> Summary:
         pythons=pythons,
         kinds=kinds,
         strange=figures.strange,
+        advisory=sum(run.advisory for run in counted),
         unknown=sum(not figures.hosts[number].host for number in there),
     )
 

@@ -191,6 +191,11 @@ def test_runs_that_do_not_tell_their_host_are_those_of_one(opener: Opener) -> No
     assert (found.hosts, found.unknown) == (1, 1)
 
 
+def test_noisy_runs_are_counted(opener: Opener) -> None:
+    found = summary(opener, [run("a", {"fast": 0.5}, advisory=True), run("b", {"fast": 0.5})])
+    assert (found.runs, found.advisory) == (2, 1)
+
+
 def test_who_leads_and_where_another_is_clearly_faster(file: Opener) -> None:
     runs = [run(f"h{n}", {"fast": 0.50, "next": 0.60}) for n in range(5)]
     runs.append(run("turned", {"fast": 0.60, "next": 0.50}, machine=RYZEN))

@@ -30,7 +30,7 @@ def runs() -> Iterator[StoredRun]:
             ratios = {"fast": 0.5 + number / 200, "next": 0.7}
             yield run(f"h{number}", ratios, day=day)
             yield run(f"h{number}", ratios, day=day, benchmarks=["signal.x"], unit="us")
-        yield run("odd", {"fast": 1.6, "next": 0.7}, day=day, machine=RYZEN)
+        yield run("odd", {"fast": 1.6, "next": 0.7}, day=day, machine=RYZEN, advisory=True)
         yield run("evil", {EVIL: 0.5, "next": None}, day=day, machine=STRANGE, version=EVIL)
         yield run("evil", {EVIL: 0.5}, day=day, machine=STRANGE, benchmarks=[f"timer.{EVIL}"])
 
@@ -67,6 +67,7 @@ def test_the_first_page_says_which_loop_for_what_and_where_not(site: Path) -> No
     assert "on 8 of 9 hosts" in text
     assert f"next on {RYZEN.title}" in text
     assert "A store keeps summaries" in text
+    assert "differed from its own copy: those hosts were noisy" in text
 
 
 def test_the_page_of_a_loop_counts_hosts_and_names_the_odd_one(site: Path) -> None:
