@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
+import click
 import pytest
+from click.testing import CliRunner
 from deploy_testing.files import (
     DEPLOY,
     KUBERNETES,
@@ -17,6 +19,9 @@ from deploy_testing.files import (
     kubernetes,
     pod_command,
 )
+from docs_testing.shown import simple_commands
+
+from loopgauge.harness.cli import main
 
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 WORKERS = ["worker-1", "worker-2"]
@@ -109,6 +114,23 @@ def test_only_the_fleet_and_the_command_reach_the_pods():
     job = kubernetes("run.yaml", "Job")["spec"]["template"]
     assert job["metadata"]["labels"] in selectors
     assert {"dask.org/cluster-name": cluster} in selectors
+
+
+def test_the_command_of_the_job_takes_what_it_is_given(tmp_path, monkeypatch):
+    for name in ("ca", "cert", "key"):
+        (tmp_path / f"{name}.pem").touch()
+    (container,) = kubernetes("run.yaml", "Job")["spec"]["template"]["spec"]["containers"]
+    shell, options, script = container["args"]
+    assert (shell, options) == ("sh", "-ec")
+    ours = [words for words in simple_commands(script) if words[0] == "bench"]
+    assert [words[1] for words in ours] == ["run", "history"]
+    whats = re.search(r'what="(.*?)".*what="(.*?)"', script, re.DOTALL)
+    monkeypatch.setattr(click.Command, "invoke", lambda self, ctx: None)
+    for words in ours:
+        for what in whats.groups():
+            line = shlex.join(words).replace("'$what'", what).replace("/tls", str(tmp_path))
+            done = CliRunner().invoke(main, shlex.split(line)[1:], prog_name="bench")
+            assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("path", sorted(KUBERNETES.iterdir()), ids=lambda path: path.name)
