@@ -22,8 +22,8 @@ from loopgauge.conformance.model import Lane
 from loopgauge.conformance.runner.messages import Outcome, Target, encoded
 from loopgauge.conformance.runner.pool import Pool
 
-#: Bytes that must be free for the folders of cases: without them what a case has to say is lost, and
-#: it would be taken for crashed.
+#: Bytes that must be free for the folders of cases: without them what a case has to say is lost,
+#: and it would be taken for crashed.
 LEAST_FREE = 16 << 20
 
 #: Bytes of an answer, per question. The evidence of a case is cut to well below it.
@@ -54,8 +54,8 @@ class BadAnswer(Exception):
 
 
 def perform(payload: bytes) -> bytes:
-    """On the other side: asks a `Batch`, and returns a list of `Answer`. Raises LaneMissing, OSError
-    for a full disk, and LookupError for a question that is not known there."""
+    """On the other side: asks a `Batch`, and returns a list of `Answer`. Raises LaneMissing,
+    OSError for a full disk, and LookupError for a question that is not known there."""
     require_room(Path(tempfile.gettempdir()))
     batch = msgspec.json.decode(payload, type=Batch)
     module = lanes.lane_module(batch.lane)
