@@ -48,7 +48,7 @@ class Elsewhere:
     """`listed`: the questions of each lane there, or why it cannot be asked. `places`: how many
     batches are performed at a time. `path`: where modules are found there, first. `fatal`: the
     errors that make going on pointless; any other is its batch's alone. `failed` is told of each
-    batch without an answer, before it is sent again."""
+    batch without an answer, and says whether it may be sent again."""
 
     together = 1 << 10
 
@@ -60,7 +60,7 @@ class Elsewhere:
         variables: Mapping[str, str] | None = None,
         path: Sequence[str] = (),
         fatal: tuple[type[BaseException], ...] = (),
-        failed: Callable[[Future[bytes], Exception], None] = lambda future, error: None,
+        failed: Callable[[Future[bytes], Exception], bool] = lambda future, error: True,
     ) -> None:
         self.submit = submit
         self.places = places
@@ -175,9 +175,9 @@ class _Answering:
                 self.keep(answer.question, answer.outcome)
 
     def fail(self, batch: _Sent, future: Future[bytes], error: Exception) -> None:
-        self.elsewhere.failed(future, error)
+        again = self.elsewhere.failed(future, error)
         batch.tries += 1
-        if batch.tries < TRIES:
+        if again and batch.tries < TRIES:
             self.todo.appendleft(batch)
             return
         self.lost.setdefault(str(error), []).extend(batch.questions)

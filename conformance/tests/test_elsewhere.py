@@ -148,7 +148,7 @@ def test_a_batch_that_fails_is_asked_again(tmp_path: Path, workers: ThreadPoolEx
         lambda payload, alone: workers.submit(dies_first, payload),
         listed("rules"),
         2,
-        failed=lambda future, error: failed.append(str(error)),
+        failed=lambda future, error: not failed.append(str(error)),
     )
     results, listening = run(tmp_path / "r.jsonl", request(["SOON"], []), elsewhere)
     assert {kind for kind, _, _ in told(results).values()} == {"PASS"}

@@ -38,6 +38,9 @@ PERFORM = "loopgauge.conformance.runner.batch:perform"
 #: A host whose answers fail so often is asked no more, where another one can be.
 FAILURES = 3
 
+#: What a batch is called that several workers died of: it is not sent to the others.
+DEADLY = "DiedTooOften"
+
 
 @dataclass
 class Part:
@@ -195,7 +198,9 @@ class Sender:
             self._to[future] = hosts[0].name
         return future
 
-    def failed(self, future: Future[bytes], error: Exception) -> None:
+    def failed(self, future: Future[bytes], error: Exception) -> bool:
+        if getattr(error, "kind", "") == DEADLY:
+            return False
         self._careful = True
         name = getattr(error, "name", "") or self._to.get(future, "")
         told = str(error) if str(error).startswith(name) else f"{name}: {error}"
@@ -209,6 +214,7 @@ class Sender:
             self._hosts = others
             self._left_out.append(f"{name}: its answers were of no use")
             self._news(f"{name}: asked no more, since its answers are of no use")
+        return True
 
 
 def ask(

@@ -200,6 +200,21 @@ def test_nobody_answers(bench: Callable[..., Result]) -> None:
     assert "--on dask://cluster:1" in done.stderr
 
 
+def test_what_workers_die_of_is_sent_to_no_more_of_them(bench: Callable[..., Result]) -> None:
+    def dies(payload: bytes) -> bytes:
+        if b"SOON-001.three" in payload:
+            raise CallFailed("bad", "DiedTooOften", "the workers died of it, one after the other")
+        return passed(payload)
+
+    fleet = FakeFleet(bad=(told, dies))
+    done = bench(fleet, *AREA)
+    assert done.exit_code == 6
+    assert "could not be asked: bad: the workers died of it" in done.stderr
+    (lines,) = results().values()
+    batches = len(fleet.sent) - 1
+    assert len(lines) - 1 > 24 * (batches - 2)  # all others have their verdicts
+
+
 def test_a_group_that_is_lost_ends_and_the_others_go_on(bench: Callable[..., Result]) -> None:
     fleet = FakeFleet(bad=(told_as(python="3.12.1"), lost), good=(told_as(python="3.13.1"), passed))
     done = bench(fleet, *AREA)
