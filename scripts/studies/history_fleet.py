@@ -5,8 +5,8 @@
 Writes simulated run files (100 benchmarks, 3 arms, 30 processes each; 1 000 hosts are 5 GB),
 imports them as a user would, then starts each command REPEAT times. Wall seconds count; CPU
 seconds, of the command and of the processes it starts but not of the database, are what other load
-on the machine leaves alone. Memory is that of the largest of them. Files that are in FOLDER already are
-kept, and a store that has them all is not filled again.
+on the machine leaves alone. Memory is that of the largest of them. Files that are in FOLDER already
+are kept, and a store that has them all is not filled again.
 """
 
 from __future__ import annotations
