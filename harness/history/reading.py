@@ -19,7 +19,13 @@ from loopgauge.harness.store import read_run
 
 # Of a gate. What is counted again belongs to one decision, and the promises are no figures.
 GATE_RUNS = ("counts.jsonl", "timing.jsonl", "confirmation.jsonl")
-NO_FIGURES = ("conformance", "gate", "explanation", "fleet")  # kinds of files beside the runs
+NO_FIGURES = (
+    "conformance",
+    "gate",
+    "explanation",
+    "fleet",
+    "fleet-gate",
+)  # kinds of files beside the runs
 
 
 def sources(paths: Iterable[Path]) -> Iterator[Path]:

@@ -18,6 +18,8 @@ from history_testing import make_run
 
 from loopgauge.harness.cli import main
 from loopgauge.harness.cli.history_shown import sparkline
+from loopgauge.harness.fleet import gate_model
+from loopgauge.harness.fleet import model as fleet_model
 from loopgauge.harness.history.model import Entry, MachineKind, SeriesKey, StoredRun
 from loopgauge.harness.history.sqlite import STORE, open_history
 
@@ -331,3 +333,19 @@ def test_several_processes_read_what_one_reads() -> None:
     exported = [history("export", "--store", f"{name}.sqlite") for name in ("several", "alone")]
     assert exported[0].stdout == exported[1].stdout
     assert exported[0].stdout.count("\n") == 1 + 16 * 3
+
+
+def test_a_fleet_is_the_runs_of_its_hosts() -> None:
+    folder = Path(".bench/fleets/20260101T000000Z-abcdef")
+    for number, cpu in enumerate(("Xeon", "Ryzen")):
+        make_run(folder / f"{cpu}.jsonl", number, 0.5, cpu)
+    register = {"record": "header", "schema": 1, "kind": fleet_model.KIND, "run": folder.name}
+    (folder / "fleet.jsonl").write_text(json.dumps(register) + "\n")
+    gate = Path(".bench/gates/20260101T000000Z-abcdef")
+    gate.mkdir(parents=True)
+    (gate / "gates.jsonl").write_text(json.dumps({"kind": gate_model.KIND}) + "\n")
+    done = history("import", "--all")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "2 new" in done.stdout
+    cpus = [item["machine"]["cpu_model"] for item in answer("machines")["machines"]]
+    assert cpus == ["Ryzen", "Xeon"]
