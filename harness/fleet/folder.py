@@ -49,6 +49,8 @@ class FleetFile:
 
     def add(self, record: AnyFleetRecord) -> None:
         if isinstance(record, FleetHost):
+            if record.state != "left_out":  # one that was left out before, and is fit now
+                self.hosts.pop(record.name_hash, None)
             self.hosts[record.key] = record
         elif isinstance(record, FleetEvent):
             self.events.append(record)

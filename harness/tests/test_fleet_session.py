@@ -209,6 +209,18 @@ def test_a_host_that_joined_since_measures_everything(out: Path, heard: Heard) -
     assert [event.event for event in found.events if event.host] == ["joined"]
 
 
+def test_a_host_that_was_left_out_and_is_fit_now_measures_everything(
+    out: Path, heard: Heard
+) -> None:
+    first = StandIn(["one"])
+    first.left_out = [LeftOut(name="two", reason="its clock is wrong")]
+    before = measured(out, first, heard)
+    assert [host.state for host in before.hosts.values()] == ["left_out", "done"]
+    found = resumed(out, StandIn(["one", "two"]), heard)
+    assert [host.state for host in found.hosts.values()] == ["done", "done"]
+    assert [keys(run.samples) for run in found.runs.values()] == [WHOLE, WHOLE]
+
+
 # --- what ends the run
 
 
