@@ -90,15 +90,11 @@ def gone_on(folder: Path, place: Place | None, *, as_json: bool) -> int:
 
 def decided_again(folder: Path, place: Place | None, *, as_json: bool) -> int:
     """From the recorded samples; no file is changed."""
-    from loopgauge.harness.fleet import gates
-    from loopgauge.harness.fleet.gate_decision import decide_all
     from loopgauge.harness.fleet.gate_model import read_gates
 
     if place is not None:
         raise click.UsageError("--replay measures nothing; leave out --on.")
-    file = read_gates(folder)
-    file.result, _ = decide_all(file, gates.missing(file))
-    return present(file, {}, as_json=as_json)
+    return present(read_gates(folder), {}, as_json=as_json)
 
 
 @contextmanager
@@ -176,8 +172,7 @@ def present(file: GatesFile, names: Mapping[str, str], *, as_json: bool) -> int:
     from loopgauge.harness.cli.runs import shown
     from loopgauge.harness.fleet.gate_decision import decide_all
 
-    assert file.result is not None
-    result, gates = decide_all(file, file.result.left_out)
+    result, gates = decide_all(file)
     if as_json:
         print_json(
             {
@@ -216,8 +211,9 @@ def print_gates(
             console.rule(Text(heading(file, gate.folder.name, names), style="bold"), align="left")
             print_gate(gate, gate.result, console)
             console.print()
-    for line in result.left_out:
-        console.print(Text.assemble(("left out: ", "bold yellow"), printable(line)))
+    for key, reason in result.left_out.items():
+        line = printable(f"{names.get(key, key)}: {reason}")
+        console.print(Text.assemble(("left out: ", "bold yellow"), line))
     for one in result.findings:
         where = heading(file, one.host, names)
         console.print(Text.assemble(verdict(one.decision), f" {one.decision.subject} on {where}"))

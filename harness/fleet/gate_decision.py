@@ -7,7 +7,7 @@ is held together (Holm).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from loopgauge.harness import environment
@@ -20,9 +20,14 @@ from loopgauge.harness.gate.store import FILE, GateFile, read_gate
 from loopgauge.harness.packed import there
 
 
-def decide_all(gates: GatesFile, left_out: Sequence[str]) -> tuple[GatesResult, list[GateFile]]:
+def decide_all(gates: GatesFile) -> tuple[GatesResult, list[GateFile]]:
     """The result, and each host's gate with its own, in the order of the keys. Raises RunFileError
-    where a file cannot be read. `left_out`: hosts and why, one line each."""
+    where a file cannot be read."""
+    left_out = {
+        key: one.reason or "not finished; go on with --resume"
+        for key, one in gates.hosts.items()
+        if one.state != "done"
+    }
     files = {key: read_gate(folder) for key, folder in begun(gates.folders()).items()}
     kept = confirmed(files)
     for key, file in files.items():
@@ -44,7 +49,7 @@ def decide_all(gates: GatesFile, left_out: Sequence[str]) -> tuple[GatesResult, 
         exit_code=int(first(codes)),
         hosts={key: result.exit_code for key, result in results.items()},
         findings=findings,
-        left_out=[*left_out],
+        left_out=left_out,
     )
     return result, [*files.values()]
 

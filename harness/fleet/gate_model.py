@@ -3,6 +3,7 @@ host, named by its key."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ class GatesResult(Record, tag="result", kw_only=True):
     exit_code: int
     hosts: dict[str, int]
     findings: list[Finding]
-    left_out: list[str] = msgspec.field(default_factory=list)
+    left_out: dict[str, str] = msgspec.field(default_factory=dict)  # hosts, and why
 
 
 AnyGatesRecord = GatesHeader | FleetHost | FleetEvent | GatesResult
@@ -74,6 +75,14 @@ class GatesFile:
 
 def is_gates(folder: Path) -> bool:
     return (folder / FILE).is_file()
+
+
+def mend(folder: Path) -> None:
+    """Cuts off a line that is not whole, which would spoil the next one."""
+    path = folder / FILE
+    text = path.read_bytes()
+    if not text.endswith(b"\n"):
+        os.truncate(path, text.rfind(b"\n") + 1)
 
 
 def read_gates(folder: Path) -> GatesFile:

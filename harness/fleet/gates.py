@@ -15,7 +15,7 @@ from loopgauge.harness import environment
 from loopgauge.harness.errors import CallFailed, HarnessError, SchedulerLost, StoreFull
 from loopgauge.harness.fleet import gate_decision
 from loopgauge.harness.fleet.gate_ground import There
-from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeader, read_gates
+from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeader, mend, read_gates
 from loopgauge.harness.fleet.gate_sides import Brought
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.register import Register
@@ -49,6 +49,7 @@ def hold(
     """Holds what is left of the gate in `folder` on the hosts that are there, and decides. Raises
     SchedulerLost, StoreFull or KeyboardInterrupt with everything finished in the files."""
     gates = read_gates(folder)
+    mend(folder)
     with Register(folder, FILE, KEPT) as register:
         for known in gates.hosts.values():
             register.know(known)
@@ -60,19 +61,9 @@ def hold(
         left = [host for host in fleet.hosts if host.key not in done]
         Holding(gates.header, fleet, register, place, sides, say).hold(left)
         gates = read_gates(folder)
-        gates.result, _ = gate_decision.decide_all(gates, missing(gates, fleet.hosts))
+        gates.result, _ = gate_decision.decide_all(gates)
         register.append(gates.result)
     return gates
-
-
-def missing(gates: GatesFile, hosts: Sequence[Host] = ()) -> list[str]:
-    """Hosts without a gate that came to its end, and why."""
-    names = {host.key: host.name for host in hosts}
-    return [
-        f"{names.get(key, key)}: {one.reason or 'not finished; go on with --resume'}"
-        for key, one in gates.hosts.items()
-        if one.state != "done"
-    ]
 
 
 class Holding:

@@ -14,10 +14,10 @@ from fleet_testing import Cluster, wait_until
 from gate_testing import git, tiny_project
 from test_fleet_wheels import FOREIGN, wheel_file
 
-from loopgauge.harness.errors import SideUnusable
+from loopgauge.harness.errors import NewerSchema, NotARunFile, SideUnusable
 from loopgauge.harness.fleet import gate_decision
 from loopgauge.harness.fleet.delivery import Equipped, Unfitting
-from loopgauge.harness.fleet.gate_model import FILE, KEPT
+from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesHeader, mend, read_gates
 from loopgauge.harness.fleet.gate_sides import Brought, bring
 from loopgauge.harness.fleet.gates import Holding
 from loopgauge.harness.fleet.hosts import Host, HostFacts
@@ -96,6 +96,7 @@ def test_no_file_names_a_folder_or_a_worker_of_the_host(cluster: Cluster, slower
         text = path.read_text()
         assert str(cluster.folder) not in text
         assert '"one"' not in text
+        assert '"one:' not in text
 
 
 def test_a_gate_that_was_killed_goes_on(cluster: Cluster, bench: Bench) -> None:
@@ -196,6 +197,35 @@ def test_a_revision_travels_as_a_wheel_that_is_built_once(tmp_path: Path) -> Non
             assert one.wheel.project == "tinyloop"
         assert base.wheel != head.wheel
     assert [line.partition(" of ")[0] for line in told] == ["building a wheel"] * 2
+
+
+def test_a_line_that_a_kill_cut_spoils_nothing(tmp_path: Path) -> None:
+    header = GatesHeader(gate="g", created="2026-01-01", seed=1, settings=Settings(),
+                         base="a", head="b", benchmarks=[])  # fmt: skip
+    with Register(tmp_path, FILE, KEPT) as register:
+        register.append(header)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole + b'{"record":"host","ke')
+    assert read_gates(tmp_path).hosts == {}
+    mend(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("", NotARunFile, "is empty"),
+        ("{}", NotARunFile, "no record"),
+        ('{"record":"header","schema":99}\n{}', NewerSchema, "newer loopgauge"),
+        ('{"record":"host","key":"a","state":"done","file":"../b"}\n{}', NotARunFile, "outside"),
+    ],
+)
+def test_what_is_no_gate_on_a_fleet(
+    tmp_path: Path, text: str, error: type[Exception], words: str
+) -> None:
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(error, match=words):
+        read_gates(tmp_path)
 
 
 def test_a_build_command_makes_no_wheel(tmp_path: Path) -> None:
