@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import uuid
 import warnings
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -33,9 +36,6 @@ RESOURCE = "loopgauge"
 # What Dask's own machinery would do on a core that measures: look at the stacks of its threads a
 # hundred times a second.
 QUIET_WORKERS = {"distributed.worker.profile.enabled": False}
-
-# A terminal sends SIGINT to all processes of a command, and the workers are to be ended in order.
-CTRL_C_IS_OURS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 class DiedTooOften(Exception):
@@ -252,21 +252,37 @@ def security_of(tls: Tls | None) -> Security | None:
 
 @contextlib.contextmanager
 def local_cluster(workers: int) -> Iterator[LocalCluster]:
-    """Workers in processes of their own; everything listens on the loopback alone."""
-    with dask.config.set(QUIET_WORKERS):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            scheduler_port=0,
-            dashboard_address=None,
-            worker_dashboard_address=None,
-            memory_limit=0,
-            resources={RESOURCE: 1},
-            preload=[CTRL_C_IS_OURS],
-            silence_logs=logging.CRITICAL,
-        )
+    """Workers in processes of their own; everything listens on the loopback alone.
+
+    It starts in another thread: Ctrl-C would leave it half made, and such a one cannot be closed.
+    The worker processes inherit from that thread that SIGINT is not for them: a terminal sends it
+    to all processes of a command, and they are to be ended in order."""
+
+    def make() -> LocalCluster:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        with dask.config.set(QUIET_WORKERS):
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                scheduler_port=0,
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                memory_limit=0,
+                resources={RESOURCE: 1},
+                silence_logs=logging.CRITICAL,
+            )
+
+    resource_tracker.ensure_running()  # whoever starts that has SIGINT unblocked by it
+    with ThreadPoolExecutor(1) as thread:
+        starting = thread.submit(make)
+        try:
+            cluster = starting.result()
+        except KeyboardInterrupt:
+            with contextlib.suppress(Exception):
+                starting.result().close(timeout=10)
+            raise
     try:
         yield cluster
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,20 +170,38 @@ def test_a_scheduler_that_is_killed_ends_the_command_and_nothing_else(
     go_on(bench, whole_cluster)
 
 
-@pytest.mark.parametrize(("signal", "code"), [("kill", -9), ("terminate", 143)])
+@pytest.mark.parametrize(("how", "code"), [("kill", -9), ("terminate", 143)])
 def test_a_command_that_is_killed_goes_on_later(
-    bench: Bench, cluster: Cluster, signal: str, code: int
+    bench: Bench, cluster: Cluster, how: str, code: int
 ) -> None:
     """What it had started on the hosts ends by itself: the next one finds the machine free."""
     with bench.started(*RUN, "--on", cluster.on, rounds=ROUNDS) as process:
         bench.read_until(process.stderr, "measuring 1/")
-        getattr(process, signal)()
+        getattr(process, how)()
         _, err = process.communicate(timeout=120)
     assert process.returncode == code
-    if signal == "terminate":
+    if how == "terminate":
         assert "terminated: what was finished is kept in .bench/fleets/" in err
     assert only_run(bench).samples
     go_on(bench, cluster)
+
+
+def test_ctrl_c_ends_a_local_cluster_that_is_just_starting(bench: Bench) -> None:
+    """A terminal sends it to all of its processes."""
+    with bench.started(*RUN, "--on", "local:2") as process:
+        command = psutil.Process(process.pid)
+        wait_until(lambda: spawned(command))
+        for one in [*spawned(command), command]:
+            one.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err == "interrupted: nothing had been measured yet.\n"
+
+
+def spawned(command: psutil.Process) -> list[psutil.Process]:
+    """Workers of its cluster, as soon as they are processes."""
+    below = command.children(recursive=True)
+    return [one for one in below if any("multiprocessing.spawn" in word for word in one.cmdline())]
 
 
 def test_a_full_disk_on_a_host_is_named_and_what_it_finished_is_kept(
