@@ -18,6 +18,7 @@ import signal
 import struct
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -27,7 +28,9 @@ FRAME = struct.Struct(">Q")
 IDLE_S = 60.0  # without a call; bootstrap.py takes no agent that has waited nearly so long
 TIDY_S = 2.0  # bootstrap.py gives an agent 5 s to leave
 ROUNDS = 50  # of looking for what is to be ended; more is somebody we may not kill
+WAITING = b'{"waiting":true}'  # a frame of its own, before the answer
 _PR_SET_CHILD_SUBREAPER = 36
+_sending = threading.Lock()
 
 
 def main() -> NoReturn:
@@ -41,9 +44,13 @@ def main() -> NoReturn:
             request = inbox.get(timeout=IDLE_S)
         except queue.Empty:
             leave()
-        answer = perform(request)
+        send(answers, perform(request, lambda: send(answers, WAITING)))
+
+
+def send(answers: BinaryIO, frame: bytes) -> None:
+    with _sending:
         try:
-            answers.write(FRAME.pack(len(answer)) + answer)
+            answers.write(FRAME.pack(len(frame)) + frame)
             answers.flush()
         except BrokenPipeError:
             leave()
@@ -70,8 +77,9 @@ def _receive(requests: BinaryIO, inbox: queue.SimpleQueue[bytes]) -> None:
     leave()
 
 
-def perform(request: bytes) -> bytes:
-    """What the function returns, or the error that it raised as its words."""
+def perform(request: bytes, waiting: Callable[[], None]) -> bytes:
+    """What the function returns, or the error that it raised as its words. `waiting` is called
+    when somebody else has had the machine for a while."""
     head, _, payload = request.partition(b"\n")
     told = {"ok": True, "kind": "", "words": "", "trace": ""}
     answer = b""
@@ -79,7 +87,7 @@ def perform(request: bytes) -> bytes:
         call = json.loads(head)
         module, _, name = call["function"].partition(":")
         function = getattr(importlib.import_module(module), name)
-        with machine_lock(call["lock"]):
+        with machine_lock(call["lock"], waiting):
             answer = function(payload)
     except BaseException as error:
         told = {

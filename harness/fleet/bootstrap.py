@@ -34,6 +34,7 @@ LOOK_S = 0.25  # so often a call looks whether somebody waits for it still
 LEAVE_S = 5.0  # for an agent to end what it has started
 WORDS_KEPT = 2000
 FRAME = struct.Struct(">Q")
+WAITING = b'{"waiting":true}'
 
 
 class Died(Exception):
@@ -71,14 +72,22 @@ class Agent:
         fresh = time.monotonic() - self.idle_since < FRESH_S
         return fresh and self._process.poll() is None
 
-    def perform(self, request: bytes, wanted: Callable[[], bool]) -> bytes:
-        """Raises Died or Unwanted; the agent is then of no use any more."""
+    def perform(
+        self, request: bytes, wanted: Callable[[], bool], waiting: Callable[[], None]
+    ) -> bytes:
+        """Raises Died or Unwanted; the agent is then of no use any more. `waiting` is called when
+        it has to wait for its machine."""
         os.ftruncate(self._words, 0)
         try:
             self._process.stdin.write(FRAME.pack(len(request)) + request)  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
         except OSError:
             raise Died(self.last_words()) from None
+        while (answer := self._frame(wanted)) == WAITING:
+            waiting()
+        return answer
+
+    def _frame(self, wanted: Callable[[], bool]) -> bytes:
         (size,) = FRAME.unpack(self._read(FRAME.size, wanted))
         return self._read(size, wanted)
 
@@ -142,7 +151,9 @@ def answer_to(request: bytes, wanted: Callable[[], bool]) -> bytes:
     agent = None
     try:
         agent = taken(_pythons.get(session, sys.executable), session)
-        answer = agent.perform(request, lambda: wanted() and session not in _ended)
+        answer = agent.perform(
+            request, lambda: wanted() and session not in _ended, lambda: tell_of_waiting(session)
+        )
     except Died as error:
         put_away(agent)
         return refusal("Died", str(error))
@@ -157,6 +168,15 @@ def answer_to(request: bytes, wanted: Callable[[], bool]) -> bytes:
         agent.idle_since = time.monotonic()
         _idle.append(agent)
     return answer
+
+
+def tell_of_waiting(session: str) -> None:
+    """To whoever listens for this session: the address of this worker."""
+    with contextlib.suppress(Exception):
+        from distributed import get_worker
+
+        worker = get_worker()
+        worker.log_event(f"loopgauge-{session}", worker.address)
 
 
 def refusal(kind: str, words: str) -> bytes:

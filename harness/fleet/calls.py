@@ -73,6 +73,8 @@ class Calls:
         self._known = {*seen}  # and whoever is being asked
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._waited: set[str] = set()  # hosts of which it was said already
+        connection.listen(session, self._waits)
         for work in (self._hand_out, self._watch):
             threading.Thread(target=work, daemon=True).start()
 
@@ -102,6 +104,13 @@ class Calls:
                 self._connection.ask(
                     addresses(self._hosts), "end", self._session, within_s=FAREWELL_S
                 )
+
+    def _waits(self, address: str) -> None:
+        """Without a lock: Dask's thread must not wait for somebody who waits for it."""
+        for host in self._hosts:
+            if address in host.workers and host.key not in self._waited:
+                self._waited.add(host.key)
+                self._told(f"{host.name}: waits for its machine, where something else is running")
 
     def _start_what_can(self) -> None:
         """Whoever waits for its machine, in the order of asking."""

@@ -123,6 +123,15 @@ class Connection:
 
         return dict(zip(workers, await asyncio.gather(*map(one, workers)), strict=True))
 
+    def listen(self, session: str, waiting: Callable[[str], None]) -> None:
+        """`waiting` is given the address of each worker that has to wait for its machine, in
+        Dask's thread."""
+
+        def told(event: tuple[float, Any]) -> None:
+            waiting(str(event[1]))
+
+        self._client.subscribe_topic(f"loopgauge-{session}", told)
+
     def start(
         self, workers: Collection[str], share: float, request: bytes, done: Callable[[Future], None]
     ) -> Future:

@@ -11,11 +11,13 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 VARIABLE = "LOOPGAUGE_LOCK"
+TOLD_AFTER_S = 5.0  # a process of ours that measures beside others takes that long
 
 Lock = Literal["exclusive", "shared", "none"]
 
@@ -30,12 +32,16 @@ def path() -> Path:
 
 
 @contextlib.contextmanager
-def machine_lock(kind: Lock) -> Iterator[None]:
-    """Waits for the machine. Raises OSError where the file can be neither made nor opened."""
+def machine_lock(kind: Lock, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Waits for the machine, and says so once it takes longer than TOLD_AFTER_S (`waiting` is
+    called in another thread). Raises OSError where the file can be neither made nor opened."""
     if kind == "none":
         yield
         return
     lock = _opened(path())
+    patience = threading.Timer(TOLD_AFTER_S, waiting)
+    patience.daemon = True
+    patience.start()
     try:
         # A turnstile: without it, those who share the lock would keep it from ever getting free
         # for somebody who wants it alone.
@@ -45,6 +51,7 @@ def machine_lock(kind: Lock) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX if kind == "exclusive" else fcntl.LOCK_SH)
         finally:
             os.close(turnstile)
+            patience.cancel()
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_shared_calls_run_beside_each_other_but_not_beside_a_measurement(
     assert [call.result() for call in both] == [b"went", b"went"]
     assert measurement.result() == b"1"
     assert all(call.result() in (b"1", b"2") for call in more)
+
+
+def test_a_machine_that_somebody_else_uses_is_waited_for_and_named(cluster: Cluster) -> None:
+    told: list[str] = []
+    with open_fleet(place_of(cluster.on), told.append) as fleet:
+        with (cluster.folder / "machine.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            future = fleet.submit(fleet.hosts, "fleet_calls:echo", b"x", exclusive=True)
+            wait_until(lambda: bool(told))
+            assert not future.done()
+        assert future.result() == b"x"
+    assert told == ["one: waits for its machine, where something else is running"]
 
 
 def test_a_killed_agent_is_replaced(fleet: Fleet, tmp_path: Path) -> None:
