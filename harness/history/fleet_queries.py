@@ -23,6 +23,7 @@ from loopgauge.harness.history.fleet_model import HOSTS_OF_DAYS, StoredHost, pyt
 from loopgauge.harness.history.model import COST, RATIO, MachineKind
 from loopgauge.harness.statistics import Floats
 
+AT_MOST = 2  # times as many runs as count are read, and left out here rather than there
 RECENT = 10  # runs of each host, in which the newest figure of each benchmark is looked for
 DAYS = 40  # runs of each host that its days are told by
 FIGURES = ("value", "low", "high", "processes")
@@ -99,7 +100,11 @@ class Recent:
     hosts: list[StoredHost]
     runs: list[Run]  # oldest first
     places: dict[tuple[int, int], int]
-    chosen: Select[Any] | None  # that finds them; None where there are no others
+    chosen: Select[Any] | None  # that finds them; None where hardly any others are as new
+
+    @property
+    def oldest(self) -> str:
+        return self.runs[0].created if self.runs else ""
 
 
 def read_figures(connection: Connection, reference: str, *, loop: str = "") -> Figures:
@@ -129,7 +134,8 @@ def _read(
     )
     host = _ints(run.host for run in recent.runs)
     period = np.unique(np.array(periods), return_inverse=True)[1]
-    for name in [loop] if loop else stored_loops(connection):
+    names = [loop] if loop else stored_loops(connection)
+    for name in names if recent.runs else []:
         rows = connection.execute(_figures(reference, name, recent)).all()
         if rows:
             found.add(name, _columns(rows, recent, benchmarks), host, period)
@@ -141,15 +147,15 @@ def _columns(rows: Sequence[Row[Any]], recent: Recent, benchmarks: list[str]) ->
     versions = sorted({row.version for row in rows})
     counts = [row.figures for row in rows]
     machine = np.repeat(_ints(row.machine_id for row in rows), counts)
+    runs, known = _places(recent.places, machine, _numbers([row.run for row in rows]))
     place = {name: number for number, name in enumerate(benchmarks)}
+    columns = [_numbers([getattr(row, name) for row in rows]) for name in FIGURES]
     return Columns(
         versions=versions,
-        run=_places(recent.places, machine, _numbers([row.run for row in rows])),
-        benchmark=np.repeat(_ints(place[row.benchmark] for row in rows), counts),
-        version=np.repeat(_ints(versions.index(row.version) for row in rows), counts),
-        figures=np.stack(
-            [_numbers([getattr(row, name) for row in rows]) for name in FIGURES], axis=1
-        ),
+        run=runs[known],
+        benchmark=np.repeat(_ints(place[row.benchmark] for row in rows), counts)[known],
+        version=np.repeat(_ints(versions.index(row.version) for row in rows), counts)[known],
+        figures=np.stack(columns, axis=1)[known],
     )
 
 
@@ -157,13 +163,13 @@ def _recent(
     connection: Connection, most: int, hosts: Sequence[tuple[str, int]] | None = None
 ) -> Recent:
     """`most` of each host; `hosts`: of these alone."""
-    everything = connection.execute(select(func.count()).select_from(tables.run_machine)).scalar()
     chosen = _newest_runs(most, hosts)
     kinds = _kinds(connection)
     rows = sorted(connection.execute(chosen), key=lambda row: (row.created, row.id, row.machine_id))
     of_row = [StoredHost(row.host, kinds[row.machine_id]) for row in rows]
     known = sorted(set(of_row), key=lambda one: (one.machine.title, one.host))
     place = {host: number for number, host in enumerate(known)}
+    as_new = _as_new(connection, rows[0].created) if rows else 0
     return Recent(
         hosts=known,
         runs=[
@@ -171,8 +177,14 @@ def _recent(
             for host, row in zip(of_row, rows, strict=True)
         ],
         places={(row.machine_id, row.id): number for number, row in enumerate(rows)},
-        chosen=chosen if len(rows) != everything else None,
+        chosen=chosen if as_new > AT_MOST * len(rows) else None,
     )
+
+
+def _as_new(connection: Connection, oldest: str) -> int:
+    run, of = tables.run, tables.run_machine
+    there = select(func.count()).select_from(of).join(run, run.c.id == of.c.run_id)
+    return int(connection.execute(there.where(run.c.created >= oldest)).scalar_one())
 
 
 def _kinds(connection: Connection) -> dict[int, MachineKind]:
@@ -231,7 +243,8 @@ def _newest_runs(most: int, hosts: Sequence[tuple[str, int]] | None) -> Select[A
 
 
 def _figures(reference: str, loop: str, recent: Recent) -> Select[Any]:
-    """A row for each series and version, with its figures as lists in texts."""
+    """A row for each series and version, with its figures as lists in texts. What is older than all
+    runs that count is not even looked at, since points lie in the order of time."""
     series, point = tables.series, tables.point
     mine = (series.c.metric == RATIO, series.c.against == reference, series.c.loop == loop)
     statement = (
@@ -245,20 +258,18 @@ def _figures(reference: str, loop: str, recent: Recent) -> Select[Any]:
             *(_listed(point.c[name]).label(name) for name in FIGURES),
         )
         .join(point, point.c.series_id == series.c.id)
-        .where(*mine)
+        .where(*mine, point.c.created >= recent.oldest)
         .group_by(series.c.id, point.c.version)
     )
-    return statement if recent.chosen is None else _only(statement, recent.chosen, recent.runs)
+    return statement if recent.chosen is None else _only(statement, recent.chosen)
 
 
-def _only(statement: Select[Any], chosen: Select[Any], runs: list[Run]) -> Select[Any]:
-    """Left out where all runs count: before a database has counted its rows, its plan for this
-    takes seconds. What is older than all of `runs` is not even looked at, since points lie in the
-    order of time."""
+def _only(statement: Select[Any], chosen: Select[Any]) -> Select[Any]:
+    """Left out where hardly any other run is as new: before a database has counted its rows, its
+    plan for this takes seconds."""
     series, point, wanted = tables.series, tables.point, chosen.subquery()
     pair = (wanted.c.id == point.c.run_id) & (wanted.c.machine_id == series.c.machine_id)
-    oldest = runs[0].created if runs else ""
-    return statement.join(wanted, pair).where(point.c.created >= oldest)
+    return statement.join(wanted, pair)
 
 
 def _listed(column: Any) -> Any:
@@ -303,10 +314,13 @@ def _ints(numbers: Any) -> Ints:
     return np.fromiter(numbers, dtype=np.int64)
 
 
-def _places(numbers: dict[tuple[int, int], int], machine: Ints, run: Floats) -> Ints:
-    """From the numbers of the database to places in a list."""
-    width = int(run.max(initial=0)) + 1
-    known = sorted(pair for pair in numbers if pair[1] < width)
+def _places(
+    numbers: dict[tuple[int, int], int], machine: Ints, run: Floats
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """From the numbers of the database to places in a list, and which of them are there."""
+    width = int(max(run.max(initial=0), *(one for _, one in numbers))) + 1
+    known = sorted(numbers)
     keys = _ints(machine * width + run for machine, run in known)
-    places = _ints(numbers[pair] for pair in known)
-    return places[np.searchsorted(keys, machine * width + run.astype(np.int64))]
+    wanted = machine * width + run.astype(np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return _ints(numbers[pair] for pair in known)[at], keys[at] == wanted
