@@ -464,7 +464,8 @@ def make_query(
         machines=[] if "all" in machines else list(machines),
         last=last,
     )
-    require_names(kept, query)
+    if benchmarks or loops or query.metrics != [RATIO] or query.machines:
+        require_names(kept, query)
     having = kept.machines(query)
     if not having:
         raise Problem(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from loopgauge.harness.errors import (
     HarnessError,
     NoHistory,
     NotAHistory,
+    StoreBusy,
     StoreFull,
     StoreLost,
     StoreUnusable,
@@ -231,6 +233,25 @@ def test_a_server_killed_in_the_middle(
     runs = [stored(1), stored(2, series=key(loop="new")), stored(3)]
     assert again.add(runs) == ["known", "added", "added"]
     assert values(again) == [[0.5, 0.5], [0.5]]
+
+
+def test_a_store_that_somebody_keeps_to_himself(store: str) -> None:
+    history = open_store(store, wait_s=0)
+    history.add([stored(1)])
+    with psycopg.connect(store) as other:
+        other.execute("LOCK TABLE run")
+        with pytest.raises(StoreBusy, match="locked by another process") as caught:
+            history.add([stored(2)])
+        assert "--wait" in caught.value.cure
+        other.rollback()
+    assert history.add([stored(2)]) == ["added"]
+
+
+def test_a_python_without_psycopg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreUnusable, match="psycopg") as caught:
+        open_store("postgresql://me@server/base")
+    assert "loopgauge[postgresql]" in caught.value.cure
 
 
 def test_a_disk_that_fills_loses_nothing(store: str) -> None:
