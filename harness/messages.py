@@ -10,6 +10,7 @@ import msgspec
 from loopgauge.harness.worker.plan import AnyMessage, Samples
 
 MOST = 10**18  # in nanoseconds 30 years: beyond it figures stop being exact, or to fit their arrays
+LEAST = 1e-100  # what rounding leaves of a difference is larger
 MOST_SLOTS = 10**9
 
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
@@ -24,6 +25,11 @@ def decode(line: bytes) -> AnyMessage:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{error}: {line[:200]!r}") from error
+
+
+def can_be(figure: float) -> bool:
+    """Whether ratios of such figures, and their logarithms, are numbers."""
+    return figure == 0 or LEAST <= abs(figure) <= MOST
 
 
 def check_samples(message: Samples, slots: int) -> None:
@@ -48,5 +54,7 @@ def check_samples(message: Samples, slots: int) -> None:
     times = (message.wall_ns, message.process_ns, message.thread_ns)
     if any(max(map(abs, array)) > MOST for array in (message.n, *times)):
         raise ProtocolError(f"{where}: more than {MOST} operations or nanoseconds in a slot")
+    if not all(map(can_be, message.value or ())):
+        raise ProtocolError(f"{where}: a value that nothing can have")
     if any(not 0 <= place <= MOST_SLOTS for place in (*message.block, *message.slot)):
         raise ProtocolError(f"{where}: a slot at no place of the schedule")

@@ -96,8 +96,14 @@ def records_of(
             raise nonsense(name, f"counts of {record.benchmark} on {record.arm}")
         if isinstance(record, Metric) and len(record.by_name) > MOST_PARTS:
             raise nonsense(name, f"{len(record.by_name)} parts of one count")
+        if isinstance(record, Metric) and not all(map(messages.can_be, figures(record))):
+            raise nonsense(name, f"a count that nothing can have, of {record.metric}")
         kept.append(clean(record))
     return kept
+
+
+def figures(metric: Metric) -> list[float]:
+    return [metric.value, *metric.raw, *metric.by_name.values()]
 
 
 def events_of(name: str, said: Sequence[Event]) -> list[Event]:

@@ -173,6 +173,8 @@ def sample_lie(change: Callable[[dict[str, Any]], object]) -> Callable[[Any], An
         lambda message: message.update(block=[10**12] * len(message["n"])),
         lambda message: message.update(wall_ns="1"),
         lambda message: message.update(process_ns=[]),
+        lambda message: message.update(value=[1e308] * len(message["n"])),
+        lambda message: message.update(value=[1e-308] * len(message["n"])),
     ],
 )
 def test_samples_that_cannot_be_are_no_samples(
@@ -262,6 +264,8 @@ def test_counts_are_of_what_was_asked() -> None:
     [
         metric(benchmark="fake.b"),
         metric(arm="uvloop"),
+        metric(value=1e308),
+        metric(raw=[-1e-308]),
         metric(by_name=dict.fromkeys(map(str, range(20_000)), 1.0)),
         Event(event="error", benchmark="fake.b", arm="asyncio"),
     ],
