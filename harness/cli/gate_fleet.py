@@ -205,6 +205,7 @@ def print_gates(
     from rich.text import Text
 
     from loopgauge.harness.cli.gate_table import print_gate, verdict
+    from loopgauge.reports.gate import words
 
     for gate in gates:
         if gate.result is not None:
@@ -215,8 +216,10 @@ def print_gates(
         line = printable(f"{names.get(key, key)}: {reason}")
         console.print(Text.assemble(("left out: ", "bold yellow"), line))
     for one in result.findings:
-        where = heading(file, one.host, names)
-        console.print(Text.assemble(verdict(one.decision), f" {one.decision.subject} on {where}"))
+        made, where = one.decision, heading(file, one.host, names)
+        change = "" if made.change is None else f" {words.percent(made.change, made.tier)}"
+        line = f" {made.subject} on {where}: {made.tier}{change}"
+        console.print(Text.assemble(verdict(made), line))
     style = "bold red" if result.findings else "bold"
     console.print(Text(headline(result), style=style))
 

@@ -188,6 +188,8 @@ class There:
         ]
         if any(one.benchmark.id not in names for one in found):
             raise believing.nonsense(self._name, "an explanation of something else")
+        for one in found:
+            one.python.executable = ""
         path.write_bytes(b"".join(map(explaining.line_of, found)))
 
     def _at_home(self, header: GateHeader) -> GateHeader:
