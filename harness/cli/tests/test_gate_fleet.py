@@ -64,7 +64,7 @@ def slower(
 def test_a_head_that_is_slower_on_a_host_fails_and_names_it(slower: Bench) -> None:
     told = (slower.folder / "stdout").read_text()
     assert "REGRESSED throughput.sleep0 on one (" in told
-    assert re.search(r"Python 3\.\d+\.\S+\): timing \+\d", told.replace("\n", " "))
+    assert re.search(r"Python 3\.\d+\.\S+\): timing \+\d", " ".join(told.split()))
     assert "Worse on 1 of 1 host." in told
 
 
