@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
 
 BAD = "fleet_loops:Deaf"
-AREA = ("conformance", "SOON-00*", "--loop", BAD)
+AREA = ("conformance", "SOON-00[5-9]*", "--loop", BAD)
 
 
 def records(path: Path) -> list[dict[str, Any]]:
