@@ -42,7 +42,7 @@ class Imported:
 def import_into(history: History, paths: Iterable[Path], commit: str, jobs: int = 1) -> Imported:
     """Each file or gate in a transaction of its own: an interruption, a lock or a full disk leaves
     those before it in the store, and nothing of the one in hand. `jobs` processes read them."""
-    from rich.progress import track
+    from rich.progress import Progress
 
     from loopgauge.harness.cli.console import live_display_wanted, stderr_console
     from loopgauge.harness.history.parallel import WORTH_IT, read_many
@@ -50,26 +50,26 @@ def import_into(history: History, paths: Iterable[Path], commit: str, jobs: int 
 
     done = Imported()
     found = [*sources(paths)]
-    shown = track(
-        found,
-        "importing",
-        console=stderr_console(),
-        transient=True,
-        disable=not live_display_wanted(),
-    )
+    # Not rich's `track`: a generator of it that an interruption leaves behind waits for its thread
+    # when the interpreter ends, and that thread runs no more.
+    shown = Progress(console=stderr_console(), transient=True, disable=not live_display_wanted())
+    task = shown.add_task("importing", total=len(found))
 
     def new() -> Iterator[Path]:
-        for source in shown:
+        for source in found:
             if known(source, history):
                 done.counts["known"] += 1
+                shown.advance(task)
             else:
                 yield source
 
-    for reading in read_many(new(), commit, min(jobs, len(found) // WORTH_IT)):
-        if reading.problem:
-            done.unreadable.append(reading.problem)
-        else:
-            store_one(history, reading, done)
+    with shown:
+        for reading in read_many(new(), commit, min(jobs, len(found) // WORTH_IT)):
+            if reading.problem:
+                done.unreadable.append(reading.problem)
+            else:
+                store_one(history, reading, done)
+            shown.advance(task)
     return done
 
 
