@@ -9,6 +9,7 @@ from pathlib import Path
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.xz")
 MARKER = "loopgauge-site.json"  # what a site of ours has at its top
+REGISTERS = ("fleet", "fleet-gate")  # beside what their hosts have measured
 
 
 @dataclass
@@ -35,8 +36,8 @@ def find(paths: Sequence[Path]) -> Sources:
         kind, run = _look(path)
         if kind == "conformance":
             found.conformance.append(path)
-        elif kind == "fleet" or (kind == "nothing" and path not in paths):
-            continue  # of a fleet the hosts' run files, which lie beside it
+        elif kind in REGISTERS or (kind == "nothing" and path not in paths):
+            continue
         else:
             found.runs.append(path)
             names.setdefault(run or str(path), []).append(path)
@@ -50,6 +51,9 @@ def _candidates(paths: Iterable[Path]) -> Iterator[Path]:
     from loopgauge.harness.packed import without_packing
 
     for path in paths:
+        if path.is_file() and _look(path)[0] in REGISTERS:
+            yield from _candidates([path.parent])
+            continue
         if not path.is_dir():
             yield path.parent if without_packing(path.name) == FILE else path
             continue

@@ -180,10 +180,14 @@ def test_a_folder_with_the_name_of_a_result(here: Path, run: Path) -> None:
     assert not (here / "site/gates").exists()
 
 
-def test_a_fleet_is_the_runs_of_its_hosts(here: Path, run: Path) -> None:
-    fleet = run.with_name("fleet.jsonl")
-    fleet.write_text('{"record":"header","schema":1,"kind":"fleet","run":"runs"}\n')
-    assert find([Path("runs")]).runs == [Path("runs/one.jsonl")]
+@pytest.mark.parametrize("kind", ["fleet", "fleet-gate"])
+@pytest.mark.parametrize("named", ["runs", "runs/fleet.jsonl"])
+def test_a_fleet_is_the_runs_of_its_hosts(here: Path, run: Path, named: str, kind: str) -> None:
+    text = f'{{"record":"header","schema":1,"kind":"{kind}","run":"runs"}}\n'
+    run.with_name("fleet.jsonl").write_text(text)
+    done = bench_site(named)
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in (here / "site/runs").iterdir()] == ["one.html"]
 
 
 def test_nothing_readable_leaves_the_old_site(here: Path, run: Path) -> None:
