@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from loopgauge.harness.model import Header, Sample
 
+MOST = 10**18  # in nanoseconds 30 years: beyond it figures stop being exact, or to fit their arrays
+LEAST = 1e-100  # what rounding leaves of a difference is larger
+
 
 def fault_of_header(header: Header) -> str:
     """In a few words; "" where there is none."""
@@ -34,7 +37,17 @@ def fault_of_sample(sample: Sample) -> str:
         return "arrays of different lengths in one sample"
     if min(sample.n) < 1:
         return "a slot without an operation"
+    times = (sample.n, sample.wall_ns, sample.process_ns, sample.thread_ns)
+    if any(max(map(abs, array)) > MOST for array in times):
+        return f"more than {MOST} operations or nanoseconds in a slot"
+    if not all(map(can_be, sample.value or ())):
+        return "a value that nothing can have"
     return ""
+
+
+def can_be(figure: float) -> bool:
+    """Whether ratios of such figures, and their logarithms, are numbers."""
+    return figure == 0 or LEAST <= abs(figure) <= MOST
 
 
 def _twice(names: Iterable[str]) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from loopgauge.harness.coherence import MOST, can_be
 from loopgauge.harness.worker.plan import AnyMessage, Samples
 
-MOST = 10**18  # in nanoseconds 30 years: beyond it figures stop being exact, or to fit their arrays
-LEAST = 1e-100  # what rounding leaves of a difference is larger
 MOST_SLOTS = 10**9
 
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
@@ -25,11 +24,6 @@ def decode(line: bytes) -> AnyMessage:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{error}: {line[:200]!r}") from error
-
-
-def can_be(figure: float) -> bool:
-    """Whether ratios of such figures, and their logarithms, are numbers."""
-    return figure == 0 or LEAST <= abs(figure) <= MOST
 
 
 def check_samples(message: Samples, slots: int) -> None:

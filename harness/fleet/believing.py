@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from loopgauge.harness import messages
+from loopgauge.harness import coherence, messages
 from loopgauge.harness.errors import NonsenseFromHost
 from loopgauge.harness.messages import ProtocolError
 from loopgauge.harness.model import AnyRecord, Arm, Benchmark, Event, Metric
@@ -96,7 +96,7 @@ def records_of(
             raise nonsense(name, f"counts of {record.benchmark} on {record.arm}")
         if isinstance(record, Metric) and len(record.by_name) > MOST_PARTS:
             raise nonsense(name, f"{len(record.by_name)} parts of one count")
-        if isinstance(record, Metric) and not all(map(messages.can_be, figures(record))):
+        if isinstance(record, Metric) and not all(map(coherence.can_be, figures(record))):
             raise nonsense(name, f"a count that nothing can have, of {record.metric}")
         kept.append(clean(record))
     return kept

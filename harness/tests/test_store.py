@@ -135,6 +135,9 @@ def test_damage_in_the_middle_is_not_taken_for_a_cut(written: Path) -> None:
         ({"value": [1.0]}, "different lengths"),
         ({"n": [100, 100, 0, 100]}, "without an operation"),
         ({"costs": []}, "without a slot"),
+        ({"value": [1.0, 1e308, 1.0, 1.0]}, "a value that nothing can have"),
+        ({"value": [1.0, 1e-308, 1.0, 1.0]}, "a value that nothing can have"),
+        ({"wall_ns": [1, 2, 3, 10**18 + 1]}, "more than"),
     ],
 )
 def test_a_sample_that_makes_no_sense_ends_what_can_be_read(
