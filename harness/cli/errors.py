@@ -142,6 +142,6 @@ def silence_stdout() -> None:
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    names = map(repr, difflib.get_close_matches(name, [*candidates], n=3, cutoff=0.5))
+    names = map(repr, difflib.get_close_matches(name, {*candidates}, n=3, cutoff=0.5))
     question = " or ".join(names)
     return f"Did you mean {question}?" if question else ""

@@ -62,7 +62,7 @@ def measure(place: Place, request: RunRequest) -> tuple[Path, dict[str, str]]:
         session.require_place(request.out)
     try:
         with termination_as_interrupt(), on.fleet(place) as fleet:
-            names = {host.key: host.name for host in fleet.hosts}
+            names = on.names(fleet)
             with fleet_display(len(fleet.hosts)) as display:
                 if request.resume is not None:
                     return session.resume(request.resume, request, fleet, display), names

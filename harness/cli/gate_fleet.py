@@ -65,7 +65,7 @@ def begun(
         with on.fleet(place) as fleet:
             gates.begin(folder, header, fleet)
             file = gates.hold(folder, fleet, place, sides, say)
-            names = {host.key: host.name for host in fleet.hosts}
+            names = on.names(fleet)
     return present(file, names, as_json=as_json)
 
 
@@ -84,7 +84,7 @@ def gone_on(folder: Path, place: Place | None, *, as_json: bool) -> int:
         sides = brought(file.header)
         with on.fleet(place) as fleet:
             file = gates.hold(folder, fleet, place, sides, say)
-            names = {host.key: host.name for host in fleet.hosts}
+            names = on.names(fleet)
     return present(file, names, as_json=as_json)
 
 

@@ -108,6 +108,15 @@ def fleet(place: Place, told: Callable[[str], None] | None = None) -> Iterator[F
         yield opened
 
 
+def names(fleet: Fleet) -> dict[str, str]:
+    """What the user calls the hosts, by the keys that stand for them in files; also those that are
+    left out."""
+    from loopgauge.harness.fleet.register import name_hash
+
+    left_out = {name_hash(one.name): one.name for one in fleet.left_out}
+    return {**left_out, **{host.key: host.name for host in fleet.hosts}}
+
+
 def described(host: Host) -> str:
     """One line: what its name, machine and Python are."""
     python = host.facts.interpreter

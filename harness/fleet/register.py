@@ -80,7 +80,7 @@ class Register:
         )
 
     def left_out(self, one: LeftOut) -> None:
-        reason = discreet(" ".join(part for part in (one.reason, one.cure) if part), one.name)
+        reason = discreet(". ".join(part for part in (one.reason, one.cure) if part), one.name)
         hashed = name_hash(one.name)
         self.append(
             FleetHost(

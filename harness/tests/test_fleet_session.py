@@ -6,18 +6,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from manager_testing import runs
 from manager_testing.standin import Deed, Scripted, StandIn
 
 from loopgauge.harness import manager
+from loopgauge.harness.cli.on import names
 from loopgauge.harness.errors import CallFailed, HostLost, PlaceTaken, SchedulerLost, StoreFull
 from loopgauge.harness.fleet import host_work, session
 from loopgauge.harness.fleet.folder import FILE, FleetFile, read_fleet
 from loopgauge.harness.fleet.hosts import LeftOut
 from loopgauge.harness.model import Sample
 from loopgauge.harness.request import Progress, RunRequest
+
+if TYPE_CHECKING:
+    from loopgauge.harness.fleet.fleet import Fleet
 
 ROUNDS = 3
 REQUEST = RunRequest(
@@ -118,7 +123,11 @@ def test_every_host_measures_the_whole_plan_by_one_seed(out: Path, heard: Heard)
 def test_no_file_names_a_host(out: Path, heard: Heard) -> None:
     stand_in = StandIn(["secret-host-a", "secret-host-b"])
     stand_in.left_out = [
-        LeftOut(name="tcp://192.0.2.1:7", reason="has no resource at tcp://192.0.2.1:7")
+        LeftOut(
+            name="tcp://192.0.2.1:7",
+            reason="has no resource at tcp://192.0.2.1:7",
+            cure="Start it with one",
+        )
     ]
     stand_in.deed = fails_on(
         "secret-host-b", "measure", 2,
@@ -130,8 +139,12 @@ def test_no_file_names_a_host(out: Path, heard: Heard) -> None:
     assert "192.0.2.1" not in text
     assert len({host.name_hash for host in found.hosts.values()}) == 3
     states = {host.state: host.reason for host in found.hosts.values()}
-    assert states["left_out"] == "has no resource at the host"
+    assert states["left_out"] == "has no resource at the host. Start it with one"
     assert states["lost"] == "the host: no space left on device"
+    known = names(cast("Fleet", stand_in))  # for the terminal of who measures
+    assert sorted(known[key] for key in found.hosts) == [
+        "secret-host-a", "secret-host-b", "tcp://192.0.2.1:7",
+    ]  # fmt: skip
 
 
 def test_a_folder_is_never_overwritten(out: Path, heard: Heard) -> None:

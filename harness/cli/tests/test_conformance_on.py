@@ -14,6 +14,7 @@ import fleet_loops
 import pytest
 from fleet_testing import Cluster, wait_until
 
+from loopgauge.harness.cli.errors import did_you_mean
 from loopgauge.harness.fleet.agent import descendants
 
 if TYPE_CHECKING:
@@ -163,6 +164,10 @@ def test_names_that_no_host_knows(bench: Bench, cluster: Cluster) -> None:
     assert done.returncode == 2, done.stderr
     assert "no area, rule or case is called 'SON'" in done.stderr
     assert not (bench.folder / ".bench").exists()
+
+
+def test_a_name_that_several_hosts_know_is_proposed_once() -> None:
+    assert did_you_mean("SON", ["SOON", "SOON"]) == "Did you mean 'SOON'?"
 
 
 def test_on_this_machine_a_loop_of_this_folder_is_found(bench: Bench) -> None:
