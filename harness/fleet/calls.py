@@ -29,6 +29,8 @@ LOOK_S = 0.5  # between two looks at who is there
 FAREWELL_S = 5.0  # for workers to end what they do for us; they do so by themselves, a little later
 # A call whose agent died (the kernel was out of memory, somebody killed it) is tried so often.
 ATTEMPTS = 3
+# An answer can be lost with its worker on the way; one that never arrives is no accident.
+LOST_MOST = 10
 WORDS_MOST = 2000  # characters of what a host says went wrong
 AGAIN = frozenset({"Died", "Unwanted"})
 
@@ -73,6 +75,7 @@ class Calls:
         self._known = {*seen}  # and whoever is being asked
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._over: Exception = FleetError("the fleet is closed")  # what later calls are told
         self._waited: set[str] = set()  # hosts of which it was said already
         connection.listen(session, self._waits)
         for work in (self._hand_out, self._watch):
@@ -86,7 +89,7 @@ class Calls:
         with self._lock:
             self._open.append(call)
             if self._closing.is_set():
-                _fail(call, FleetError("the fleet is closed"))
+                _fail(call, self._over)
             else:
                 self._start_what_can()
         return call.future
@@ -176,37 +179,49 @@ class Calls:
             data = self._connection.answer(task)
         except DiedTooOften:
             reason = "the workers died of it, one after the other"
-            _fail(call, CallFailed(call.on[0].name, "DiedTooOften", reason))
+            self._refuse(call, task, CallFailed(call.on[0].name, "DiedTooOften", reason))
             return
         except Exception as error:
             if self._connection.alive():  # otherwise the watch says that the scheduler is lost
                 said = str(error) or type(error).__name__
                 reason = f"its answer cannot be used: {said[:WORDS_MOST]}"
-                _fail(call, CallFailed(self._name(call, task), "Garbage", reason))
+                self._refuse(call, task, CallFailed(self._name(call, task), "Garbage", reason))
             return
         if data is None:
-            self._again(call)
+            if call.attempts + 1 < LOST_MOST:
+                self._again(call, task)
+            else:
+                reason = f"its answer was lost {LOST_MOST} times"
+                self._refuse(call, task, CallFailed(self._name(call, task), "Garbage", reason))
             return
         answer = envelope.parse(data)
         if answer.ok:
             with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
                 call.future.set_result(answer.payload)
         elif answer.kind in AGAIN and call.attempts + 1 < ATTEMPTS:
-            self._again(call)
+            self._again(call, task)
         else:
             name = self._name(call, task)
-            _fail(call, CallFailed(name, answer.kind, answer.words[:WORDS_MOST], answer.trace))
+            words = answer.words[:WORDS_MOST]
+            self._refuse(call, task, CallFailed(name, answer.kind, words, answer.trace))
 
     def _name(self, call: _Call, task: Any) -> str:
         """Of the host that the answer came from."""
         where = self._connection.holder(task) if len(call.on) > 1 else ""
         return next((host.name for host in call.on if where in host.workers), call.on[0].name)
 
-    def _again(self, call: _Call) -> None:
+    def _again(self, call: _Call, task: Any) -> None:
         with self._lock:
+            if call.task is not task:  # begun anew already, because its worker is gone
+                return
             call.attempts += 1
             self._take_back(call)
             self._start_what_can()
+
+    def _refuse(self, call: _Call, task: Any, error: Exception) -> None:
+        with self._lock:
+            if call.task is task:
+                _fail(call, error)
 
     def _watch(self) -> None:
         while not self._closing.wait(LOOK_S):
@@ -280,6 +295,7 @@ class Calls:
 
     def _give_up(self, error: FleetError) -> None:
         with self._lock:
+            self._over = error
             self._closing.set()
             calls = [*self._open]
         for call in calls:
