@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
-from loopgauge.harness.families import FamilyArm, FamilySummary
 from loopgauge.harness.model import Direction
+
+if TYPE_CHECKING:  # looking at a trend needs no numpy, which takes as long as asking for it
+    from loopgauge.harness.families import FamilyArm, FamilySummary
 
 Kind = Literal["run", "gate"]
 Outcome = Literal[
