@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loopgauge.harness.cli import gate_start
-from loopgauge.harness.cli.errors import Problem
-from loopgauge.harness.gate import sides
-from loopgauge.harness.gate.model import Side
+from loopgauge.harness.errors import NothingToMeasure
+from loopgauge.harness.gate import shared
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
@@ -177,18 +175,13 @@ def test_bad_input(bench: Bench, words: tuple[str, ...], code: int, says: str) -
     assert says in done.stderr
 
 
-def side(name: Any) -> Side:
-    return Side(name=name, origin="factory", given="x", loop="asyncio", executable="python")
-
-
-def test_benchmarks_that_only_one_side_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = {"base": {"my:old", "my:both"}, "head": {"my:new", "my:both"}}
-    monkeypatch.setattr(sides, "targets", lambda one, names: there[one.name] & set(names))
-    chosen = [("throughput.sleep0", {}), *((f"app:my:{n}", {}) for n in ("old", "both", "new"))]
-    assert gate_start.shared_benchmarks(chosen, side("base"), side("head")) == (
+def test_benchmarks_that_only_one_side_has() -> None:
+    ids = ["throughput.sleep0", "app:my:old", "app:my:both", "app:my:new"]
+    assert shared.own_targets(ids) == ["my:old", "my:both", "my:new"]
+    assert shared.shared_benchmarks(ids, {"my:old", "my:both"}, {"my:new", "my:both"}) == (
         ["throughput.sleep0", "app:my:both"],
         ["app:my:new"],
         ["app:my:old"],
     )
-    with pytest.raises(Problem, match="neither base nor head has my:gone"):
-        gate_start.shared_benchmarks([("app:my:gone", {})], side("base"), side("head"))
+    with pytest.raises(NothingToMeasure, match="neither base nor head has my:gone"):
+        shared.shared_benchmarks(["app:my:gone"], set(), set())
