@@ -141,6 +141,16 @@ def require_names(
         raise click.UsageError("Two results are compared, the old one and the new one.")
 
 
+def refuse_fleet(path: Path) -> None:
+    from loopgauge.harness.fleet.folder import is_fleet
+
+    if is_fleet(path):
+        raise click.UsageError(
+            f"{path} is a run on a fleet, and a host is compared with itself: give two hosts' own "
+            "files, such as FLEET/HOST.jsonl. What its hosts say together: bench report FLEET"
+        )
+
+
 def compared(
     names: Sequence[str],
     arms: Sequence[str],
@@ -157,8 +167,9 @@ def compared(
 
     verdicts = read_verdicts()
     runs, problems = [], []
-    for name in names:
-        run, problem = read_any_whole(find_run(name))
+    for path in map(find_run, names):
+        refuse_fleet(path)
+        run, problem = read_any_whole(path)
         runs.append(run)
         if problem:
             problems.append(f"{problem}, and those are compared")

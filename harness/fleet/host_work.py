@@ -6,20 +6,22 @@ agent's own: no path of a host gets into a result file.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from loopgauge.harness.counted import COUNTED
+from loopgauge.harness.errors import NothingToMeasure
 from loopgauge.harness.model import AnyRecord, Design, Event, Header, Load, Machine, Tier
 from loopgauge.harness.orders import Order
 from loopgauge.harness.request import RunRequest
 from loopgauge.harness.runner import Local
-from loopgauge.harness.subject import Python, Subject
+from loopgauge.harness.subject import APPLICATION_PREFIX, Python, Subject
 from loopgauge.harness.worker.plan import AnyMessage
 
 _FOLDERS = re.compile(r"/?(?:[^/\s:=,]*/)+")
@@ -113,8 +115,9 @@ def own() -> str:
 
 
 def resolve(payload: bytes) -> bytes:
-    """ResolveCall -> Subject."""
+    """ResolveCall -> Subject. Raises NothingToMeasure."""
     call = msgspec.json.decode(payload, type=ResolveCall)
+    require_modules([scenario for scenario, _ in call.benchmarks])
     request = RunRequest(
         benchmarks=call.benchmarks,
         arms=call.arms,
@@ -129,6 +132,18 @@ def resolve(payload: bytes) -> bytes:
     variables = what.environment.variables
     what.environment.variables = {name: names_alone(value) for name, value in variables.items()}
     return msgspec.json.encode(what)
+
+
+def require_modules(scenarios: Sequence[str]) -> None:
+    """An application's own coroutine is code that may not be here; no loop is to blame for that."""
+    for scenario in scenarios:
+        if scenario.startswith(APPLICATION_PREFIX):
+            target = scenario.removeprefix(APPLICATION_PREFIX)
+            package = target.partition(":")[0].partition(".")[0]
+            if importlib.util.find_spec(package) is None:
+                raise NothingToMeasure(
+                    f"there is no module {package!r} for {target}", "Send it there with --wheel"
+                )
 
 
 def names_alone(value: str) -> str:

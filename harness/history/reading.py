@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from loopgauge.harness.errors import HarnessError, NotARunFile
+from loopgauge.harness.fleet.folder import FILE as FLEET_FILE
 from loopgauge.harness.formats import read_any
 from loopgauge.harness.gate.store import FILE as GATE_FILE
 from loopgauge.harness.gate.store import read_gate
@@ -29,10 +30,17 @@ NO_FIGURES = (
 
 
 def sources(paths: Iterable[Path]) -> Iterator[Path]:
-    """Run files and folders of gates below `paths`, by name; a path that is no folder as it is."""
+    """Run files and folders of gates below `paths`, by name; a path that is no folder as it is, but
+    a file that only lists others stands for its folder."""
     for path in paths:
+        if not path.is_dir() and without_packing(path.name) == GATE_FILE:
+            yield path.parent
+            continue
+        if not path.is_dir() and without_packing(path.name) == FLEET_FILE:
+            yield from sources([path.parent])
+            continue
         if not path.is_dir():
-            yield path.parent if without_packing(path.name) == GATE_FILE else path
+            yield path
             continue
         gates = {found.parent for found in files_called(GATE_FILE, path)}
         files = {file for file in files_called("*.jsonl", path) if is_run(file, gates)}

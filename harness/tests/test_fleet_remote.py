@@ -14,7 +14,7 @@ from manager_testing.runs import arm, benchmark, subject
 from manager_testing.standin import Scripted, StandIn
 
 from loopgauge.harness import manager
-from loopgauge.harness.errors import NonsenseFromHost
+from loopgauge.harness.errors import NonsenseFromHost, NothingToMeasure
 from loopgauge.harness.fleet import believing, host_work
 from loopgauge.harness.fleet.remote import Remote
 from loopgauge.harness.model import Event, Metric
@@ -296,3 +296,9 @@ def test_a_host_counts_what_a_local_run_counts(tmp_path: Path) -> None:
         (b.id, "asyncio", "peak_rss") for b in what.benchmarks
     }
     assert "count" in [function for _, function in stand_in.called]
+
+
+def test_an_application_that_is_not_on_the_host_is_named_with_the_cure() -> None:
+    host_work.require_modules(["throughput.sleep0", "app:asyncio.tasks:sleep"])
+    with pytest.raises(NothingToMeasure, match=r"no module 'their_app' .*--wheel"):
+        host_work.require_modules(["app:their_app.feed:main"])

@@ -292,3 +292,12 @@ def test_a_run_and_a_conformance_result(bench: Bench) -> None:
     place(bench, "old", fast=0.5)
     verdicts(bench, "new", case1="PASS")
     assert bench("compare", "old.jsonl", "new").returncode == 2
+
+
+def test_a_fleet_is_no_run_to_compare(bench: Bench) -> None:
+    place(bench, "old", same=1.0)
+    (bench.folder / "fleet").mkdir()
+    (bench.folder / "fleet" / "fleet.jsonl").write_text("{}\n")
+    done = bench("compare", "old.jsonl", "fleet")
+    assert done.returncode == 2
+    assert "bench report FLEET" in done.stderr

@@ -360,3 +360,5 @@ def test_a_fleet_is_the_runs_of_its_hosts() -> None:
     assert "2 new" in done.stdout
     cpus = [item["machine"]["cpu_model"] for item in answer("machines")["machines"]]
     assert cpus == ["Ryzen", "Xeon"]
+    again = history("import", *map(str, sorted(folder.iterdir())))  # as a shell spells FOLDER/*
+    assert (again.exit_code, again.stderr) == (0, "")

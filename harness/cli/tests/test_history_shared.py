@@ -97,6 +97,22 @@ def test_two_that_import_the_same_runs_at_once(store: str, tmp_path: Path) -> No
     assert everything(store) == ONCE
 
 
+def test_who_may_only_look_imports_nothing(postgres: Postgres, store: str) -> None:
+    """With several files, which are read by processes of their own: they end, too."""
+    make_runs()
+    reader = f"reader_{store.rpartition('/')[2]}"
+    with psycopg.connect(store, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {reader} LOGIN PASSWORD 'r' IN ROLE loopgauge_read")
+    command = [sys.executable, "-m", "loopgauge.harness.cli", "history", "import", "runs"]
+    theirs = postgres.url(store.rpartition("/")[2], reader, "r")
+    done = subprocess.run(
+        [*command, "--jobs", "2", "--store", theirs], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 8
+    assert "may not do that" in done.stderr
+    assert everything(store) == []
+
+
 def test_a_server_killed_during_an_import(
     postgres: Postgres, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
