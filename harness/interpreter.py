@@ -115,8 +115,8 @@ def loops(names: list[str]) -> dict[str, dict[str, Any]]:
     for name in names:
         try:
             spec = registry.resolve(name)
-        except registry.UnknownLoop:  # registered by a distribution that is elsewhere
-            found[name] = unknown()
+        except registry.UnknownLoop as error:  # registered by a distribution that is elsewhere
+            found[name] = unknown(str(error))
             continue
         state = registry.availability(spec)
         found[name] = {
@@ -130,13 +130,13 @@ def loops(names: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def unknown() -> dict[str, Any]:
+def unknown(reason: str) -> dict[str, Any]:
     return {
         "factory": "",
         "distribution": None,
         "capabilities": [],
         "available": False,
-        "reason": "not installed, and not a name that is known there",
+        "reason": reason,
         "version": "",
     }
 

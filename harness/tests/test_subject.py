@@ -116,4 +116,4 @@ def test_a_loop_that_another_python_does_not_know_is_not_there() -> None:
     found = subject.ask(sys.executable, ["asyncio", "registered-elsewhere"], [])
     assert found.loops["asyncio"]["available"]
     assert not found.loops["registered-elsewhere"]["available"]
-    assert "not installed" in found.loops["registered-elsewhere"]["reason"]
+    assert "no loop is called" in found.loops["registered-elsewhere"]["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from loopgauge.harness.fleet import agent
@@ -14,9 +15,9 @@ MARKUP = "<script>document.title='taken'</script>\x1b[2J\r"
 true_perform = agent.perform
 
 
-def perform(request: bytes) -> bytes:
+def perform(request: bytes, waiting: Callable[[], None]) -> bytes:
     function = json.loads(request.partition(b"\n")[0])["function"].partition(":")[2]
-    head, _, answer = true_perform(request).partition(b"\n")
+    head, _, answer = true_perform(request, waiting).partition(b"\n")
     if function == "tell":
         return head + b"\n" + json.dumps(other_machine(json.loads(answer))).encode()
     if LIE == "words" and function == "measure":
