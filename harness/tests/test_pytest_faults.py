@@ -7,6 +7,7 @@ from plugin_testing.project import Project
 
 from loopgauge.harness.errors import ResumeMismatch
 from loopgauge.harness.manager import require_same_circumstances
+from loopgauge.harness.runner import Local
 from loopgauge.harness.summary import summarise
 
 
@@ -177,4 +178,4 @@ def test_ctrl_c_keeps_what_was_measured(project: Project) -> None:
     assert [e.event for e in run.events] == ["worker", "interrupted"]
     assert "note: the run is not finished: 1 samples\n" in answer.out
     with pytest.raises(ResumeMismatch, match="Run pytest again"):
-        require_same_circumstances(run.header)
+        require_same_circumstances(run.header, Local())
