@@ -3,8 +3,6 @@ thread with the host as its ground. What one host cannot do stops no other."""
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +17,7 @@ from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeade
 from loopgauge.harness.fleet.gate_sides import Brought
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.register import Register
+from loopgauge.harness.fleet.side_by_side import SideBySide
 from loopgauge.harness.fleet.wheels import Wheel, goods_of
 from loopgauge.harness.gate import session, shared
 from loopgauge.harness.gate.model import GateHeader, Step
@@ -85,29 +84,11 @@ class Holding:
         self._sides = sides
         self._say = say
         self._grounds: dict[str, There] = {}
-        self._stopping: BaseException | None = None
-        self._lock = threading.Lock()
 
     def hold(self, hosts: Sequence[Host]) -> None:
         # First of all, because installing would disturb whoever measures on the same machine.
         ready = [host for host in hosts if self._prepare(host)]
-        ended: queue.SimpleQueue[Host] = queue.SimpleQueue()
-        for host in ready:
-            threading.Thread(target=self._follow, args=(host, ended), daemon=True).start()
-        left = len(ready)
-        try:
-            while left:
-                ended.get()
-                left -= 1
-        except KeyboardInterrupt as interruption:
-            self._stop(interruption)
-            for _ in range(left):
-                ended.get()  # what they have finished is on disk when they return
-        if isinstance(self._stopping, KeyboardInterrupt):
-            self._register.event("interrupted")
-        if self._stopping is not None:
-            raise self._stopping
-        self._register.event("ended")
+        SideBySide(self._register, self._hold_apart, self._stop_all).run(ready)
 
     def _prepare(self, host: Host) -> bool:
         """Whether it has both sides' Pythons."""
@@ -131,17 +112,11 @@ class Holding:
                 raise CallFailed(host.name, "Undeliverable", one.words)
         return made.python
 
-    def _follow(self, host: Host, ended: queue.SimpleQueue[Host]) -> None:
-        """In a thread of its own."""
-        try:
-            with self._kept_apart(host):
-                self._register.host(host, "measuring")
-                self._hold(host, self._grounds[host.key])
-                self._register.host(host, "done")
-        except BaseException as error:
-            self._stop(error)
-        finally:
-            ended.put(host)
+    def _hold_apart(self, host: Host) -> None:
+        with self._kept_apart(host):
+            self._register.host(host, "measuring")
+            self._hold(host, self._grounds[host.key])
+            self._register.host(host, "done")
 
     @contextmanager
     def _kept_apart(self, host: Host) -> Iterator[None]:
@@ -191,11 +166,6 @@ class Holding:
             removed=removed,
         )
 
-    def _stop(self, error: BaseException) -> None:
-        """The first one counts; the threads that it ends say KeyboardInterrupt."""
-        with self._lock:
-            if self._stopping is not None:
-                return
-            self._stopping = error
+    def _stop_all(self) -> None:
         for ground in self._grounds.values():
             ground.remote.stop()

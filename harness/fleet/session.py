@@ -7,9 +7,7 @@ host that is lost takes nothing from the others.
 
 from __future__ import annotations
 
-import queue
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +28,7 @@ from loopgauge.harness.fleet.folder import FleetFile
 from loopgauge.harness.fleet.model import Asked, FleetHeader
 from loopgauge.harness.fleet.register import Register, described
 from loopgauge.harness.fleet.remote import Remote
+from loopgauge.harness.fleet.side_by_side import SideBySide
 from loopgauge.harness.packed import is_packed
 from loopgauge.harness.progress import Tracker
 from loopgauge.harness.request import Progress, RunRequest
@@ -152,44 +151,18 @@ class FleetSession:
         self._register = register
         self._listener = listener
         self._at_work: dict[str, Remote] = {}
-        self._stopping: BaseException | None = None
-        self._lock = threading.Lock()
 
     def measure(self, hosts: Sequence[Host]) -> None:
         """Returns when every host has come to its end."""
-        ended: queue.SimpleQueue[Host] = queue.SimpleQueue()
         self._at_work = {host.key: Remote(self._fleet, host) for host in hosts}
-        for host in hosts:
-            threading.Thread(target=self._follow, args=(host, ended), daemon=True).start()
-        left = len(hosts)
-        try:
-            while left:
-                ended.get()
-                left -= 1
-        except KeyboardInterrupt as interruption:
-            self._stop(interruption)
-            for _ in range(left):
-                ended.get()  # what they have finished is on disk when they return
-        if isinstance(self._stopping, KeyboardInterrupt):
-            self._register.event("interrupted")
-        if self._stopping is not None:
-            raise self._stopping
-        self._register.event("ended")
+        SideBySide(self._register, self._measure, self._stop_all).run(hosts)
 
-    def _follow(self, host: Host, ended: queue.SimpleQueue[Host]) -> None:
-        """In a thread of its own."""
-        try:
-            self._measure(host, self._at_work[host.key])
-        except BaseException as error:
-            self._stop(error)
-        finally:
-            ended.put(host)
-
-    def _measure(self, host: Host, remote: Remote) -> None:
+    def _measure(self, host: Host) -> None:
         """Raises what ends the whole run, and records what ends this host's."""
         self._register.host(host, "measuring")
         try:
-            self._measure_file(self._register.folder / f"{host.key}.jsonl", host, remote)
+            file = self._register.folder / f"{host.key}.jsonl"
+            self._measure_file(file, host, self._at_work[host.key])
         except (SchedulerLost, StoreFull):
             raise
         except HarnessError as error:
@@ -221,12 +194,7 @@ class FleetSession:
         remaining_s = progress.remaining_s * len(beside)
         self._listener(host.name, replace(progress, remaining_s=remaining_s))
 
-    def _stop(self, error: BaseException) -> None:
-        """The first one counts; the threads that it ends say KeyboardInterrupt."""
-        with self._lock:
-            if self._stopping is not None:
-                return
-            self._stopping = error
+    def _stop_all(self) -> None:
         for remote in self._at_work.values():
             remote.stop()
 

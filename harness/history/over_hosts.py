@@ -245,10 +245,11 @@ class Summing:
         return Over(combined, self.counts(found, hosts), odd)
 
     def counts(self, found: PerHost, hosts: Ints) -> Counts:
+        says = self._says(found, hosts)
         return Counts(
             hosts=int(found.known[hosts].sum()),
-            faster=int((self._says(found, hosts) < 0).sum()),
-            slower=int((self._says(found, hosts) > 0).sum()),
+            faster=int((says < 0).sum()),
+            slower=int((says > 0).sum()),
             failing=int(found.failing[hosts].sum()),
             other=int(found.other[hosts].sum()),
             thin=int(found.thin[hosts].sum()),

@@ -33,18 +33,21 @@ def sources(paths: Iterable[Path]) -> Iterator[Path]:
     """Run files and folders of gates below `paths`, by name; a path that is no folder as it is, but
     a file that only lists others stands for its folder."""
     for path in paths:
-        if not path.is_dir() and without_packing(path.name) == GATE_FILE:
+        name = without_packing(path.name)
+        if path.is_dir():
+            yield from _below(path)
+        elif name == GATE_FILE:
             yield path.parent
-            continue
-        if not path.is_dir() and without_packing(path.name) == FLEET_FILE:
-            yield from sources([path.parent])
-            continue
-        if not path.is_dir():
+        elif name == FLEET_FILE:
+            yield from _below(path.parent)
+        else:
             yield path
-            continue
-        gates = {found.parent for found in files_called(GATE_FILE, path)}
-        files = {file for file in files_called("*.jsonl", path) if is_run(file, gates)}
-        yield from sorted(gates | files)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    gates = {found.parent for found in files_called(GATE_FILE, folder)}
+    files = {file for file in files_called("*.jsonl", folder) if is_run(file, gates)}
+    yield from sorted(gates | files)
 
 
 def files_called(name: str, folder: Path) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from manager_testing.standin import Deed, Scripted, StandIn
 from loopgauge.harness import manager
 from loopgauge.harness.cli.on import names
 from loopgauge.harness.errors import CallFailed, HostLost, PlaceTaken, SchedulerLost, StoreFull
-from loopgauge.harness.fleet import host_work, session
+from loopgauge.harness.fleet import host_work, session, side_by_side
 from loopgauge.harness.fleet.folder import FILE, FleetFile, read_fleet
 from loopgauge.harness.fleet.hosts import LeftOut
 from loopgauge.harness.model import Sample
@@ -280,7 +280,7 @@ def test_an_interruption_waits_for_no_host(
             reached.set()
             assert free.wait(60)
 
-    class Interrupted(session.queue.SimpleQueue):  # type: ignore[type-arg]
+    class Interrupted(side_by_side.queue.SimpleQueue):  # type: ignore[type-arg]
         waited = False
 
         def get(self, *options: object) -> object:  # type: ignore[override]
@@ -293,7 +293,7 @@ def test_an_interruption_waits_for_no_host(
 
     stand_in = StandIn(["one"], deed)
     with monkeypatch.context() as patch:
-        patch.setattr(session.queue, "SimpleQueue", Interrupted)
+        patch.setattr(side_by_side.queue, "SimpleQueue", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             session.run(replace(REQUEST, out=out), stand_in.fleet, heard)
     before = read_fleet(out)
