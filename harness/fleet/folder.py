@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from loopgauge.harness import environment
-from loopgauge.harness.errors import NewerSchema, NotARunFile, RunFileError
+from loopgauge.harness.errors import NotARunFile, RunFileError
 from loopgauge.harness.fleet.model import (
     FLEET_SCHEMA,
     KIND,
@@ -21,6 +20,7 @@ from loopgauge.harness.fleet.model import (
     FleetHost,
 )
 from loopgauge.harness.packed import content, there
+from loopgauge.harness.record_lines import whole_records
 from loopgauge.harness.store import RunFile, read_whole
 
 FLEETS = Path(".bench/fleets")
@@ -111,32 +111,13 @@ def read_register(path: Path) -> FleetFile:
             f"{file} cannot be read: {error.strerror or error}",
             "Name the folder of a fleet run (.bench/fleets/...), or latest",
         ) from error
-    records = list(_records(file, text))
+    records = list(whole_records(file, text, _decode, FLEET_SCHEMA, "a fleet run"))
     if not records or not isinstance(records[0], FleetHeader):
         raise NotARunFile(f"{file} is no fleet run: it is empty or has no header")
     found = FleetFile(file.parent, records[0])
     for record in records[1:]:
         found.add(record)
     return found
-
-
-def mend(path: Path) -> None:
-    """Cuts off a line that is not whole, which would spoil the next one."""
-    file = fleet_file(path)
-    text = file.read_bytes()
-    if not text.endswith(b"\n"):
-        os.truncate(file, text.rfind(b"\n") + 1)
-
-
-def _records(file: Path, text: bytes) -> Iterable[AnyFleetRecord]:
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            yield _decode(line)
-        except msgspec.DecodeError as error:
-            if number == len(lines) > 1 and not text.endswith(b"\n"):
-                return
-            raise _refusal(file, number, line, error) from error
 
 
 def _decode(line: bytes) -> AnyFleetRecord:
@@ -148,15 +129,3 @@ def _decode(line: bytes) -> AnyFleetRecord:
     if isinstance(record, FleetHost) and record.file != Path(record.file).name:
         raise msgspec.ValidationError(f"a host's file outside of the folder: {record.file!r}")
     return record
-
-
-def _refusal(file: Path, number: int, line: bytes, error: Exception) -> Exception:
-    try:
-        schema = msgspec.json.decode(line, type=dict[str, object]).get("schema")
-    except msgspec.DecodeError:
-        schema = None
-    if isinstance(schema, int) and schema > FLEET_SCHEMA:
-        return NewerSchema(
-            f"{file} was written by a newer loopgauge (schema {schema})", "Upgrade loopgauge"
-        )
-    return NotARunFile(f"{file}, line {number}: no record of a fleet run ({error})")

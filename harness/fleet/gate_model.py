@@ -3,17 +3,17 @@ host, named by its key."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from loopgauge.harness.errors import NewerSchema, NotARunFile
+from loopgauge.harness.errors import NotARunFile
 from loopgauge.harness.fleet.model import FleetEvent, FleetHost
 from loopgauge.harness.gate.model import Decision, Settings
 from loopgauge.harness.model import Record
+from loopgauge.harness.record_lines import whole_records
 
 FILE = "gates.jsonl"
 KEPT = "{}"  # a host's gate is the folder of its key
@@ -77,14 +77,6 @@ def is_gates(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def mend(folder: Path) -> None:
-    """Cuts off a line that is not whole, which would spoil the next one."""
-    path = folder / FILE
-    text = path.read_bytes()
-    if not text.endswith(b"\n"):
-        os.truncate(path, text.rfind(b"\n") + 1)
-
-
 def read_gates(folder: Path) -> GatesFile:
     """Raises NotARunFile and NewerSchema. A last line that was cut never counted."""
     path = folder / FILE
@@ -96,16 +88,7 @@ def read_gates(folder: Path) -> GatesFile:
             "Name the folder of a gate on a fleet, or latest",
         ) from error
     found: GatesFile | None = None
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            record = _decoder.decode(line)
-            if isinstance(record, FleetHost) and record.file not in ("", record.key):
-                raise msgspec.ValidationError(f"a gate outside of the folder: {record.file!r}")
-        except msgspec.DecodeError as error:
-            if number == len(lines) > 1 and not text.endswith(b"\n"):
-                break
-            raise _refusal(path, number, line, error) from error
+    for record in whole_records(path, text, _decode, GATES_SCHEMA, "a gate on a fleet"):
         if isinstance(record, GatesHeader):
             found = GatesFile(folder, record)
         elif found is not None and isinstance(record, FleetHost):
@@ -117,13 +100,8 @@ def read_gates(folder: Path) -> GatesFile:
     return found
 
 
-def _refusal(path: Path, number: int, line: bytes, error: Exception) -> Exception:
-    try:
-        schema = msgspec.json.decode(line, type=dict[str, object]).get("schema")
-    except msgspec.DecodeError:
-        schema = None
-    if isinstance(schema, int) and schema > GATES_SCHEMA:
-        return NewerSchema(
-            f"{path} was written by a newer loopgauge (schema {schema})", "Upgrade loopgauge"
-        )
-    return NotARunFile(f"{path}, line {number}: no record of a gate on a fleet ({error})")
+def _decode(line: bytes) -> AnyGatesRecord:
+    record: AnyGatesRecord = _decoder.decode(line)
+    if isinstance(record, FleetHost) and record.file not in ("", record.key):
+        raise msgspec.ValidationError(f"a gate outside of the folder: {record.file!r}")
+    return record

@@ -13,7 +13,7 @@ from loopgauge.harness import environment
 from loopgauge.harness.errors import CallFailed, HarnessError, SchedulerLost, StoreFull
 from loopgauge.harness.fleet import gate_decision
 from loopgauge.harness.fleet.gate_ground import There
-from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeader, mend, read_gates
+from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesFile, GatesHeader, read_gates
 from loopgauge.harness.fleet.gate_sides import Brought
 from loopgauge.harness.fleet.place import Place
 from loopgauge.harness.fleet.register import Register
@@ -23,6 +23,7 @@ from loopgauge.harness.gate import session, shared
 from loopgauge.harness.gate.model import GateHeader, Step
 from loopgauge.harness.gate.store import FILE as GATE_FILE
 from loopgauge.harness.gate.store import has_records, read_gate
+from loopgauge.harness.record_lines import cut_partial_line
 from loopgauge.harness.request import Progress
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def hold(
     """Holds what is left of the gate in `folder` on the hosts that are there, and decides. Raises
     SchedulerLost, StoreFull or KeyboardInterrupt with everything finished in the files."""
     gates = read_gates(folder)
-    mend(folder)
+    cut_partial_line(folder / FILE)
     with Register(folder, FILE, KEPT) as register:
         for known in gates.hosts.values():
             register.know(known)

@@ -31,6 +31,7 @@ from loopgauge.harness.fleet.remote import Remote
 from loopgauge.harness.fleet.side_by_side import SideBySide
 from loopgauge.harness.packed import is_packed
 from loopgauge.harness.progress import Tracker
+from loopgauge.harness.record_lines import cut_partial_line
 from loopgauge.harness.request import Progress, RunRequest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def resume(path: Path, request: RunRequest, fleet: Fleet, listener: Listener) ->
     since measures everything. Of `request` only the path counts: the rest is in the folder."""
     before = read_for_resume(path)
     with Register(before.path) as register:
-        folders.mend(before.path)
+        cut_partial_line(folders.fleet_file(before.path))
         before = folders.read_register(before.path)
         for known in before.hosts.values():
             register.know(known)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from loopgauge.harness.errors import NewerSchema, NotARunFile, StoreFull
+from loopgauge.harness.errors import NotARunFile, StoreFull
 from loopgauge.harness.gate.model import (
     GATE_SCHEMA,
     KIND,
@@ -19,6 +19,7 @@ from loopgauge.harness.gate.model import (
     Step,
 )
 from loopgauge.harness.packed import content, there
+from loopgauge.harness.record_lines import whole_records
 from loopgauge.harness.store import in_words
 
 GATES = Path(".bench/gates")
@@ -111,15 +112,7 @@ def read_gate(folder: Path) -> GateFile:
             f"{path} cannot be read: {error.strerror or error}",
             "Name the folder of a gate, or latest",
         ) from error
-    records: list[AnyGateRecord] = []
-    lines = text.splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            records.append(_decode(line))
-        except msgspec.DecodeError as error:
-            if number == len(lines) > 1 and not text.endswith(b"\n"):
-                break
-            raise _refusal(path, number, line, error) from error
+    records = list(whole_records(path, text, _decode, GATE_SCHEMA, "a gate"))
     if not records or not isinstance(records[0], GateHeader):
         raise NotARunFile(f"{path} is no result of a gate: it is empty or has no header")
     found = GateFile(path.parent, records[0])
@@ -133,15 +126,3 @@ def _decode(line: bytes) -> AnyGateRecord:
     if record.kind != KIND:
         raise msgspec.ValidationError(f"a record of kind {record.kind!r}")
     return record
-
-
-def _refusal(path: Path, number: int, line: bytes, error: Exception) -> Exception:
-    try:
-        schema = msgspec.json.decode(line, type=dict[str, object]).get("schema")
-    except msgspec.DecodeError:
-        schema = None
-    if isinstance(schema, int) and schema > GATE_SCHEMA:
-        return NewerSchema(
-            f"{path} was written by a newer loopgauge (schema {schema})", "Upgrade loopgauge"
-        )
-    return NotARunFile(f"{path}, line {number}: no record of a gate ({error})")

@@ -12,7 +12,6 @@ from loopgauge.harness.fleet.folder import (
     FILE,
     FleetFile,
     is_fleet,
-    mend,
     read_fleet,
     read_register,
 )
@@ -25,6 +24,7 @@ from loopgauge.harness.fleet.model import (
     FleetHost,
 )
 from loopgauge.harness.fleet.register import discreet
+from loopgauge.harness.record_lines import cut_partial_line
 from loopgauge.harness.store import RunWriter
 
 ASKED = Asked(
@@ -104,7 +104,7 @@ def test_a_line_that_was_cut_counts_for_nobody_and_is_mended(tmp_path: Path) -> 
     with (folder / FILE).open("ab") as file:
         file.write(b'{"record":"host","key":"0a1b2c3d","sta')
     assert read_register(folder).hosts["0a1b2c3d"].state == "planned"
-    mend(folder)
+    cut_partial_line(folder / FILE)
     written(folder, host(state="done"))
     assert read_register(folder).hosts["0a1b2c3d"].state == "done"
 

@@ -18,7 +18,7 @@ from test_fleet_wheels import FOREIGN, wheel_file
 from loopgauge.harness.errors import NewerSchema, NotARunFile, SideUnusable
 from loopgauge.harness.fleet import gate_decision
 from loopgauge.harness.fleet.delivery import Equipped, Unfitting
-from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesHeader, mend, read_gates
+from loopgauge.harness.fleet.gate_model import FILE, KEPT, GatesHeader, read_gates
 from loopgauge.harness.fleet.gate_sides import Brought, bring
 from loopgauge.harness.fleet.gates import Holding
 from loopgauge.harness.fleet.hosts import Host, HostFacts
@@ -29,6 +29,7 @@ from loopgauge.harness.gate.judging import Flag
 from loopgauge.harness.gate.model import Settings, Side
 from loopgauge.harness.gate.store import GateFile
 from loopgauge.harness.model import Interpreter, Machine
+from loopgauge.harness.record_lines import cut_partial_line
 
 if TYPE_CHECKING:
     from loopgauge.harness.cli.tests.conftest import Bench
@@ -209,7 +210,7 @@ def test_a_line_that_a_kill_cut_spoils_nothing(tmp_path: Path) -> None:
     whole = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(whole + b'{"record":"host","ke')
     assert read_gates(tmp_path).hosts == {}
-    mend(tmp_path)
+    cut_partial_line(tmp_path / FILE)
     assert (tmp_path / FILE).read_bytes() == whole
 
 
